@@ -1,0 +1,23 @@
+"""Errors meant for a person, and the exit code each one ends a command with."""
+
+
+class MbenchError(Exception):
+    """Says where, what was got, what was expected, and the next step; `exit_code` is what the command ends with."""
+
+    exit_code = 3
+
+
+class UsageError(MbenchError):
+    """The command was asked for something that does not exist or does not fit (exit code 2)."""
+
+    exit_code = 2
+
+
+class SubmissionError(MbenchError):
+    """The submission broke its contract (exit code 1)."""
+
+    exit_code = 1
+
+
+class HarnessError(MbenchError):
+    """Something of ours failed: a full disk, a damaged record, a miscompiled kernel (exit code 3)."""
