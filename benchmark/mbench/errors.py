@@ -21,3 +21,7 @@ class SubmissionError(MbenchError):
 
 class HarnessError(MbenchError):
     """Something of ours failed: a full disk, a damaged record, a miscompiled kernel (exit code 3)."""
+
+
+class MissingDataError(UsageError):
+    """A data set that does not come with the package is not on this machine; the message names the command to get it."""

@@ -40,10 +40,10 @@ def random_words(key: IntArray, start: int, count: int) -> IntArray:
 def uniform_rows(key: IntArray, start: int, count: int, columns: int) -> FloatArray:
     """Return rows start … start+count-1 of the stream's uniform points: (count, columns) float64 in (0, 1).
 
-    A word w becomes u = ((w >> 11) + 0.5)·2⁻⁵³: every value is a float64 exactly and neither 0 nor 1 can come up.
+    A word w becomes u = ((w >> 11) + 0.5)·2⁻⁵³ rounded to float64.
     """
     words = random_words(key, start * columns, count * columns)
-    # The sum is exact below 2**52 and rounds to even above, so the largest word would give 1.0 without the clamp.
+    # Above 2**52 the half is rounded away, upwards for odd words: only the clamp keeps the largest one below 1.
     u = np.minimum(((words >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53, 1.0 - 2.0**-53)
     return u.reshape(count, columns)
 

@@ -1,0 +1,336 @@
+"""Sample → child → score → record, cell by cell. (Not `evaluate`: `mbench.evaluate` is the function of the public API.)"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import os
+import platform
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from threading import Event
+from typing import Literal
+
+import numpy as np
+
+from mbench import metrics, suite
+from mbench.errors import HarnessError, MissingDataError, UsageError
+from mbench.executor import run_all
+from mbench.results import SCHEMA_VERSION, Costs, Metrics, Record, Result, ResultStore, canonical_digest
+from mbench.sampler import permutation, stream_key
+from mbench.sandbox import MEMORY_LIMIT_MB, Child, ChildFailure, Isolation, choose_isolation
+from mbench.submission import Source
+from mbench.tasks import Task, load_task
+from mbench.types import FloatArray, Queries, Spec
+
+PUBLIC_TEST_SET = "public"
+N_REPEATED = 1_000  # queries asked twice, in other places of the stream: answers may not depend on order or batch
+REPEAT_TOLERANCE = 1e-4
+
+# What a fitted estimator and its predictions depend on, beside the submission itself.
+_TRAINING_SIDE = ("suite.py", "sampler.py", "escape*.py", "ladder.py", "datasets.py", "worker.py", "tasks/*.py", "nn/*.py")
+
+Phase = Literal["sampling", "loading", "fitting", "predicting", "scoring", "done", "cached"]
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One (task, replicate) of a track, with its budget."""
+
+    task: str
+    track: str
+    replicate: int
+    n_samples: int
+    fit_limit_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How cells are run. What is here and changes predictions is part of a cell's key."""
+
+    threads: int = 1
+    device: str = "cpu"
+    jobs: int = 1
+    fresh: bool = False
+    memory_limit_mb: float = MEMORY_LIMIT_MB
+    isolation: Isolation = field(default_factory=choose_isolation)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where one cell is; `record` is there once it is done."""
+
+    cell: Cell
+    phase: Phase
+    record: Record | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """The outcome of a run: the records, the tasks left out with the reason, and damaged records set aside."""
+
+    result: Result
+    missing: dict[str, str]
+    set_aside: tuple[Path, ...]
+
+
+Report = Callable[[Progress], None]
+
+
+def plan_cells(
+    track_name: str, tasks: Sequence[str] = (), replicates: int | None = None
+) -> tuple[list[Cell], dict[str, str]]:
+    """Return the cells of a run, longest first, and the tasks whose data is missing with the command to get it.
+
+    tasks: names, or () for the track's headline tasks.  replicates: how many, or None for the track's own number.
+    Raises UsageError for an unknown track or task, and for data missing on a task asked for by name.
+    """
+    track = suite.TRACKS.get(track_name)
+    if track is None:
+        raise UsageError(f"unknown track {track_name!r}: expected one of {', '.join(suite.TRACKS)}")
+    cells: list[Cell] = []
+    missing: dict[str, str] = {}
+    for name in dict.fromkeys(tasks or track.tasks):
+        try:
+            task = load_task(name)
+        except MissingDataError as error:
+            if tasks:
+                raise
+            missing[name] = str(error)
+            continue
+        budget = track.budgets[task.family]
+        n_samples = min(budget.n_samples, task.n_available or budget.n_samples)
+        cells += [
+            Cell(name, track.name, replicate, n_samples, budget.fit_limit_s)
+            for replicate in range(track.replicates if replicates is None else replicates)
+        ]
+    return sorted(cells, key=lambda cell: -cell.fit_limit_s), missing
+
+
+def evaluate_source(
+    source: Source,
+    cells: Sequence[Cell],
+    store: ResultStore,
+    settings: Settings,
+    *,
+    report: Report = lambda progress: None,
+    cancel: Event | None = None,
+) -> tuple[Result, tuple[Path, ...]]:
+    """Run every cell that is not in the store yet; return all their records and the damaged ones set aside."""
+    cancel = cancel or Event()
+    tasks = {name: load_task(name) for name in {cell.task for cell in cells}}
+    set_aside: list[Path] = []
+
+    def run(cell: Cell) -> Record:
+        task = tasks[cell.task]
+        key = cell_key(cell, task, source, settings)
+        try:
+            known = None if settings.fresh else store.read(key)
+        except HarnessError:
+            set_aside.append(store.set_aside(key))
+            known = None
+        if known is not None and known.status != "infrastructure":
+            report(Progress(cell, "cached", known))
+            return known
+        record = _run_cell(cell, key, task, source, store, settings, report, cancel)
+        report(Progress(cell, "done", record))
+        return record
+
+    records = sorted(
+        run_all(cells, run, jobs=settings.jobs, cancel=cancel), key=lambda record: (record.task, record.replicate)
+    )
+    result = Result(schema=SCHEMA_VERSION, suite=suite.SUITE_VERSION, name=source.name, records=tuple(records))
+    return result, tuple(set_aside)
+
+
+def cell_key(cell: Cell, task: Task, source: Source, settings: Settings) -> str:
+    """Return the SHA-256 of everything a cell's predictions depend on: the same key need not be run twice."""
+    return canonical_digest(
+        {
+            "suite": suite.SUITE_VERSION,
+            "task": task.digest(),
+            "track": cell.track,
+            "replicate": cell.replicate,
+            "source": source.digest,
+            "threads": settings.threads,
+            "device": settings.device,
+            "harness": harness_digest(),
+        }
+    )
+
+
+@cache
+def harness_digest() -> str:
+    """Return the SHA-256 of the files that make samples, queries and predictions."""
+    folder = Path(__file__).parent
+    digest = hashlib.sha256()
+    for path in sorted(path for pattern in _TRAINING_SIDE for path in folder.glob(pattern)):
+        digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
+
+
+def make_spec(cell: Cell, task: Task, settings: Settings) -> Spec:
+    """Return what the submission is told about a cell."""
+    return Spec(
+        n_inputs=task.n_inputs,
+        n_outputs=task.n_outputs,
+        n_samples=cell.n_samples,
+        fit_limit_s=cell.fit_limit_s,
+        threads=settings.threads,
+        device=settings.device,
+        seed=suite.init_seed(cell.task, cell.replicate),
+    )
+
+
+def score_cell(task: Task, queries: Queries, predictions: FloatArray) -> Metrics:
+    """Return what predictions (m, k), in the order of the queries, are worth."""
+    truth = task.truth(queries.points)
+    n_test = queries.n_test
+    if task.is_classification:
+        return Metrics(error=metrics.error_rate(predictions, truth))
+    test = predictions[:n_test], truth[:n_test], queries.weight
+    profile = None
+    if len(truth) > n_test:
+        profile = metrics.depth_profile(predictions[n_test:], truth[n_test:], queries.octave, queries.centre)
+    return Metrics(error=metrics.fraction_unexplained(*test), psnr_db=metrics.psnr_db(*test), profile=profile)
+
+
+def _run_cell(
+    cell: Cell,
+    key: str,
+    task: Task,
+    source: Source,
+    store: ResultStore,
+    settings: Settings,
+    report: Report,
+    cancel: Event,
+) -> Record:
+    """Run one cell and store its record; a failure of ours is tried once more before it is recorded as such."""
+    spec = make_spec(cell, task, settings)
+    for attempt in (1, 2):
+        with ExitStack() as stack:
+            failure: ChildFailure | HarnessError | None = None
+            predictions = scores = artifact = None
+            costs = Costs()
+            child = Child(
+                source, spec, isolation=settings.isolation, memory_limit_mb=settings.memory_limit_mb, cancel=cancel
+            )
+            try:
+                report(Progress(cell, "loading"))
+                stack.enter_context(child)
+                child.build()
+                report(Progress(cell, "sampling"))
+                sample = task.draw_sample(cell.n_samples, cell.replicate)
+                report(Progress(cell, "fitting"))
+                fit_s, n_params = child.fit(sample.X, sample.y)
+                costs = Costs(fit_s=fit_s, n_params=n_params)
+                queries = task.draw_queries(cell.n_samples, cell.replicate)
+                report(Progress(cell, "predicting"))
+                predictions, predict_s = _predict_shuffled(child, cell, queries.X)
+                artifact, model_bytes = _save_artifact(child)
+                costs = Costs(
+                    fit_s=fit_s,
+                    predict_s=predict_s,
+                    predict_us_per_point=1e6 * predict_s / (len(queries.X) + min(N_REPEATED, len(queries.X))),
+                    n_params=n_params,
+                    model_bytes=model_bytes,
+                )
+                report(Progress(cell, "scoring"))
+                scores = score_cell(task, queries, predictions)
+            except ChildFailure as error:
+                failure = error
+            except HarnessError as error:
+                failure = error
+                if attempt == 1:
+                    continue
+            record = Record(
+                schema=SCHEMA_VERSION,
+                suite=suite.SUITE_VERSION,
+                key=key,
+                submission=source.name,
+                source_digest=source.digest,
+                task=cell.task,
+                task_digest=task.digest(),
+                track=cell.track,
+                replicate=cell.replicate,
+                n_samples=cell.n_samples,
+                fit_limit_s=cell.fit_limit_s,
+                seed=spec.seed,
+                threads=settings.threads,
+                device=settings.device,
+                isolation=settings.isolation.tier,
+                test_set=PUBLIC_TEST_SET,
+                harness_digest=harness_digest(),
+                status="ok" if failure is None else getattr(failure, "status", "infrastructure"),
+                reason="" if failure is None else str(failure),
+                metrics=scores if failure is None else None,
+                costs=Costs(**{**asdict(costs), "peak_memory_mb": child.peak_memory_mb or None}),
+                output=child.output,
+                environment=describe_environment(),
+                created=datetime.now(UTC).isoformat(timespec="seconds"),
+            )
+            # Pictures are drawn of the first replicate only, and an artifact may be large.
+            keep = artifact if cell.replicate == 0 and failure is None else None
+            store.write(record, predictions if failure is None else None, keep)
+            return record
+    raise AssertionError("the second attempt always returns")
+
+
+def _predict_shuffled(child: Child, cell: Cell, X: FloatArray) -> tuple[FloatArray, float]:
+    """Ask all queries in one shuffled stream, some of them twice; return predictions in the order of X and the seconds.
+
+    Raises ChildFailure("invalid") if the same query got two answers.
+    """
+    again = permutation(stream_key(cell.task, "repeat", cell.replicate), len(X))[:N_REPEATED]
+    row = np.concatenate([np.arange(len(X)), again])
+    order = permutation(stream_key(cell.task, "shuffle", cell.replicate), len(row))
+    answers, predict_s = child.predict(X[row[order]], suite.predict_limit_s(cell.fit_limit_s, len(row)))
+    predictions = np.empty_like(answers)
+    predictions[order] = answers
+    first, second = predictions[again], predictions[len(X) :]
+    if not np.allclose(first, second, rtol=REPEAT_TOLERANCE, atol=REPEAT_TOLERANCE):
+        gap = float(np.abs(first - second).max())
+        raise ChildFailure(
+            "invalid", f"predict() answered the same query with values {gap:.2g} apart: it may not depend on order or batch"
+        )
+    return predictions[: len(X)], predict_s
+
+
+def _save_artifact(child: Child) -> tuple[Path | None, int | None]:
+    """Have the estimator stored; one that cannot be stored is still scored, but has no pictures."""
+    try:
+        path = child.save()
+    except ChildFailure:
+        return None, None
+    return path, path.stat().st_size
+
+
+@cache
+def describe_environment() -> dict[str, str]:
+    """Return the versions and the machine a record was made with."""
+    packages = ("mbench", "numpy", "numba", "scipy", "scikit-learn", "torch")
+    versions = {}
+    for package in packages:
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return {
+        "python": platform.python_version(),
+        **versions,
+        "system": f"{platform.system()} {platform.machine()}",
+        "cpu": _cpu_model(),
+        "cores": str(os.cpu_count()),
+    }
+
+
+def _cpu_model() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())

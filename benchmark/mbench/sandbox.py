@@ -1,0 +1,334 @@
+"""The child process and what holds it: a fresh interpreter in a scratch folder, under time and memory limits."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import selectors
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from threading import Event
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import psutil
+
+from mbench.errors import HarnessError
+from mbench.submission import Source
+from mbench.types import FloatArray, Spec
+
+LOAD_LIMIT_S = 60.0  # importing a submission and building its estimator, before any data is there
+SAVE_LIMIT_S = 60.0
+MEMORY_LIMIT_MB = 8192
+CAPTURE_LIMIT = 1_000_000  # bytes of output read; more is drained and forgotten
+ARTIFACT_LIMIT = 4 << 30
+_ANSWER_LIMIT = 65_536
+_TICK_S = 0.02
+_TREE_EVERY = 10  # ticks between looks at the child's own children, which cost a scan of all processes
+
+# Passed on to the child; everything else of our environment stays here.
+_KEPT_VARIABLES = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "SYSTEMROOT")
+
+
+@dataclass(frozen=True, slots=True)
+class Isolation:
+    """How a child is kept apart. `wrap` turns its command line into one that starts it so."""
+
+    tier: str
+    summary: str
+    wrap: Callable[[list[str], Path], list[str]]
+
+
+LIMITS_ONLY = Isolation("C", "time and memory limits only", lambda command, scratch: command)
+
+
+def choose_isolation() -> Isolation:
+    """Return the strongest tier this machine offers."""
+    return LIMITS_ONLY
+
+
+class ChildFailure(Exception):
+    """The child did not answer a command with success: `status` is the cell's, `str()` the reason."""
+
+    def __init__(self, status: str, reason: str) -> None:
+        """status: a cell's status.  reason: one line for the submission's author."""
+        super().__init__(reason)
+        self.status = status
+
+
+class Interrupted(Exception):
+    """The run is being stopped; the child was killed and nothing is recorded."""
+
+
+class Child:
+    """One submission in one fresh process. Use as a context manager: leaving it kills the process and its scratch folder.
+
+    Every method raises ChildFailure when the submission failed, Interrupted when `cancel` was set, HarnessError when
+    the failure is ours.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        spec: Spec,
+        *,
+        isolation: Isolation,
+        memory_limit_mb: float = MEMORY_LIMIT_MB,
+        cancel: Event | None = None,
+    ) -> None:
+        """Prepare a scratch folder; the process starts when the context is entered."""
+        self._source = source
+        self._spec = spec
+        self._isolation = isolation
+        self._memory_limit_mb = memory_limit_mb
+        self._cancel = cancel or Event()
+        self._captured = bytearray()
+        self._answers = bytearray()
+        self.peak_memory_mb = 0.0
+
+    def __enter__(self) -> Child:
+        """Start the process."""
+        try:
+            self._scratch = Path(tempfile.mkdtemp(prefix="mbench-"))
+            for folder in ("submission", "in", "out"):
+                (self._scratch / folder).mkdir()
+            self._source.write_to(self._scratch / "submission")
+            # -s, -P: neither the user's site folder nor the current folder is searched for modules. Not -I, which would
+            # ignore PYTHONHASHSEED; the environment is ours anyway.
+            command = [sys.executable, "-s", "-P", "-B", "-m", "mbench.worker", self._source.entry]
+            self._process = subprocess.Popen(
+                self._isolation.wrap(command, self._scratch),
+                cwd=self._scratch,
+                env=_child_environment(self._scratch, self._spec.threads),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                start_new_session=True,
+            )
+        except OSError as error:
+            shutil.rmtree(getattr(self, "_scratch", ""), ignore_errors=True)
+            raise HarnessError(f"the child process could not be started: {error}") from error
+        self._selector = selectors.DefaultSelector()
+        for stream, buffer in ((self._process.stdout, self._answers), (self._process.stderr, self._captured)):
+            assert stream is not None
+            os.set_blocking(stream.fileno(), False)
+            self._selector.register(stream, selectors.EVENT_READ, buffer)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Kill whatever is left of the child and remove its scratch folder."""
+        self._kill()
+        self._selector.close()
+        for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
+            assert stream is not None
+            with contextlib.suppress(OSError):
+                stream.close()
+        shutil.rmtree(self._scratch, ignore_errors=True)
+
+    @property
+    def output(self) -> str:
+        """What the submission printed so far, the last 2,000 characters of it."""
+        return self._captured.decode("utf-8", "replace").replace("\x00", "")[-2000:]
+
+    def build(self) -> None:
+        """Import the submission and build its estimator. Raises HarnessError if the worker itself does not come up."""
+        self._await_start()
+        self._request("build", LOAD_LIMIT_S, spec=asdict(self._spec))
+
+    def fit(self, X: FloatArray, y: FloatArray) -> tuple[float, int | None]:
+        """Hand over the sample, fit, and return the seconds it took and the number of parameters if the estimator says."""
+        self._hand_over("X.npy", X)
+        self._hand_over("y.npy", y)
+        seconds, answer = self._request("fit", self._spec.fit_limit_s)
+        n_params = answer.get("n_params")
+        return seconds, n_params if isinstance(n_params, int) and 0 <= n_params < 2**63 else None
+
+    def predict(self, X: FloatArray, limit_s: float) -> tuple[FloatArray, float]:
+        """Hand over queries (m, d); return predictions (m, k) float32 and the seconds they took."""
+        self._hand_over("queries.npy", X)
+        seconds, _ = self._request("predict", limit_s)
+        return read_predictions(self._scratch / "out" / "predictions.npy", len(X), self._spec.n_outputs), seconds
+
+    def save(self) -> Path:
+        """Have the fitted estimator stored, and return the file, which is never to be opened outside a child."""
+        self._request("save", SAVE_LIMIT_S)
+        path = self._scratch / "out" / "artifact"
+        status = path.lstat() if path.exists() else None
+        if status is None or not stat.S_ISREG(status.st_mode) or status.st_size > ARTIFACT_LIMIT:
+            raise ChildFailure("invalid", "the stored estimator is not a regular file of at most 4 GiB")
+        return path
+
+    def load(self, artifact: Path) -> None:
+        """Take up an estimator stored by `save` in another child."""
+        self._await_start()
+        shutil.copyfile(artifact, self._scratch / "in" / "artifact")
+        self._request("load", LOAD_LIMIT_S, spec=asdict(self._spec))
+
+    def _await_start(self) -> None:
+        try:
+            self._await_line("start-up", time.monotonic(), LOAD_LIMIT_S)
+        except ChildFailure as failure:
+            raise HarnessError(f"the worker did not start: {failure}. {self.output.strip()[-300:]}") from None
+
+    def _hand_over(self, name: str, array: FloatArray) -> None:
+        try:
+            np.save(self._scratch / "in" / name, array, allow_pickle=False)
+        except OSError as error:
+            raise HarnessError(f"{self._scratch}: cannot be written ({error.strerror}). Free space in $TMPDIR") from error
+
+    def _request(self, verb: str, limit_s: float, **arguments: Any) -> tuple[float, dict[str, Any]]:
+        """Send one command, watch the child until it answers, and return the seconds it took and the answer."""
+        assert self._process.stdin is not None
+        started = time.monotonic()
+        with contextlib.suppress(BrokenPipeError):  # a child that is gone is noticed below
+            self._process.stdin.write((json.dumps({"do": verb, **arguments}) + "\n").encode())
+            self._process.stdin.flush()
+        line = self._await_line(verb, started, limit_s)
+        seconds = time.monotonic() - started
+        try:
+            answer = json.loads(line)
+            event = answer["event"]
+        except (ValueError, TypeError, KeyError, RecursionError):
+            raise ChildFailure("invalid", f"wrote something of its own to the harness's channel during {verb}") from None
+        if event == "done":
+            return seconds, answer
+        status = str(answer.get("status"))
+        known = status in ("crash", "invalid", "refused", "out-of-memory")
+        raise ChildFailure(status if known else "invalid", str(answer.get("reason"))[:500])
+
+    def _await_line(self, verb: str, started: float, limit_s: float) -> bytes:
+        tick = 0
+        while (end := self._answers.find(b"\n")) < 0:
+            if self._cancel.is_set():
+                self._kill()
+                raise Interrupted
+            if time.monotonic() - started > limit_s:
+                self._kill()
+                raise ChildFailure("timeout", f"{verb} ran past its limit of {limit_s:g} s")
+            self._watch_memory(verb, whole_tree=tick % _TREE_EVERY == 0)
+            tick += 1
+            alive = self._drain()
+            if not alive or len(self._answers) > _ANSWER_LIMIT:
+                if b"\n" in self._answers:
+                    break
+                raise self._death(verb)
+        line = bytes(self._answers[:end] if end >= 0 else self._answers.split(b"\n")[0])
+        del self._answers[: len(line) + 1]
+        return line
+
+    def _drain(self) -> bool:
+        """Read what the child wrote; return False once it has closed its answers."""
+        alive = True
+        for key, _ in self._selector.select(_TICK_S):
+            content = os.read(key.fd, 65_536)
+            if not content:
+                self._selector.unregister(key.fileobj)
+                alive = alive and key.data is not self._answers
+            elif key.data is self._answers:
+                key.data.extend(content)
+            else:
+                key.data.extend(content)
+                del key.data[:-CAPTURE_LIMIT]
+        return alive and self._process.stdout in {key.fileobj for key in self._selector.get_map().values()}
+
+    def _watch_memory(self, verb: str, *, whole_tree: bool) -> None:
+        try:
+            child = psutil.Process(self._process.pid)
+            used = child.memory_info().rss
+            if whole_tree:
+                used += sum(_resident(process) for process in child.children(recursive=True))
+        except psutil.Error:
+            return
+        self.peak_memory_mb = max(self.peak_memory_mb, used / 2**20)
+        if self.peak_memory_mb > self._memory_limit_mb:
+            self._kill()
+            raise ChildFailure("out-of-memory", f"{verb} took more than {self._memory_limit_mb:g} MB")
+
+    def _death(self, verb: str) -> ChildFailure:
+        try:
+            code = self._process.wait(timeout=1.0)
+        except subprocess.TimeoutExpired:
+            self._kill()
+            return ChildFailure("crash", f"the process closed the harness's channel during {verb}")
+        while self._selector.get_map() and self._selector.select(0):  # what it printed last says why
+            self._drain()
+        if code == -signal.SIGKILL:
+            return ChildFailure("out-of-memory", f"the process was killed during {verb}, as a rule for want of memory")
+        how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+        return ChildFailure("crash", f"the process ended during {verb} ({how})")
+
+    def _kill(self) -> None:
+        """Kill the child, its process group and every descendant that left it, and reap the child."""
+        try:
+            descendants = psutil.Process(self._process.pid).children(recursive=True)
+        except psutil.Error:
+            descendants = []
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        for process in descendants:
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+        self._process.wait()
+
+
+def read_predictions(path: Path, n_rows: int, n_outputs: int) -> FloatArray:
+    """Read what a child wrote, trusting nothing: (n_rows, n_outputs) float32.
+
+    Raises ChildFailure("invalid") for anything but a regular .npy file of exactly this dtype, shape and size whose
+    values are finite. Nothing is unpickled and no more is read than a valid file holds.
+    """
+    expected = np.lib.format.magic(1, 0)
+    n_bytes = n_rows * n_outputs * 4
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as error:
+        raise ChildFailure("invalid", f"predictions.npy cannot be opened ({error.strerror})") from None
+    with os.fdopen(descriptor, "rb") as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise ChildFailure("invalid", "predictions.npy is not a regular file")
+        if status.st_size > n_bytes + 4096:
+            raise ChildFailure("invalid", f"predictions.npy holds {status.st_size} bytes, expected {n_bytes} and a header")
+        content = file.read(n_bytes + 4096)
+    header_end = 10 + int.from_bytes(content[8:10], "little")
+    header = {"descr": "<f4", "fortran_order": False, "shape": (n_rows, n_outputs)}
+    if content[:8] != expected or content[10:header_end].strip().decode("latin1").replace(", }", "}") != repr(header):
+        raise ChildFailure("invalid", f"predictions.npy is not a .npy file of float32 with shape ({n_rows}, {n_outputs})")
+    if len(content) != header_end + n_bytes:
+        raise ChildFailure("invalid", f"predictions.npy holds {len(content) - header_end} bytes of values, not {n_bytes}")
+    values = np.frombuffer(content, dtype="<f4", offset=header_end).reshape(n_rows, n_outputs)
+    if not np.isfinite(values).all():
+        raise ChildFailure("invalid", "predictions.npy holds values that are not finite")
+    return values.astype(np.float32)
+
+
+def _resident(process: psutil.Process) -> int:
+    try:
+        return process.memory_info().rss
+    except psutil.Error:
+        return 0
+
+
+def _child_environment(scratch: Path, threads: int) -> dict[str, str]:
+    kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
+    pools = ("OMP", "OPENBLAS", "MKL", "VECLIB_MAXIMUM", "NUMEXPR", "NUMBA")
+    return kept | {
+        "HOME": str(scratch),
+        "TMPDIR": str(scratch),
+        "NUMBA_CACHE_DIR": str(scratch / "numba"),
+        "MPLCONFIGDIR": str(scratch / "matplotlib"),
+        "PYTHONHASHSEED": "0",
+        **{f"{pool}_NUM_THREADS": str(threads) for pool in pools},
+    }

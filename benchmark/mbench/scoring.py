@@ -1,0 +1,233 @@
+"""Records to scores: skills against the frozen k-NN reference, families, the overall score."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from statistics import fmean
+from types import MappingProxyType
+from typing import Any
+
+from mbench import suite
+from mbench.errors import HarnessError
+from mbench.metrics import equivalent_samples, skill
+from mbench.results import Record
+
+
+@dataclass(frozen=True, slots=True)
+class TaskReference:
+    """What the constant predictor and k-NN score on one task of one track, means over replicates."""
+
+    constant_error: float
+    knn_error: float
+    knn_depth_octaves: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class LearningCurve:
+    """k-NN's error on a task against the size of its sample, sizes ascending."""
+
+    sizes: tuple[int, ...]
+    errors: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """The frozen reference of one suite version."""
+
+    tasks: MappingProxyType[tuple[str, str], TaskReference]  # by (track, task)
+    curves: MappingProxyType[str, LearningCurve]
+
+
+@dataclass(frozen=True, slots=True)
+class TaskScore:
+    """One task of an entry, means over its replicates. A failed cell counts as skill 0."""
+
+    task: str
+    family: str
+    n_replicates: int
+    n_failed: int
+    error: float | None
+    psnr_db: float | None
+    depth_octaves: float | None
+    skill: float | None
+    depth_skill: float | None
+    worth: float | None
+    fit_s: float | None
+    reason: str
+
+    @property
+    def score(self) -> float | None:
+        """The task's score: its skill, or the mean of skill and depth skill where depth is measured."""
+        if self.skill is None or self.depth_skill is None:
+            return self.skill
+        return (self.skill + self.depth_skill) / 2
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One submission on one track. Scores are None where a task they need is missing."""
+
+    name: str
+    source_digest: str
+    track: str
+    tasks: tuple[TaskScore, ...]
+    missing: tuple[str, ...]
+    n_replicates: int
+    precision: float | None
+    depth: float | None
+    families: MappingProxyType[str, float | None]
+    overall: float | None
+    psnr_db: float | None
+    depth_octaves: float | None
+    worth: float | None
+    fit_s: float | None
+    predict_us_per_point: float | None
+    n_params: int | None
+    model_bytes: int | None
+    peak_memory_mb: float | None
+
+    @property
+    def is_complete(self) -> bool:
+        """Was every headline task of the track run?"""
+        return not self.missing
+
+    @property
+    def mandelbrot(self) -> float | None:
+        """The score the board ranks by."""
+        return self.families["mandelbrot"]
+
+    @property
+    def is_universal(self) -> bool:
+        """Does every other family reach the badge's skill?"""
+        others = [score for family, score in self.families.items() if family != "mandelbrot"]
+        return all(score is not None and score >= suite.UNIVERSAL_SKILL for score in others)
+
+
+def load_reference() -> Reference:
+    """Return the frozen reference of this suite version."""
+    return _parse_reference((resources.files("mbench") / "reference" / f"suite-{suite.SUITE_VERSION}.json").read_text())
+
+
+@cache
+def _parse_reference(text: str) -> Reference:
+    content = json.loads(text)
+    if content["suite"] != suite.SUITE_VERSION:
+        raise HarnessError(f"the frozen reference is of suite {content['suite']}, this is {suite.SUITE_VERSION}. Reinstall")
+    return Reference(
+        tasks=MappingProxyType(
+            {
+                (track, task): TaskReference(row["constant_error"], row["knn_error"], row["knn_depth_octaves"])
+                for track, rows in content["tracks"].items()
+                for task, row in rows.items()
+            }
+        ),
+        curves=MappingProxyType(
+            {task: LearningCurve(tuple(row["sizes"]), tuple(row["errors"])) for task, row in content["curves"].items()}
+        ),
+    )
+
+
+def score_entry(name: str, track_name: str, records: Sequence[Record], reference: Reference) -> Entry:
+    """Summarise one submission's records of one track; nothing depends on which other entries there are.
+
+    Cells that ended in a failure of ours are not held against it: they count as missing.
+    """
+    track = suite.TRACKS[track_name]
+    counted = [record for record in records if record.track == track_name and record.status != "infrastructure"]
+    by_task = {task: [record for record in counted if record.task == task] for task in {r.task for r in counted}}
+    order = [*track.tasks, *sorted(set(by_task) - set(track.tasks))]
+    tasks = tuple(
+        _score_task(task, by_task[task], reference.tasks.get((track_name, task)), reference.curves.get(task))
+        for task in order
+        if task in by_task
+    )
+    scored = {task.task: task for task in tasks}
+    missing = tuple(task for task in track.tasks if task not in scored)
+    headline = [scored[task] for task in track.tasks if task in scored]
+    families = {
+        family: _mean([task.score for task in headline if task.family == family], len(set(members) & set(track.tasks)))
+        for family, members in suite.FAMILIES.items()
+    }
+    fractals = [task for task in headline if task.family == "mandelbrot"]
+    n_fractals = len(suite.FAMILIES["mandelbrot"])
+    measured = [record.costs for record in counted if record.ok and record.task in track.tasks]
+    return Entry(
+        name=name,
+        source_digest=counted[0].source_digest if counted else "",
+        track=track_name,
+        tasks=tasks,
+        missing=missing,
+        n_replicates=min((task.n_replicates for task in headline), default=0),
+        precision=_mean([task.skill for task in fractals], n_fractals),
+        depth=_mean([task.depth_skill for task in fractals], n_fractals),
+        families=MappingProxyType(families),
+        overall=_mean(list(families.values()), len(families)),
+        psnr_db=_mean([task.psnr_db for task in fractals], n_fractals),
+        depth_octaves=_mean([task.depth_octaves for task in fractals], n_fractals),
+        worth=_geometric_mean([task.worth for task in fractals], n_fractals),
+        fit_s=sum(cost.fit_s or 0.0 for cost in measured) / max(1, _max([task.n_replicates for task in headline]) or 1)
+        if measured
+        else None,
+        predict_us_per_point=_mean([cost.predict_us_per_point for cost in measured], len(measured)),
+        n_params=_max([cost.n_params for cost in measured]),
+        model_bytes=_max([cost.model_bytes for cost in measured]),
+        peak_memory_mb=_max([cost.peak_memory_mb for cost in measured]),
+    )
+
+
+def _score_task(
+    task: str, records: Sequence[Record], reference: TaskReference | None, curve: LearningCurve | None
+) -> TaskScore:
+    good = [record for record in records if record.metrics is not None]
+    failed = [record for record in records if record.metrics is None]
+    errors = [record.metrics.error for record in good if record.metrics]
+    depths = [record.metrics.profile.depth_octaves for record in good if record.metrics and record.metrics.profile]
+    psnrs = [record.metrics.psnr_db for record in good if record.metrics]
+    skills = depth_skills = None
+    if reference is not None:
+        zeros = [0.0] * len(failed)
+        skills = [skill(error, reference.constant_error, reference.knn_error) for error in errors] + zeros
+        if reference.knn_depth_octaves is not None:
+            knn_depth = reference.knn_depth_octaves
+            depth_skills = [min(suite.SKILL_CAP, 100.0 * depth / knn_depth) for depth in depths] + zeros
+    return TaskScore(
+        task=task,
+        family=suite.family_of(task),
+        n_replicates=len(records),
+        n_failed=len(failed),
+        error=_mean(errors, len(errors)),
+        psnr_db=_mean(psnrs, len(psnrs)),
+        depth_octaves=_mean(depths, len(good)),
+        skill=None if skills is None else fmean(skills),
+        depth_skill=None if depth_skills is None else fmean(depth_skills),
+        worth=_worth(errors, records[0].n_samples, curve),
+        fit_s=_mean([record.costs.fit_s for record in good], len(good)),
+        reason=failed[0].reason if failed else "",
+    )
+
+
+def _worth(errors: Sequence[float], n_samples: int, curve: LearningCurve | None) -> float | None:
+    """Return how many times the sample k-NN would need to do as well: a geometric mean over replicates."""
+    if curve is None or not errors:
+        return None
+    return _geometric_mean([equivalent_samples(e, curve.sizes, curve.errors) / n_samples for e in errors], len(errors))
+
+
+def _mean(values: Sequence[float | None], expected: int) -> float | None:
+    """Return the mean, or None if a value is missing."""
+    present = [value for value in values if value is not None]
+    return fmean(present) if present and len(present) == expected else None
+
+
+def _geometric_mean(values: Sequence[float | None], expected: int) -> float | None:
+    mean_log = _mean([None if value is None else math.log(value) for value in values], expected)
+    return None if mean_log is None else math.exp(mean_log)
+
+
+def _max(values: Sequence[Any]) -> Any:
+    return max((value for value in values if value is not None), default=None)

@@ -1,0 +1,146 @@
+"""From a path to a checked, identified source. Nothing here runs a line of it: only the worker does."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from mbench.errors import SubmissionError, UsageError
+
+ENTRY_NAME = "submission.py"
+PICKLED_ENTRY = "submission.pkl"  # a build function given from Python; unpickled in the child only
+
+_PACKAGE = Path(__file__).parent
+_BUNDLED = _PACKAGE / "_baselines"  # where a wheel carries them; in a checkout they lie at its root
+BASELINES_FOLDER = _BUNDLED if _BUNDLED.exists() else _PACKAGE.parents[1] / "baselines"
+_TEMPLATE = _PACKAGE / "_template"
+TEMPLATE_FOLDER = _TEMPLATE if _TEMPLATE.exists() else _PACKAGE.parents[1] / "submissions" / "example"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A submission: the entry file and every local file it imports, by path relative to the entry's folder."""
+
+    name: str
+    entry: str
+    files: tuple[tuple[str, bytes], ...]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over the names and contents of all files."""
+        digest = hashlib.sha256()
+        for path, content in self.files:
+            digest.update(f"{path}\0{len(content)}\0".encode())
+            digest.update(content)
+        return digest.hexdigest()
+
+    def write_to(self, folder: Path) -> Path:
+        """Copy the files into a folder and return the entry's path there."""
+        for path, content in self.files:
+            target = folder / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
+        return folder / self.entry
+
+
+def read_submission(path: str | os.PathLike[str]) -> Source:
+    """Read a submission from a file, or from a folder that holds `submission.py`.
+
+    Raises UsageError where there is no file, SubmissionError where it is not Python or has no `build`.
+    """
+    entry = Path(path)
+    if entry.is_dir():
+        entry = entry / ENTRY_NAME
+    if not entry.exists():
+        raise UsageError(f"{entry}: no such file. Give the path of a submission, or write one with `mbench init`")
+    folder = entry.resolve().parent
+    found: dict[str, bytes] = {}
+    _collect(folder, PurePosixPath(entry.name), found, shown=entry)
+    if "build" not in _bound_names(_parse(found[entry.name], entry)):
+        raise SubmissionError(f"{entry}: has no build. Define `def build(spec):` that returns an estimator with fit and predict")
+    name = folder.name if entry.name == ENTRY_NAME else entry.stem
+    return Source(name=_safe_name(name), entry=entry.name, files=tuple(sorted(found.items())))
+
+
+def pickle_build(build: Callable[..., Any]) -> Source:
+    """Turn a build function of the running program into a submission."""
+    import cloudpickle
+
+    name = getattr(build, "__qualname__", type(build).__name__).rpartition(".")[2]
+    return Source(name=_safe_name(name), entry=PICKLED_ENTRY, files=((PICKLED_ENTRY, cloudpickle.dumps(build)),))
+
+
+def baseline_path(name: str) -> Path | None:
+    """Return the file of a baseline by name, or None."""
+    path = BASELINES_FOLDER / f"{name}.py"
+    return path if re.fullmatch(r"\w+", name) and path.exists() else None
+
+
+def baseline_names() -> list[str]:
+    """Return the names of all baselines."""
+    return sorted(path.stem for path in BASELINES_FOLDER.glob("*.py"))
+
+
+def _safe_name(name: str) -> str:
+    """Keep what is safe in a file name and in a table."""
+    return re.sub(r"[^\w.-]+", "-", name).strip(".-")[:60] or "submission"
+
+
+def _parse(content: bytes, path: Path) -> ast.Module:
+    try:
+        return ast.parse(content)
+    except SyntaxError as error:
+        place = f"line {error.lineno}: {error.msg}" if error.lineno else error.msg
+        raise SubmissionError(f"{path}: not valid Python ({place}). Fix that line") from None
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise SubmissionError(f"{path}: not valid Python ({error or type(error).__name__}). Give a .py file") from None
+
+
+def _collect(folder: Path, relative: PurePosixPath, found: dict[str, bytes], shown: Path) -> None:
+    """Add a file and, recursively, the files of its folder that it imports."""
+    try:
+        content = (folder / relative).read_bytes()
+    except OSError as error:
+        raise UsageError(f"{shown}: cannot be read ({error.strerror})") from None
+    found[str(relative)] = content
+    for module in _imported_modules(_parse(content, shown), relative.parent):
+        for candidate in (module.with_suffix(".py"), module / "__init__.py"):
+            if str(candidate) not in found and (folder / candidate).is_file():
+                _collect(folder, candidate, found, folder / candidate)
+
+
+def _imported_modules(tree: ast.Module, package: PurePosixPath) -> set[PurePosixPath]:
+    """Return every module a file may import, as a path below the submission's folder, parents of packages included."""
+    dotted: set[tuple[PurePosixPath, str]] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            dotted.update((PurePosixPath(), alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = PurePosixPath(*package.parts[: len(package.parts) - node.level + 1]) if node.level else PurePosixPath()
+            stem = f"{node.module}." if node.module else ""
+            dotted.update((base, stem + alias.name) for alias in node.names)
+            dotted.add((base, node.module or ""))
+    paths = set()
+    for base, name in dotted:
+        parts = [part for part in name.split(".") if part and part != "*"]
+        paths.update(base.joinpath(*parts[:length]) for length in range(1, len(parts) + 1))
+    return paths
+
+
+def _bound_names(tree: ast.Module) -> set[str]:
+    """Return the names a module binds at its top level; `build` among them if it imports with a star."""
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            names.update("build" if alias.name == "*" else (alias.asname or alias.name) for alias in node.names)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.add(node.id)
+    return names

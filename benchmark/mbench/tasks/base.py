@@ -1,0 +1,113 @@
+"""What every task can do: draw a sample, draw queries, and tell the truth about both."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from abc import ABC, abstractmethod
+from typing import Any
+
+import numpy as np
+
+from mbench.sampler import permutation, stream_key, uniform_rows
+from mbench.types import FloatArray, IntArray, Queries, Sample
+
+_NO_LADDER = np.empty(0, dtype=np.int64)
+
+
+class Task(ABC):
+    """A fixed map from inputs to outputs, with the region it is asked about.
+
+    A task speaks two coordinates: `points` (m, p) are its own (a complex number, a pixel, a row of a data set), X (m, d)
+    is what a submission sees. `scale` goes from the first to the second.
+    """
+
+    name: str
+    family: str
+    n_inputs: int
+    n_outputs: int
+    is_classification = False
+    n_available: int | None = None  # the largest sample there is; None where points never run out
+
+    @abstractmethod
+    def truth(self, points: FloatArray) -> FloatArray:
+        """Return the labels of points (m, p): (m, k) float32."""
+
+    @abstractmethod
+    def scale(self, points: FloatArray) -> FloatArray:
+        """Return points (m, p) as a submission sees them: (m, d) float64."""
+
+    @abstractmethod
+    def definition(self) -> dict[str, Any]:
+        """Return what fixes this task's labels, as JSON: the task's part of a cell's key."""
+
+    @abstractmethod
+    def draw_points(self, n: int, replicate: int, start: int = 0) -> FloatArray:
+        """Return rows start … start+n-1 of a replicate's training points: (n, p) float64."""
+
+    @abstractmethod
+    def draw_queries(self, n: int, replicate: int, secret: bytes | None = None) -> Queries:
+        """Return the test set, for a submission that learned the first n points of `replicate`."""
+
+    def draw_sample(self, n: int, replicate: int, start: int = 0) -> Sample:
+        """Return rows start … start+n-1 of a replicate's training sample; a shorter sample is a prefix of a longer one.
+
+        Raises ValueError for a negative n, replicate or start, and where the task has fewer than start + n points.
+        """
+        if min(n, replicate, start) < 0:
+            raise ValueError(f"n, replicate and start must not be negative, got {n}, {replicate} and {start}")
+        if self.n_available is not None and start + n > self.n_available:
+            raise ValueError(f"{self.name} has {self.n_available} training points, {start + n} were asked for")
+        points = self.draw_points(n, replicate, start)
+        return Sample(X=self.scale(points), y=self.truth(points).astype(np.float64), points=points)
+
+    def digest(self) -> str:
+        """Return the SHA-256 of the definition as canonical JSON."""
+        text = json.dumps(self.definition(), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def _uniform_queries(self, points: FloatArray) -> Queries:
+        return Queries(
+            X=self.scale(points),
+            points=points,
+            weight=np.full(len(points), 1.0 / len(points)),
+            octave=_NO_LADDER,
+            centre=_NO_LADDER,
+        )
+
+
+class BoxTask(Task):
+    """A function on the box [lower, upper], sampled uniformly; every coordinate is scaled to [-1, 1]."""
+
+    lower: FloatArray
+    upper: FloatArray
+    n_test: int
+
+    def scale(self, points: FloatArray) -> FloatArray:
+        """Return points (m, d) mapped from the box to [-1, 1] per column."""
+        return 2.0 * (points - self.lower) / (self.upper - self.lower) - 1.0
+
+    def place(self, u: FloatArray) -> FloatArray:
+        """Return u (m, d) in [0, 1] mapped to the box."""
+        return self.lower + u * (self.upper - self.lower)
+
+    def draw_points(self, n: int, replicate: int, start: int = 0) -> FloatArray:
+        """Return uniform points of the box."""
+        return self.place(uniform_rows(stream_key(self.name, "train", replicate), start, n, self.n_inputs))
+
+    def draw_queries(self, n: int, replicate: int, secret: bytes | None = None) -> Queries:
+        """Return `n_test` fresh uniform points, the same for every replicate."""
+        return self._uniform_queries(self._test_points(self.n_test, secret))
+
+    def _test_points(self, count: int, secret: bytes | None) -> FloatArray:
+        return self.place(uniform_rows(stream_key(self.name, "test", 0, secret), 0, count, self.n_inputs))
+
+
+class ItemTask(Task):
+    """A finite collection (pixels, images of digits): a sample is the first n items of a seeded random order.
+
+    points: (m, p) float64, whole numbers that name an item.
+    """
+
+    def _order(self, size: int, replicate: int) -> IntArray:
+        return permutation(stream_key(self.name, "train", replicate), size)

@@ -1,0 +1,65 @@
+"""Pictures as functions of a pixel's place: scikit-learn's bundled photos, or a person's own."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import numpy as np
+
+from mbench.tasks.base import ItemTask
+from mbench.types import FloatArray, Queries
+
+MAX_SAMPLED_SHARE = 0.8  # of a small picture, so that enough pixels are left to test on
+
+
+class Image(ItemTask):
+    """R² → R³: pixel centre (column, row), both scaled to [-1, 1], to RGB / 255. The test set is every pixel not sampled."""
+
+    family = "images"
+    n_inputs = 2
+    n_outputs = 3
+
+    def __init__(self, name: str, pixels: FloatArray) -> None:
+        """pixels: (height, width, 3) uint8."""
+        if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8:
+            raise ValueError(f"pixels must be (height, width, 3) uint8, got {pixels.shape} {pixels.dtype}")
+        self.name = name
+        self.pixels = pixels
+        self.n_available = int(MAX_SAMPLED_SHARE * pixels.shape[0] * pixels.shape[1])
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        return self.pixels.shape[0], self.pixels.shape[1]
+
+    def definition(self) -> dict[str, Any]:
+        """Return the picture's size and the SHA-256 of its pixels."""
+        return {
+            "name": self.name.split(":")[0],
+            "shape": list(self.pixels.shape),
+            "sha256": hashlib.sha256(np.ascontiguousarray(self.pixels).tobytes()).hexdigest(),
+        }
+
+    def truth(self, points: FloatArray) -> FloatArray:
+        """Return the colours of pixels (m, 2) = (column, row): (m, 3) float32 in [0, 1]."""
+        column, row = points.astype(np.int64).T
+        return self.pixels[row, column].astype(np.float32) / np.float32(255.0)
+
+    def scale(self, points: FloatArray) -> FloatArray:
+        """Return pixel centres (m, 2) with the picture's edges at -1 and 1."""
+        height, width = self.shape
+        return 2.0 * (points + 0.5) / np.array([width, height]) - 1.0
+
+    def draw_points(self, n: int, replicate: int, start: int = 0) -> FloatArray:
+        """Return (column, row) of items start … start+n-1 of the replicate's order of all pixels."""
+        return self._locate(replicate, slice(start, start + n))
+
+    def draw_queries(self, n: int, replicate: int, secret: bytes | None = None) -> Queries:
+        """Return every pixel not among the first n of the replicate; a secret changes nothing, all pixels being known."""
+        return self._uniform_queries(self._locate(replicate, slice(n, None)))
+
+    def _locate(self, replicate: int, items: slice) -> FloatArray:
+        height, width = self.shape
+        row, column = np.divmod(self._order(height * width, replicate)[items], width)
+        return np.stack([column, row], axis=1).astype(np.float64)

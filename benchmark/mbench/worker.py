@@ -1,0 +1,235 @@
+"""The child's side of a cell: obeys one command a line, runs the submission, answers with one JSON line.
+
+Commands: build, fit, predict, save, load, stop. Started by `mbench.sandbox` in a scratch folder:
+
+    submission/          the source            out/predictions.npy   (m, k) float32, written by predict
+    in/X.npy, in/y.npy   before fit            out/artifact          the fitted estimator, written by save
+    in/queries.npy       before predict        in/artifact           before load
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import random
+import sys
+import traceback
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mbench.submission import PICKLED_ENTRY
+from mbench.types import FloatArray, Spec
+
+MODULE_NAME = "submission"
+PREDICT_BLOCK = 65_536  # rows per call of predict: bounds a submission's memory, and no answer may depend on it
+
+
+class ContractError(Exception):
+    """The submission ran but did not keep to the contract; the status says how."""
+
+    def __init__(self, status: str, reason: str) -> None:
+        """status: a cell's status.  reason: one line for its author."""
+        super().__init__(reason)
+        self.status = status
+
+
+class Worker:
+    """Holds the submission's estimator between commands."""
+
+    def __init__(self, entry: str) -> None:
+        """entry: the submission's file, relative to the folder `submission`."""
+        self.entry = Path("submission") / entry
+        self.estimator: Any = None
+        self.n_outputs = 0
+
+    def build(self, spec: dict[str, Any]) -> dict[str, Any]:
+        """Import the submission and build its estimator; the sample is not here yet."""
+        self.n_outputs = spec["n_outputs"]
+        seed_everything(spec["seed"])
+        try:
+            build = self._import_build()
+        except BaseException as error:
+            raise ContractError("refused", f"cannot be imported: {_describe(error)}") from error
+        if not callable(build):
+            raise ContractError("refused", "has no build. Define `def build(spec):` that returns an estimator")
+        try:
+            self.estimator = build(Spec(**spec))
+        except BaseException as error:
+            raise ContractError("refused", f"build(spec) raised {_describe(error)}") from error
+        for method in ("fit", "predict"):
+            if not callable(getattr(self.estimator, method, None)):
+                kind = type(self.estimator).__name__
+                raise ContractError("refused", f"build(spec) returned {kind} without {method}. Return an estimator")
+        seed_everything(spec["seed"])
+        return {}
+
+    def fit(self) -> dict[str, Any]:
+        """Fit the estimator to the sample."""
+        X, y = np.load("in/X.npy", allow_pickle=False), np.load("in/y.npy", allow_pickle=False)
+        try:
+            fitted = self.estimator.fit(X, y)
+        except Exception as error:
+            raise ContractError("crash", f"fit(X, y) raised {_describe(error)}") from error
+        # Anything but an estimator (None, say) means that the fitted object is the one that was built.
+        self.estimator = fitted if callable(getattr(fitted, "predict", None)) else self.estimator
+        return {"n_params": _count_params(self.estimator)}
+
+    def predict(self) -> dict[str, Any]:
+        """Predict the queries block by block."""
+        queries = np.load("in/queries.npy", mmap_mode="r", allow_pickle=False)
+        predictions = np.empty((len(queries), self.n_outputs), dtype="<f4")
+        for start in range(0, len(queries), PREDICT_BLOCK):
+            block = np.array(queries[start : start + PREDICT_BLOCK])
+            try:
+                answer = self.estimator.predict(block)
+            except Exception as error:
+                raise ContractError("crash", f"predict(X) raised {_describe(error)}") from error
+            predictions[start : start + len(block)] = check_answer(answer, len(block), self.n_outputs)
+        np.save("out/predictions.npy", predictions, allow_pickle=False)
+        return {}
+
+    def save(self) -> dict[str, Any]:
+        """Store the fitted estimator, for pictures later."""
+        import cloudpickle
+
+        try:
+            content = cloudpickle.dumps(self.estimator)
+        except Exception as error:
+            raise ContractError("crash", f"the fitted estimator cannot be pickled: {_describe(error)}") from error
+        Path("out/artifact").write_bytes(content)
+        return {}
+
+    def load(self, spec: dict[str, Any]) -> dict[str, Any]:
+        """Take up an estimator stored by `save`."""
+        import cloudpickle
+
+        self.n_outputs = spec["n_outputs"]
+        seed_everything(spec["seed"])
+        try:
+            self._import_build()  # the artifact refers to classes of this module
+            self.estimator = cloudpickle.loads(Path("in/artifact").read_bytes())
+        except Exception as error:
+            raise ContractError("refused", f"the stored estimator cannot be loaded: {_describe(error)}") from error
+        return {}
+
+    def _import_build(self) -> Callable[..., Any] | None:
+        if self.entry.name == PICKLED_ENTRY:
+            import cloudpickle
+
+            return cloudpickle.loads(self.entry.read_bytes())
+        import importlib.util
+
+        sys.path.insert(0, str(self.entry.parent.resolve()))
+        spec = importlib.util.spec_from_file_location(MODULE_NAME, self.entry.resolve())
+        assert spec is not None and spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[MODULE_NAME] = module
+        spec.loader.exec_module(module)
+        return getattr(module, "build", None)
+
+
+def seed_everything(seed: int) -> None:
+    """Seed the global generators, so that a submission that forgot to is repeatable all the same."""
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002: the legacy global state is what a careless submission uses
+    if "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(seed)
+
+
+def check_answer(answer: Any, n_rows: int, n_outputs: int) -> FloatArray:
+    """Return what predict returned as (n_rows, n_outputs) float64. Raises ContractError("invalid") naming what to fix."""
+    expected = f"expected ({n_rows}, {n_outputs})"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            values = np.asarray(answer)
+        except Exception as error:
+            raise ContractError("invalid", f"predict() returned no array ({_describe(error)}), {expected}") from error
+    if values.dtype.kind not in "fiub":
+        kind = type(answer).__name__ if values.dtype.kind == "O" else values.dtype
+        raise ContractError("invalid", f"predict() returned {kind}, expected an array of real numbers {expected[9:]}")
+    if n_outputs == 1 and values.shape == (n_rows,):
+        values = values[:, None]
+    if values.shape != (n_rows, n_outputs):
+        raise ContractError(
+            "invalid", f"predict() returned shape {values.shape}, {expected}. Return one row per query, one column per output"
+        )
+    with np.errstate(over="ignore"):
+        single = values.astype(np.float32)
+    if not np.isfinite(single).all():
+        bad = int(np.flatnonzero(~np.isfinite(single).all(axis=1))[0])
+        raise ContractError("invalid", f"predict() returned {values[bad].tolist()} in row {bad}: every value must be finite")
+    return single
+
+
+def _count_params(estimator: Any) -> int | None:
+    try:
+        return int(estimator.n_params_)
+    except Exception:  # absent, or not a number: the count is optional
+        return None
+
+
+def _describe(error: BaseException) -> str:
+    """Return one line: the exception's type, its message and the submission's own line it came from."""
+    message = str(error).strip().splitlines()
+    text = f"{type(error).__name__}: {message[0][:300]}" if message else type(error).__name__
+    own = [frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename).parent.name == "submission"]
+    return f"{text} ({Path(own[-1].filename).name}, line {own[-1].lineno})" if own else text
+
+
+def serve(commands: io.TextIOBase, answers: io.TextIOBase, worker: Worker) -> None:
+    """Say that we are up, then obey commands until `stop` or the end of the stream."""
+    answers.write(json.dumps({"event": "started"}) + "\n")
+    answers.flush()
+    for line in commands:
+        command = json.loads(line)
+        verb = command.pop("do")
+        if verb == "stop":
+            return
+        try:
+            answer = {"event": "done", **getattr(worker, verb)(**command)}
+        except MemoryError as error:
+            answer = {"event": "failed", "status": "out-of-memory", "reason": f"{verb}: {_describe(error)}"}
+        except ContractError as error:
+            cause = error.__cause__
+            traceback.print_exception(cause or error)
+            status = "out-of-memory" if isinstance(cause, MemoryError) else error.status
+            answer = {"event": "failed", "status": status, "reason": str(error)}
+        except BaseException as error:
+            traceback.print_exception(error)
+            answer = {"event": "failed", "status": "crash", "reason": f"{verb}: {_describe(error)}"}
+        sys.stdout.flush()
+        sys.stderr.flush()
+        answers.write(json.dumps(answer) + "\n")
+        answers.flush()
+
+
+def die_with_parent() -> None:
+    """Ask the kernel (Linux) to kill this process when the harness dies, so that kill -9 leaves nothing running."""
+    if sys.platform == "linux":
+        import ctypes
+        import signal
+
+        pr_set_pdeathsig = 1
+        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
+
+
+def main() -> None:
+    """Serve on stdin and stdout; whatever the submission prints goes to stderr instead."""
+    die_with_parent()
+    commands = os.fdopen(os.dup(0), "r", encoding="utf-8")
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+    serve(commands, answers, Worker(sys.argv[1]))
+
+
+if __name__ == "__main__":
+    main()
