@@ -2,6 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from mbench.suite import SUITE_VERSION
+
+if TYPE_CHECKING:
+    from mbench.api import evaluate, load_sample
 
 __version__ = "0.1.0"
+__all__ = ["SUITE_VERSION", "evaluate", "load_sample"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the public functions when they are first asked for: `import mbench` alone stays cheap."""
+    if name in ("evaluate", "load_sample"):
+        from mbench import api
+
+        return getattr(api, name)
+    raise AttributeError(f"module 'mbench' has no attribute {name!r}")

@@ -9,6 +9,7 @@ import tempfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from threading import Event, Thread
 
 import numpy as np
 
@@ -99,7 +100,9 @@ def fetch_mnist(report: Callable[[int], None] = lambda received: None) -> Path:
     }
     for name, content in packed.items():
         if hashlib.sha256(content).hexdigest() != MNIST_SHA256[name]:
-            raise HarnessError(f"MNIST from OpenML: {name} has another SHA-256 than the published file. Try again later")
+            raise HarnessError(
+                f"MNIST from OpenML: {name} has another SHA-256 than the published file. Try again later"
+            )
     for name, content in packed.items():
         partial = folder / f"{name}.gz.part"
         partial.write_bytes(gzip.compress(content, mtime=0))
@@ -108,23 +111,29 @@ def fetch_mnist(report: Callable[[int], None] = lambda received: None) -> Path:
 
 
 def _download_mnist(cache: Path, report: Callable[[int], None]) -> tuple[FloatArray, IntArray]:
-    from concurrent.futures import ThreadPoolExecutor, wait
-
+    """Return images (70000, 784) and labels (70000,) uint8 as OpenML serves them: training rows first."""
     from sklearn.datasets import fetch_openml
 
-    with ThreadPoolExecutor(1) as pool:
-        # liac-arff yields exact integers, and needs no more memory than pandas for 70,000 rows.
-        download = pool.submit(
-            fetch_openml, "mnist_784", version=1, data_home=cache, as_frame=False, parser="pandas", return_X_y=True
+    done = Event()
+    # The loader tells nothing of its progress, but its cache folder grows.
+    Thread(target=_watch, args=(cache, done, report), daemon=True).start()
+    try:
+        images, labels = fetch_openml(
+            "mnist_784", version=1, data_home=str(cache), as_frame=False, parser="liac-arff", return_X_y=True
         )
-        while wait([download], timeout=0.2).not_done:
-            report(sum(file.stat().st_size for file in cache.rglob("*") if file.is_file()))
-        try:
-            images, labels = download.result()
-        except (OSError, ValueError) as error:
-            raise HarnessError(f"MNIST could not be downloaded from OpenML ({error}). Check the network and repeat "
-                               f"`mbench data fetch`, or put the four idx .gz files under ${DATA_VARIABLE}/mnist") from error
+    except (OSError, ValueError) as error:
+        raise HarnessError(
+            f"MNIST could not be downloaded from OpenML ({error}). Check the network and repeat `mbench data fetch`, "
+            f"or put the four idx .gz files under ${DATA_VARIABLE}/mnist"
+        ) from error
+    finally:
+        done.set()
     return images.astype(np.uint8), labels.astype(np.uint8)
+
+
+def _watch(folder: Path, done: Event, report: Callable[[int], None]) -> None:
+    while not done.wait(0.2):
+        report(sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()))
 
 
 def _read_idx(folder: Path, name: str) -> bytes:
@@ -132,8 +141,10 @@ def _read_idx(folder: Path, name: str) -> bytes:
     try:
         content = gzip.decompress(path.read_bytes())
     except FileNotFoundError:
-        raise MissingDataError(f"MNIST is not here: no {path}. Run `mbench data fetch`, or point ${DATA_VARIABLE} at a "
-                               "folder that holds mnist/ with the four idx .gz files") from None
+        raise MissingDataError(
+            f"MNIST is not here: no {path}. Run `mbench data fetch`, or point ${DATA_VARIABLE} at a "
+            "folder that holds mnist/ with the four idx .gz files"
+        ) from None
     except (OSError, EOFError, zlib.error) as error:
         raise HarnessError(f"{path}: damaged ({error}). Delete it and run `mbench data fetch`") from None
     if hashlib.sha256(content).hexdigest() != MNIST_SHA256[name]:

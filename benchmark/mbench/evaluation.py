@@ -8,7 +8,7 @@ import os
 import platform
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -18,7 +18,7 @@ from typing import Literal
 import numpy as np
 
 from mbench import metrics, suite
-from mbench.errors import HarnessError, MissingDataError, UsageError
+from mbench.errors import HarnessError, MbenchError, MissingDataError, UsageError
 from mbench.executor import run_all
 from mbench.results import SCHEMA_VERSION, Costs, Metrics, Record, Result, ResultStore, canonical_digest
 from mbench.sampler import permutation, stream_key
@@ -32,9 +32,18 @@ N_REPEATED = 1_000  # queries asked twice, in other places of the stream: answer
 REPEAT_TOLERANCE = 1e-4
 
 # What a fitted estimator and its predictions depend on, beside the submission itself.
-_TRAINING_SIDE = ("suite.py", "sampler.py", "escape*.py", "ladder.py", "datasets.py", "worker.py", "tasks/*.py", "nn/*.py")
+_TRAINING_SIDE = (
+    "suite.py",
+    "sampler.py",
+    "escape*.py",
+    "ladder.py",
+    "datasets.py",
+    "worker.py",
+    "tasks/*.py",
+    "nn/*.py",
+)
 
-Phase = Literal["sampling", "loading", "fitting", "predicting", "scoring", "done", "cached"]
+Phase = Literal["sampling", "loading", "fitting", "predicting", "scoring", "done", "cached", "drawing", "drawn"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +132,8 @@ def evaluate_source(
     """Run every cell that is not in the store yet; return all their records and the damaged ones set aside."""
     cancel = cancel or Event()
     tasks = {name: load_task(name) for name in {cell.task for cell in cells}}
+    for task in tasks.values():
+        task.self_test()
     set_aside: list[Path] = []
 
     def run(cell: Cell) -> Record:
@@ -155,9 +166,11 @@ def cell_key(cell: Cell, task: Task, source: Source, settings: Settings) -> str:
             "task": task.digest(),
             "track": cell.track,
             "replicate": cell.replicate,
+            "budget": [cell.n_samples, cell.fit_limit_s],
             "source": source.digest,
             "threads": settings.threads,
             "device": settings.device,
+            "memory_limit_mb": settings.memory_limit_mb,  # or a cell that ran out of it would not be run with more
             "harness": harness_digest(),
         }
     )
@@ -197,6 +210,27 @@ def score_cell(task: Task, queries: Queries, predictions: FloatArray) -> Metrics
     if len(truth) > n_test:
         profile = metrics.depth_profile(predictions[n_test:], truth[n_test:], queries.octave, queries.centre)
     return Metrics(error=metrics.fraction_unexplained(*test), psnr_db=metrics.psnr_db(*test), profile=profile)
+
+
+def rescore_record(record: Record, store: ResultStore) -> tuple[Metrics | None, str]:
+    """Score a record's stored predictions again and store the record; return the metrics, or None and why not."""
+    if not record.ok:
+        return None, f"nothing to score, the cell ended with {record.status}"
+    try:
+        task = load_task(record.task)
+        predictions = store.read_predictions(record.key)
+    except MbenchError as error:
+        return None, str(error)
+    if predictions is None:
+        return None, "its predictions are not stored"
+    if task.digest() != record.task_digest:
+        return None, "its task has changed since, evaluate it again"
+    queries = task.draw_queries(record.n_samples, record.replicate)
+    if len(predictions) != len(queries.X):
+        return None, "its test set has changed since, evaluate it again"
+    scores = score_cell(task, queries, predictions)
+    store.write(replace(record, metrics=scores))
+    return scores, ""
 
 
 def _run_cell(
@@ -295,7 +329,8 @@ def _predict_shuffled(child: Child, cell: Cell, X: FloatArray) -> tuple[FloatArr
     if not np.allclose(first, second, rtol=REPEAT_TOLERANCE, atol=REPEAT_TOLERANCE):
         gap = float(np.abs(first - second).max())
         raise ChildFailure(
-            "invalid", f"predict() answered the same query with values {gap:.2g} apart: it may not depend on order or batch"
+            "invalid",
+            f"predict() answered the same query with values {gap:.2g} apart: it may not depend on order or batch",
         )
     return predictions[: len(X)], predict_s
 

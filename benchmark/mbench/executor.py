@@ -11,9 +11,7 @@ Item = TypeVar("Item")
 Outcome = TypeVar("Outcome")
 
 
-def run_all(
-    items: Iterable[Item], work: Callable[[Item], Outcome], *, jobs: int, cancel: Event
-) -> Iterator[Outcome]:
+def run_all(items: Iterable[Item], work: Callable[[Item], Outcome], *, jobs: int, cancel: Event) -> Iterator[Outcome]:
     """Yield work(item) for every item as each ends, `jobs` of them at a time.
 
     Whatever ends the iteration early (an error of `work`, Ctrl-C, the caller's `break`) sets `cancel`, on which `work`

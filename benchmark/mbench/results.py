@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
@@ -26,12 +26,17 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = 1
 
+# What pydantic validates these dataclasses by: JSON's own types only, no field more, no NaN.
+_STRICT = {"extra": "forbid", "strict": True, "allow_inf_nan": False}
+
 Status = Literal["ok", "crash", "timeout", "out-of-memory", "invalid", "refused", "infrastructure"]
 
 
 @dataclass(frozen=True, slots=True)
 class Metrics:
     """What the predictions of one cell were worth. `error` is the FVU, or the error rate on digits."""
+
+    __pydantic_config__: ClassVar = _STRICT
 
     error: float
     psnr_db: float | None = None
@@ -41,6 +46,8 @@ class Metrics:
 @dataclass(frozen=True, slots=True)
 class Costs:
     """What one cell took; None where it ended before that was known."""
+
+    __pydantic_config__: ClassVar = _STRICT
 
     fit_s: float | None = None
     predict_s: float | None = None
@@ -53,6 +60,8 @@ class Costs:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
     """One cell: what was run, how it ended, and what it scored."""
+
+    __pydantic_config__: ClassVar = _STRICT
 
     schema: int
     suite: int
@@ -89,6 +98,8 @@ class Record:
 class Result:
     """The records of one submission in one portable file."""
 
+    __pydantic_config__: ClassVar = _STRICT
+
     schema: int
     suite: int
     name: str
@@ -102,10 +113,9 @@ def canonical_digest(value: dict[str, Any]) -> str:
 
 @cache
 def _adapter(kind: type[Record] | type[Result]) -> TypeAdapter[Any]:
-    from pydantic import ConfigDict, TypeAdapter
+    from pydantic import TypeAdapter
 
-    # JSON mode is strict about types but lets a list become a tuple; NaN is no JSON and never a score.
-    return TypeAdapter(kind, config=ConfigDict(extra="forbid", strict=True, ser_json_inf_nan="constants"))
+    return TypeAdapter(kind)
 
 
 def _parse(kind: type[Any], text: str | bytes, origin: Path) -> Any:
@@ -122,11 +132,13 @@ def _parse(kind: type[Any], text: str | bytes, origin: Path) -> Any:
             f"{SUITE_VERSION}. Results of different suites do not compare; run it again"
         )
     try:
-        return _adapter(kind).validate_json(text, strict=True)
+        return _adapter(kind).validate_json(text)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
-        raise HarnessError(f"{origin}: damaged at {place!r} ({first['msg']}). Delete it, and its cell is run again") from None
+        raise HarnessError(
+            f"{origin}: damaged at {place!r} ({first['msg']}). Delete it, and its cell is run again"
+        ) from None
 
 
 def read_result(path: Path) -> Result:
@@ -135,11 +147,16 @@ def read_result(path: Path) -> Result:
         return _parse(Result, path.read_bytes(), path)
     except FileNotFoundError:
         raise UsageError(f"{path}: no such result") from None
+    except OSError as error:
+        raise HarnessError(f"{path}: cannot be read ({error.strerror})") from error
 
 
 def write_result(path: Path, result: Result) -> None:
-    """Write a portable result atomically."""
-    _write_atomically(path, (json.dumps(asdict(result), indent=1, allow_nan=False) + "\n").encode())
+    """Write a portable result atomically. Raises HarnessError when the disk refuses."""
+    try:
+        _write_atomically(path, (json.dumps(asdict(result), indent=1, allow_nan=False) + "\n").encode())
+    except OSError as error:
+        raise _disk_error(path, error) from error
 
 
 class ResultStore:
@@ -160,9 +177,13 @@ class ResultStore:
                 _write_atomically(marker, json.dumps({"schema": SCHEMA_VERSION, "suite": SUITE_VERSION}).encode())
             found = json.loads(marker.read_text())
         except OSError as error:
-            raise HarnessError(f"{folder}: cannot be used for results ({error.strerror}). Choose another with --out") from error
+            raise HarnessError(
+                f"{folder}: cannot be used for results ({error.strerror}). Choose another with --out"
+            ) from error
         except ValueError:
-            raise HarnessError(f"{marker}: damaged. Delete it if every result here is of suite {SUITE_VERSION}") from None
+            raise HarnessError(
+                f"{marker}: damaged. Delete it if every result here is of suite {SUITE_VERSION}"
+            ) from None
         if found != {"schema": SCHEMA_VERSION, "suite": SUITE_VERSION}:
             raise UsageError(
                 f"{folder}: holds results of another version ({found}), this is suite {SUITE_VERSION}, schema "
@@ -184,6 +205,8 @@ class ResultStore:
             record: Record = _parse(Record, path.read_bytes(), path)
         except FileNotFoundError:
             return None
+        except OSError as error:
+            raise HarnessError(f"{path}: cannot be read ({error.strerror})") from error
         if record.key != key:
             raise HarnessError(f"{path}: holds the record of another cell. Delete it, and its cell is run again")
         return record
@@ -191,7 +214,12 @@ class ResultStore:
     def set_aside(self, key: str) -> Path:
         """Rename a damaged record so that its cell can be run again, and return the new name."""
         aside = self.cells / f"{key}.damaged"
-        (self.cells / f"{key}.json").replace(aside)
+        try:
+            (self.cells / f"{key}.json").replace(aside)
+        except FileNotFoundError:  # another run on this folder did it first
+            pass
+        except OSError as error:
+            raise _disk_error(self.folder, error) from error
         return aside
 
     def records(self) -> Iterator[Record]:
@@ -214,7 +242,8 @@ class ResultStore:
             if artifact is not None:
                 _copy_atomically(artifact, self.artifact_path(record.key))
             _write_atomically(
-                self.cells / f"{record.key}.json", (json.dumps(asdict(record), indent=1, allow_nan=False) + "\n").encode()
+                self.cells / f"{record.key}.json",
+                (json.dumps(asdict(record), indent=1, allow_nan=False) + "\n").encode(),
             )
         except OSError as error:
             raise _disk_error(self.folder, error) from error
@@ -226,12 +255,16 @@ class ResultStore:
         except FileNotFoundError:
             return None
         except (ValueError, OSError, EOFError) as error:
-            raise HarnessError(f"{self.predictions_path(key)}: damaged ({error}). Delete it and evaluate again") from None
+            raise HarnessError(
+                f"{self.predictions_path(key)}: damaged ({error}). Delete it and evaluate again"
+            ) from None
 
 
 def _disk_error(folder: Path, error: OSError) -> HarnessError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return HarnessError(f"{folder}: the disk is full. Cells already done are kept; free some space and repeat the command")
+        return HarnessError(
+            f"{folder}: the disk is full. Cells already done are kept; free some space and repeat the command"
+        )
     return HarnessError(f"{folder}: cannot be written ({error.strerror}). Cells already done are kept")
 
 

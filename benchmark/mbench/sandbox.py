@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
+import secrets
 import selectors
 import shutil
 import signal
@@ -34,6 +36,8 @@ CAPTURE_LIMIT = 1_000_000  # bytes of output read; more is drained and forgotten
 ARTIFACT_LIMIT = 4 << 30
 _ANSWER_LIMIT = 65_536
 _TICK_S = 0.02
+# What the operating system says where the child removed or replaced a folder: its doing, not a failure of ours.
+_TAMPERED = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.EACCES, errno.EPERM)
 _TREE_EVERY = 10  # ticks between looks at the child's own children, which cost a scan of all processes
 
 # Passed on to the child; everything else of our environment stays here.
@@ -61,8 +65,8 @@ class ChildFailure(Exception):
     """The child did not answer a command with success: `status` is the cell's, `str()` the reason."""
 
     def __init__(self, status: str, reason: str) -> None:
-        """status: a cell's status.  reason: one line for the submission's author."""
-        super().__init__(reason)
+        """status: a cell's status.  reason: made one printable line of at most 500 characters for its author."""
+        super().__init__("".join(c if c.isprintable() else " " for c in reason)[:500])
         self.status = status
 
 
@@ -153,7 +157,7 @@ class Child:
         self._hand_over("y.npy", y)
         seconds, answer = self._request("fit", self._spec.fit_limit_s)
         n_params = answer.get("n_params")
-        return seconds, n_params if isinstance(n_params, int) and 0 <= n_params < 2**63 else None
+        return seconds, n_params if type(n_params) is int and 0 <= n_params < 2**63 else None
 
     def predict(self, X: FloatArray, limit_s: float) -> tuple[FloatArray, float]:
         """Hand over queries (m, d); return predictions (m, k) float32 and the seconds they took."""
@@ -173,7 +177,10 @@ class Child:
     def load(self, artifact: Path) -> None:
         """Take up an estimator stored by `save` in another child."""
         self._await_start()
-        shutil.copyfile(artifact, self._scratch / "in" / "artifact")
+        try:
+            shutil.copyfile(artifact, self._scratch / "in" / "artifact")
+        except OSError as error:
+            raise HarnessError(f"{artifact}: cannot be copied to {self._scratch} ({error.strerror})") from error
         self._request("load", LOAD_LIMIT_S, spec=asdict(self._spec))
 
     def _await_start(self) -> None:
@@ -183,30 +190,42 @@ class Child:
             raise HarnessError(f"the worker did not start: {failure}. {self.output.strip()[-300:]}") from None
 
     def _hand_over(self, name: str, array: FloatArray) -> None:
+        path = self._scratch / "in" / name
         try:
-            np.save(self._scratch / "in" / name, array, allow_pickle=False)
+            path.unlink(missing_ok=True)
+            with path.open("xb") as file:  # x: never through a link that the child has put there
+                np.save(file, array, allow_pickle=False)
         except OSError as error:
-            raise HarnessError(f"{self._scratch}: cannot be written ({error.strerror}). Free space in $TMPDIR") from error
+            if error.errno in _TAMPERED:
+                raise ChildFailure("invalid", f"changed the harness's folders: {name}: {error.strerror}") from None
+            raise HarnessError(
+                f"{self._scratch}: cannot be written ({error.strerror}). Free space in $TMPDIR"
+            ) from error
 
     def _request(self, verb: str, limit_s: float, **arguments: Any) -> tuple[float, dict[str, Any]]:
         """Send one command, watch the child until it answers, and return the seconds it took and the answer."""
         assert self._process.stdin is not None
+        token = secrets.token_hex(8)  # an answer written before its question does not have it
         started = time.monotonic()
         with contextlib.suppress(BrokenPipeError):  # a child that is gone is noticed below
-            self._process.stdin.write((json.dumps({"do": verb, **arguments}) + "\n").encode())
+            self._process.stdin.write((json.dumps({"do": verb, "token": token, **arguments}) + "\n").encode())
             self._process.stdin.flush()
         line = self._await_line(verb, started, limit_s)
         seconds = time.monotonic() - started
         try:
             answer = json.loads(line)
             event = answer["event"]
+            if answer["token"] != token:
+                raise ValueError
         except (ValueError, TypeError, KeyError, RecursionError):
-            raise ChildFailure("invalid", f"wrote something of its own to the harness's channel during {verb}") from None
+            raise ChildFailure(
+                "invalid", f"wrote something of its own to the harness's channel during {verb}"
+            ) from None
         if event == "done":
             return seconds, answer
         status = str(answer.get("status"))
         known = status in ("crash", "invalid", "refused", "out-of-memory")
-        raise ChildFailure(status if known else "invalid", str(answer.get("reason"))[:500])
+        raise ChildFailure(status if known else "invalid", str(answer.get("reason")))
 
     def _await_line(self, verb: str, started: float, limit_s: float) -> bytes:
         tick = 0
@@ -219,7 +238,8 @@ class Child:
                 raise ChildFailure("timeout", f"{verb} ran past its limit of {limit_s:g} s")
             self._watch_memory(verb, whole_tree=tick % _TREE_EVERY == 0)
             tick += 1
-            alive = self._drain()
+            ended = self._process.poll() is not None  # a process it left behind may hold the channel open
+            alive = self._drain() and not ended
             if not alive or len(self._answers) > _ANSWER_LIMIT:
                 if b"\n" in self._answers:
                     break
@@ -266,13 +286,17 @@ class Child:
             self._drain()
         if code == -signal.SIGKILL:
             return ChildFailure("out-of-memory", f"the process was killed during {verb}, as a rule for want of memory")
-        how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+        known = {number.value: number.name for number in signal.Signals}
+        how = f"signal {known.get(-code, -code)}" if code < 0 else f"exit code {code}"
         return ChildFailure("crash", f"the process ended during {verb} ({how})")
 
     def _kill(self) -> None:
         """Kill the child, its process group and every descendant that left it, and reap the child."""
         try:
-            descendants = psutil.Process(self._process.pid).children(recursive=True)
+            if self._process.poll() is None:
+                descendants = psutil.Process(self._process.pid).children(recursive=True)
+            else:  # what it left behind is no longer below it
+                descendants = _find_processes_at_home(self._scratch)
         except psutil.Error:
             descendants = []
         with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -295,19 +319,26 @@ def read_predictions(path: Path, n_rows: int, n_outputs: int) -> FloatArray:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as error:
         raise ChildFailure("invalid", f"predictions.npy cannot be opened ({error.strerror})") from None
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(descriptor)
+        raise ChildFailure("invalid", "predictions.npy is not a regular file")
     with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise ChildFailure("invalid", "predictions.npy is not a regular file")
         if status.st_size > n_bytes + 4096:
-            raise ChildFailure("invalid", f"predictions.npy holds {status.st_size} bytes, expected {n_bytes} and a header")
+            raise ChildFailure(
+                "invalid", f"predictions.npy holds {status.st_size} bytes, expected {n_bytes} and a header"
+            )
         content = file.read(n_bytes + 4096)
     header_end = 10 + int.from_bytes(content[8:10], "little")
     header = {"descr": "<f4", "fortran_order": False, "shape": (n_rows, n_outputs)}
     if content[:8] != expected or content[10:header_end].strip().decode("latin1").replace(", }", "}") != repr(header):
-        raise ChildFailure("invalid", f"predictions.npy is not a .npy file of float32 with shape ({n_rows}, {n_outputs})")
+        raise ChildFailure(
+            "invalid", f"predictions.npy is not a .npy file of float32 with shape ({n_rows}, {n_outputs})"
+        )
     if len(content) != header_end + n_bytes:
-        raise ChildFailure("invalid", f"predictions.npy holds {len(content) - header_end} bytes of values, not {n_bytes}")
+        raise ChildFailure(
+            "invalid", f"predictions.npy holds {len(content) - header_end} bytes of values, not {n_bytes}"
+        )
     values = np.frombuffer(content, dtype="<f4", offset=header_end).reshape(n_rows, n_outputs)
     if not np.isfinite(values).all():
         raise ChildFailure("invalid", "predictions.npy holds values that are not finite")
@@ -319,6 +350,16 @@ def _resident(process: psutil.Process) -> int:
         return process.memory_info().rss
     except psutil.Error:
         return 0
+
+
+def _find_processes_at_home(folder: Path) -> list[psutil.Process]:
+    """Return the processes that were started with this folder as their home."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            if process.environ().get("HOME") == str(folder):
+                found.append(process)
+    return found
 
 
 def _child_environment(scratch: Path, threads: int) -> dict[str, str]:

@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
+from pathlib import Path
 from statistics import fmean
 from types import MappingProxyType
 from typing import Any
@@ -16,6 +16,8 @@ from mbench import suite
 from mbench.errors import HarnessError
 from mbench.metrics import equivalent_samples, skill
 from mbench.results import Record
+
+REFERENCE_NAME = f"reference-{suite.SUITE_VERSION}.json"  # lies beside this module; `mbench reference` remakes it
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,14 +112,16 @@ class Entry:
 
 def load_reference() -> Reference:
     """Return the frozen reference of this suite version."""
-    return _parse_reference((resources.files("mbench") / "reference" / f"suite-{suite.SUITE_VERSION}.json").read_text())
+    return _parse_reference(Path(__file__).with_name(REFERENCE_NAME).read_text())
 
 
 @cache
 def _parse_reference(text: str) -> Reference:
     content = json.loads(text)
     if content["suite"] != suite.SUITE_VERSION:
-        raise HarnessError(f"the frozen reference is of suite {content['suite']}, this is {suite.SUITE_VERSION}. Reinstall")
+        raise HarnessError(
+            f"the frozen reference is of suite {content['suite']}, this is {suite.SUITE_VERSION}. Reinstall"
+        )
     return Reference(
         tasks=MappingProxyType(
             {

@@ -6,9 +6,13 @@ import ast
 import hashlib
 import os
 import re
+import sys
+import sysconfig
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from types import ModuleType
 from typing import Any
 
 from mbench.errors import SubmissionError, UsageError
@@ -55,25 +59,47 @@ def read_submission(path: str | os.PathLike[str]) -> Source:
     Raises UsageError where there is no file, SubmissionError where it is not Python or has no `build`.
     """
     entry = Path(path)
-    if entry.is_dir():
-        entry = entry / ENTRY_NAME
-    if not entry.exists():
-        raise UsageError(f"{entry}: no such file. Give the path of a submission, or write one with `mbench init`")
-    folder = entry.resolve().parent
+    try:
+        if entry.is_dir():
+            entry = entry / ENTRY_NAME
+        if not entry.exists():
+            raise UsageError(f"{entry}: no such file. Give the path of a submission, or write one with `mbench init`")
+        if not entry.is_file():  # a pipe or a device would be read for ever
+            raise UsageError(f"{entry}: not a regular file. Give the path of a submission")
+        actual = entry.resolve()  # as Python does: what a linked file imports lies beside the file itself
+    except OSError as error:
+        raise UsageError(f"{str(entry)[:200]}: cannot be read ({error.strerror}). Give another path") from None
     found: dict[str, bytes] = {}
-    _collect(folder, PurePosixPath(entry.name), found, shown=entry)
-    if "build" not in _bound_names(_parse(found[entry.name], entry)):
-        raise SubmissionError(f"{entry}: has no build. Define `def build(spec):` that returns an estimator with fit and predict")
-    name = folder.name if entry.name == ENTRY_NAME else entry.stem
-    return Source(name=_safe_name(name), entry=entry.name, files=tuple(sorted(found.items())))
+    _collect(actual.parent, PurePosixPath(actual.name), found, shown=entry)
+    if "build" not in _bound_names(_parse(found[actual.name], entry)):
+        raise SubmissionError(
+            f"{entry}: has no build. Define `def build(spec):` that returns an estimator with fit and predict"
+        )
+    name = actual.parent.name if entry.name == ENTRY_NAME else entry.stem
+    return Source(name=safe_name(name), entry=actual.name, files=tuple(sorted(found.items())))
 
 
 def pickle_build(build: Callable[..., Any]) -> Source:
-    """Turn a build function of the running program into a submission."""
+    """Turn a build function of the running program into a submission. Raises SubmissionError if it cannot be pickled."""
     import cloudpickle
 
     name = getattr(build, "__qualname__", type(build).__name__).rpartition(".")[2]
-    return Source(name=_safe_name(name), entry=PICKLED_ENTRY, files=((PICKLED_ENTRY, cloudpickle.dumps(build)),))
+    module = sys.modules.get(build.__module__)
+    # By value: the child cannot import the caller's own module, and an edit of it has to change the source's digest.
+    own = module is not None and build.__module__ != "__main__" and _is_local(module)
+    try:
+        if own:
+            cloudpickle.register_pickle_by_value(module)
+        content = cloudpickle.dumps(build)
+    except Exception as error:  # whatever a closure holds may refuse in its own way
+        raise SubmissionError(
+            f"{name}: cannot be sent to a child process ({type(error).__name__}: {error}). "
+            "Create what it closes over inside the function, or write it as a file"
+        ) from error
+    finally:
+        if own:
+            cloudpickle.unregister_pickle_by_value(module)
+    return Source(name=safe_name(name), entry=PICKLED_ENTRY, files=((PICKLED_ENTRY, content),))
 
 
 def baseline_path(name: str) -> Path | None:
@@ -87,14 +113,23 @@ def baseline_names() -> list[str]:
     return sorted(path.stem for path in BASELINES_FOLDER.glob("*.py"))
 
 
-def _safe_name(name: str) -> str:
+def _is_local(module: ModuleType) -> bool:
+    """Is this module the caller's own, rather than one that is installed?"""
+    installed = {sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")}
+    file = getattr(module, "__file__", None)
+    return file is not None and not any(Path(file).is_relative_to(folder) for folder in installed)
+
+
+def safe_name(name: str) -> str:
     """Keep what is safe in a file name and in a table."""
     return re.sub(r"[^\w.-]+", "-", name).strip(".-")[:60] or "submission"
 
 
 def _parse(content: bytes, path: Path) -> ast.Module:
     try:
-        return ast.parse(content)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # an invalid escape, say: the author's to see when the file runs
+            return ast.parse(content)
     except SyntaxError as error:
         place = f"line {error.lineno}: {error.msg}" if error.lineno else error.msg
         raise SubmissionError(f"{path}: not valid Python ({place}). Fix that line") from None
@@ -122,7 +157,9 @@ def _imported_modules(tree: ast.Module, package: PurePosixPath) -> set[PurePosix
         if isinstance(node, ast.Import):
             dotted.update((PurePosixPath(), alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            base = PurePosixPath(*package.parts[: len(package.parts) - node.level + 1]) if node.level else PurePosixPath()
+            base = (
+                PurePosixPath(*package.parts[: len(package.parts) - node.level + 1]) if node.level else PurePosixPath()
+            )
             stem = f"{node.module}." if node.module else ""
             dotted.update((base, stem + alias.name) for alias in node.names)
             dotted.add((base, node.module or ""))

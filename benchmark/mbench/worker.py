@@ -9,6 +9,7 @@ Commands: build, fit, predict, save, load, stop. Started by `mbench.sandbox` in 
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
@@ -126,7 +127,8 @@ class Worker:
 
         sys.path.insert(0, str(self.entry.parent.resolve()))
         spec = importlib.util.spec_from_file_location(MODULE_NAME, self.entry.resolve())
-        assert spec is not None and spec.loader is not None
+        assert spec is not None
+        assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
         sys.modules[MODULE_NAME] = module
         spec.loader.exec_module(module)
@@ -136,13 +138,13 @@ class Worker:
 def seed_everything(seed: int) -> None:
     """Seed the global generators, so that a submission that forgot to is repeatable all the same."""
     random.seed(seed)
-    np.random.seed(seed)  # noqa: NPY002: the legacy global state is what a careless submission uses
+    np.random.seed(seed)  # the legacy global state: it is what a careless submission uses
     if "torch" in sys.modules:
         sys.modules["torch"].manual_seed(seed)
 
 
 def check_answer(answer: Any, n_rows: int, n_outputs: int) -> FloatArray:
-    """Return what predict returned as (n_rows, n_outputs) float64. Raises ContractError("invalid") naming what to fix."""
+    """Return what predict returned as (n_rows, n_outputs) float32. Raises ContractError("invalid") naming what to fix."""
     expected = f"expected ({n_rows}, {n_outputs})"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -151,19 +153,24 @@ def check_answer(answer: Any, n_rows: int, n_outputs: int) -> FloatArray:
         except Exception as error:
             raise ContractError("invalid", f"predict() returned no array ({_describe(error)}), {expected}") from error
     if values.dtype.kind not in "fiub":
-        kind = type(answer).__name__ if values.dtype.kind == "O" else values.dtype
+        kind = values.dtype if values.dtype.kind != "O" else type(answer).__name__
+        if kind in ("ndarray", "list", "tuple"):
+            kind += " of objects"
         raise ContractError("invalid", f"predict() returned {kind}, expected an array of real numbers {expected[9:]}")
     if n_outputs == 1 and values.shape == (n_rows,):
         values = values[:, None]
     if values.shape != (n_rows, n_outputs):
         raise ContractError(
-            "invalid", f"predict() returned shape {values.shape}, {expected}. Return one row per query, one column per output"
+            "invalid",
+            f"predict() returned shape {values.shape}, {expected}. Return one row per query, one column per output",
         )
     with np.errstate(over="ignore"):
         single = values.astype(np.float32)
     if not np.isfinite(single).all():
         bad = int(np.flatnonzero(~np.isfinite(single).all(axis=1))[0])
-        raise ContractError("invalid", f"predict() returned {values[bad].tolist()} in row {bad}: every value must be finite")
+        raise ContractError(
+            "invalid", f"predict() returned {values[bad].tolist()} in row {bad}: every value must be finite"
+        )
     return single
 
 
@@ -178,8 +185,15 @@ def _describe(error: BaseException) -> str:
     """Return one line: the exception's type, its message and the submission's own line it came from."""
     message = str(error).strip().splitlines()
     text = f"{type(error).__name__}: {message[0][:300]}" if message else type(error).__name__
-    own = [frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename).parent.name == "submission"]
+    own = [
+        frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename).parent.name == "submission"
+    ]
     return f"{text} ({Path(own[-1].filename).name}, line {own[-1].lineno})" if own else text
+
+
+def _print_traceback(error: BaseException) -> None:
+    with contextlib.suppress(Exception):  # a submission may have closed stderr, or its exception may not print
+        traceback.print_exception(error)
 
 
 def serve(commands: io.TextIOBase, answers: io.TextIOBase, worker: Worker) -> None:
@@ -188,7 +202,7 @@ def serve(commands: io.TextIOBase, answers: io.TextIOBase, worker: Worker) -> No
     answers.flush()
     for line in commands:
         command = json.loads(line)
-        verb = command.pop("do")
+        verb, token = command.pop("do"), command.pop("token")
         if verb == "stop":
             return
         try:
@@ -197,31 +211,36 @@ def serve(commands: io.TextIOBase, answers: io.TextIOBase, worker: Worker) -> No
             answer = {"event": "failed", "status": "out-of-memory", "reason": f"{verb}: {_describe(error)}"}
         except ContractError as error:
             cause = error.__cause__
-            traceback.print_exception(cause or error)
+            _print_traceback(cause or error)
             status = "out-of-memory" if isinstance(cause, MemoryError) else error.status
             answer = {"event": "failed", "status": status, "reason": str(error)}
         except BaseException as error:
-            traceback.print_exception(error)
+            _print_traceback(error)
             answer = {"event": "failed", "status": "crash", "reason": f"{verb}: {_describe(error)}"}
-        sys.stdout.flush()
-        sys.stderr.flush()
-        answers.write(json.dumps(answer) + "\n")
+        for stream in ("stdout", "stderr"):
+            with contextlib.suppress(Exception):  # a submission may have closed it or taken it away
+                getattr(sys, stream).flush()
+        answers.write(json.dumps({**answer, "token": token}) + "\n")
         answers.flush()
 
 
-def die_with_parent() -> None:
-    """Ask the kernel (Linux) to kill this process when the harness dies, so that kill -9 leaves nothing running."""
+def bind_lifetimes() -> None:
+    """Ask the kernel (Linux) to kill this process when the harness dies, and to give it the orphans among its descendants.
+
+    So kill -9 of the harness leaves no child, and a daemon is still found below this process when it is killed.
+    """
     if sys.platform == "linux":
         import ctypes
         import signal
 
-        pr_set_pdeathsig = 1
+        pr_set_pdeathsig, pr_set_child_subreaper = 1, 36
         ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
+        ctypes.CDLL(None).prctl(pr_set_child_subreaper, 1)
 
 
 def main() -> None:
     """Serve on stdin and stdout; whatever the submission prints goes to stderr instead."""
-    die_with_parent()
+    bind_lifetimes()
     commands = os.fdopen(os.dup(0), "r", encoding="utf-8")
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)

@@ -1,0 +1,74 @@
+"""The command line: one module per verb, and the one place where an error becomes a message and an exit code."""
+
+from __future__ import annotations
+
+import signal
+from types import FrameType
+from typing import Any
+
+import click
+
+from mbench import __version__
+from mbench.cli.bench import bench
+from mbench.cli.check import check
+from mbench.cli.compare import compare
+from mbench.cli.data import data
+from mbench.cli.evaluate import evaluate
+from mbench.cli.info import info
+from mbench.cli.init import init
+from mbench.cli.reference import reference
+from mbench.cli.render import render
+from mbench.cli.reproduce import reproduce
+from mbench.cli.rescore import rescore
+from mbench.cli.sample import sample
+from mbench.cli.tasks import tasks
+from mbench.errors import MbenchError
+
+INTERRUPTED = 130
+
+
+class Verbs(click.Group):
+    """Turns every error meant for a person into its message and exit code; a traceback shows only with --debug."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the verb."""
+        signal.signal(
+            signal.SIGTERM, _interrupt
+        )  # so that `kill` ends children and keeps finished cells, as Ctrl-C does
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+            raise
+        except KeyboardInterrupt:
+            click.echo("\nInterrupted. Cells already done are kept: the same command goes on from there.", err=True)
+            ctx.exit(INTERRUPTED)
+        except MbenchError as error:
+            if ctx.params.get("debug"):
+                raise
+            click.echo(f"Error: {error}", err=True)
+            ctx.exit(error.exit_code)
+        except Exception as error:
+            if ctx.params.get("debug"):
+                raise
+            click.echo(f"Error: {type(error).__name__}: {error}\nThis is a fault of mbench: run `mbench --debug …` "
+                       "and report what it prints.", err=True)  # fmt: skip
+            ctx.exit(MbenchError.exit_code)
+
+
+def _interrupt(signum: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+@click.group(
+    cls=Verbs,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    epilog="Start with: mbench init my-idea && mbench evaluate my-idea",
+)
+@click.version_option(__version__, prog_name="mbench")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def main(debug: bool) -> None:
+    """How precisely and how deeply can an approximator learn the Mandelbrot set from a random sample of points?"""
+
+
+for verb in (evaluate, compare, check, init, sample, tasks, render, rescore, data, info, reproduce, reference, bench):
+    main.add_command(verb)

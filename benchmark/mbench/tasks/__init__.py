@@ -21,7 +21,9 @@ def load_task(name: str) -> Task:
         family = suite.family_of(name)
     except KeyError:
         known = ", ".join(suite.task_names())
-        raise UsageError(f"unknown task {name!r}: expected one of {known}, or image:PATH (see `mbench tasks`)") from None
+        raise UsageError(
+            f"unknown task {name!r}: expected one of {known}, or image:PATH (see `mbench tasks`)"
+        ) from None
     return {
         "mandelbrot": _fractal,
         "images": _image,

@@ -61,6 +61,9 @@ class Task(ABC):
         points = self.draw_points(n, replicate, start)
         return Sample(X=self.scale(points), y=self.truth(points).astype(np.float64), points=points)
 
+    def self_test(self) -> None:  # noqa: B027: most tasks have no arithmetic that a compiler could get wrong
+        """Refuse, with a HarnessError, to tell the truth on a machine that computes it otherwise."""
+
     def digest(self) -> str:
         """Return the SHA-256 of the definition as canonical JSON."""
         text = json.dumps(self.definition(), sort_keys=True, separators=(",", ":"))

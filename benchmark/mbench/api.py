@@ -1,0 +1,180 @@
+"""What Python users call: `mbench.evaluate` and `mbench.load_sample`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mbench import suite
+from mbench.evaluation import Report, Settings, evaluate_source, plan_cells
+from mbench.errors import UsageError
+from mbench.pictures import Drawing, draw_pictures
+from mbench.results import Result, ResultStore, write_result
+from mbench.sandbox import MEMORY_LIMIT_MB
+from mbench.scoring import Entry, load_reference, score_entry
+from mbench.submission import Source, pickle_build, read_submission
+from mbench.tasks import load_task
+from mbench.types import FloatArray
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one run of `evaluate` came to."""
+
+    result: Result
+    entry: Entry
+    missing: dict[str, str]
+    notes: tuple[str, ...]
+    paths: tuple[Path, ...]
+
+
+def default_jobs(threads: int) -> int:
+    """Return how many submissions this machine can run at once without sharing cores."""
+    return max(1, len(os.sched_getaffinity(0)) // threads if hasattr(os, "sched_getaffinity") else 1)
+
+
+def make_settings(
+    jobs: int | None = None,
+    threads: int = 1,
+    device: str = "cpu",
+    memory_limit_mb: float = MEMORY_LIMIT_MB,
+    resume: bool = True,
+) -> Settings:
+    """Return settings with the defaults of this machine filled in."""
+    return Settings(
+        threads=threads,
+        device=device,
+        jobs=jobs or default_jobs(threads),
+        fresh=not resume,
+        memory_limit_mb=memory_limit_mb,
+    )
+
+
+def run_evaluation(
+    source: Source,
+    *,
+    track: str = suite.DEFAULT_TRACK,
+    tasks: Sequence[str] = (),
+    replicates: int | None = None,
+    out: Path = Path("results"),
+    pictures: bool = True,
+    jobs: int | None = None,
+    threads: int = 1,
+    device: str = "cpu",
+    memory_limit_mb: float = MEMORY_LIMIT_MB,
+    resume: bool = True,
+    report: Report = lambda progress: None,
+) -> Outcome:
+    """Evaluate a submission, write `out/NAME/TRACK/result.json` and the pictures beside it."""
+    cells, missing = plan_cells(track, tasks, replicates)
+    settings = make_settings(jobs, threads, device, memory_limit_mb, resume)
+    store = ResultStore(out)
+    if hasattr(report, "expect"):
+        report.expect(cells)
+    result, set_aside = evaluate_source(source, cells, store, settings, report=report)
+    reference = load_reference()
+    folder = out / source.name / track
+    paths = [folder / "result.json"]
+    write_result(paths[0], result)
+    notes = [f"a damaged record was set aside as {path} and its cell run again" for path in set_aside]
+    if pictures:
+        drawings = draw_pictures(source, result.records, store, folder, settings, reference, report=report)
+        paths += [drawing.path for drawing in drawings if drawing.path]
+        notes += [drawing.reason for drawing in drawings if drawing.reason]
+    entry = score_entry(source.name, track, result.records, reference)
+    return Outcome(result, entry, missing, tuple(notes), tuple(paths))
+
+
+def render(
+    source: Source,
+    *,
+    track: str = suite.DEFAULT_TRACK,
+    tasks: Sequence[str] = (),
+    out: Path = Path("results"),
+    report: Report = lambda progress: None,
+    **running: Any,
+) -> list[Drawing]:
+    """Draw an evaluated submission from its stored estimators. Raises UsageError where there is nothing to draw."""
+    store = ResultStore(out)
+    records = [r for r in store.records() if r.source_digest == source.digest and r.track == track]
+    records = [record for record in records if not tasks or record.task in tasks]
+    if not records:
+        raise UsageError(f"{source.name}: nothing evaluated on track {track} in {out}. Run `mbench evaluate` first")
+    newest = {record.task: record for record in records if record.replicate == 0}
+    folder = out / source.name / track
+    return draw_pictures(
+        source, list(newest.values()), store, folder, make_settings(**running), load_reference(), report=report
+    )
+
+
+def evaluate(
+    submission: str | os.PathLike[str] | Callable[[Any], Any],
+    *,
+    track: str = suite.DEFAULT_TRACK,
+    tasks: Sequence[str] = (),
+    replicates: int | None = None,
+    out: str | os.PathLike[str] = "results",
+    pictures: bool = False,
+    jobs: int | None = None,
+    threads: int = 1,
+    device: str = "cpu",
+    resume: bool = True,
+) -> pd.DataFrame:
+    """Evaluate a submission's file, or a `build(spec)` function, and return one row per cell.
+
+    Columns: task, family, replicate, status, reason, error, psnr_db, depth_octaves, skill, depth_skill, fit_s,
+    predict_us_per_point, n_params, model_bytes, peak_memory_mb. The entry's scores are in `.attrs["entry"]`, as
+    `mbench evaluate --json` prints them.
+
+    Raises UsageError and SubmissionError as the command does; a cell that failed is a row with its status.
+    """
+    import pandas as pd
+
+    from mbench.leaderboard import entry_as_json
+
+    source = pickle_build(submission) if callable(submission) else read_submission(submission)
+    outcome = run_evaluation(
+        source, track=track, tasks=tasks, replicates=replicates, out=Path(out), pictures=pictures, jobs=jobs,
+        threads=threads, device=device, resume=resume,
+    )  # fmt: skip
+    reference = load_reference()
+    rows = []
+    for record in outcome.result.records:
+        score = score_entry(record.submission, track, [record], reference).tasks[0]
+        rows.append(
+            {
+                "task": record.task,
+                "family": score.family,
+                "replicate": record.replicate,
+                "status": record.status,
+                "reason": record.reason,
+                "error": score.error,
+                "psnr_db": score.psnr_db,
+                "depth_octaves": score.depth_octaves,
+                "skill": score.skill,
+                "depth_skill": score.depth_skill,
+                "fit_s": record.costs.fit_s,
+                "predict_us_per_point": record.costs.predict_us_per_point,
+                "n_params": record.costs.n_params,
+                "model_bytes": record.costs.model_bytes,
+                "peak_memory_mb": record.costs.peak_memory_mb,
+            }
+        )
+    table = pd.DataFrame(rows)
+    table.attrs["entry"] = entry_as_json(outcome.entry)
+    return table
+
+
+def load_sample(task: str, n: int, replicate: int = 0) -> tuple[FloatArray, FloatArray]:
+    """Return the first n points of a replicate's training sample, as a submission gets them: X (n, d), y (n, k) float64.
+
+    Raises UsageError for an unknown task, ValueError where the task has fewer points.
+    """
+    sample = load_task(task).draw_sample(n, replicate)
+    return sample.X, sample.y

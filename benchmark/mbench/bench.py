@@ -1,0 +1,172 @@
+"""How fast mbench itself is, as ratios from one run: machines differ and are noisy, what was timed side by side is not."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mbench.api import run_evaluation
+from mbench.errors import HarnessError
+from mbench.escape import escape_time
+from mbench.sampler import stream_key, uniform_rows
+from mbench.submission import BASELINES_FOLDER, read_submission
+from mbench.types import ComplexArray, IntArray
+
+KERNEL_MAX_ITER = 1000
+BAILOUT = 256.0
+HARNESS_JOBS = 2
+_NUMPY_BLOCK = 131_072  # the fastest of 8,192 to 1,000,000
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """One line of the table: what was measured, the figure, and what was hoped for."""
+
+    group: str
+    what: str
+    figure: str
+    expected: str = ""
+
+
+def bench_kernel(n_points: int = 500_000) -> Iterator[Measurement]:
+    """Time the truth kernel on one core against a masked torch loop and numpy with compaction, on the same points.
+
+    torch gets one point in 25, evenly spaced, being that much slower. All three must agree on every count.
+    """
+    lower, upper = np.array([-2.65, -1.2]), np.array([1.15, 1.2])
+    points = lower + (upper - lower) * uniform_rows(stream_key("bench", "kernel", 0), 0, n_points, 2)
+    c = points.view(np.complex128)[:, 0]
+    escape_time(c[:100], max_iter=KERNEL_MAX_ITER, derivative=False, threads=1)  # compiled, or read from its cache
+    ours_s, ours = _best_of(3, lambda: _our_counts(c))
+    ours_rate = n_points / ours_s / 1e6
+    yield Measurement("kernel", f"numba, one core, max_iter {KERNEL_MAX_ITER}", f"{ours_rate:.1f} Mpoint/s")
+    for name, count, step, expected in (
+        ("numpy with compaction", count_with_numpy, 1, "≥ 4 ×"),
+        ("masked torch loop", count_with_torch, 25, "≥ 100 ×"),
+    ):
+        part = np.ascontiguousarray(c[::step])
+        seconds, counts = _best_of(2, lambda count=count, part=part: count(part, KERNEL_MAX_ITER))
+        if not np.array_equal(counts, ours[::step]):
+            raise HarnessError(f"{name} and the kernel disagree on an escape time")
+        rate = len(part) / seconds / 1e6
+        yield Measurement(
+            "kernel", f"{name}, one core", f"{rate:.2f} Mpoint/s: the kernel is {ours_rate / rate:.1f} × as fast", expected
+        )
+
+
+def count_with_numpy(c: ComplexArray, max_iter: int) -> IntArray:
+    """Count iterations until |z| > 256 with numpy, as well as numpy can: (n,); max_iter where none did.
+
+    Points are dropped as they escape, in blocks of the best size, the cardioid and the period-2 disc are known in closed form.
+    """
+    counts = np.full(len(c), max_iter, dtype=np.int32)
+    for start in range(0, len(c), _NUMPY_BLOCK):
+        # Not complex: numpy multiplies complex numbers with fused operations where it can, and counts come to differ.
+        a, b = (np.ascontiguousarray(part) for part in (c.real[start:][:_NUMPY_BLOCK], c.imag[start:][:_NUMPY_BLOCK]))
+        q = (a - 0.25) ** 2 + b * b
+        inside = (q * (q + a - 0.25) <= 0.25 * b * b) | ((a + 1.0) ** 2 + b * b <= 0.0625)
+        row = np.flatnonzero(~inside)
+        a, b = a[row], b[row]
+        x, y = a, b
+        for n in range(1, max_iter + 1):
+            xx, yy = x * x, y * y
+            kept = xx + yy <= BAILOUT * BAILOUT
+            if not kept.all():
+                counts[start + row[~kept]] = n
+                row, x, y, xx, yy, a, b = (values[kept] for values in (row, x, y, xx, yy, a, b))
+                if not len(row):
+                    break
+            x, y = xx - yy + a, 2.0 * x * y + b
+    return counts
+
+
+def count_with_torch(c: ComplexArray, max_iter: int) -> IntArray:
+    """Count iterations as the usual tutorial does: every point is iterated to the end under a mask."""
+    import torch
+
+    torch.set_num_threads(1)
+    c_tensor = torch.from_numpy(c)
+    z = torch.zeros_like(c_tensor)
+    counts = torch.full(c_tensor.shape, max_iter)
+    inside = torch.ones(c_tensor.shape, dtype=torch.bool)
+    for n in range(1, max_iter + 1):
+        z = torch.where(inside, z * z + c_tensor, z)
+        escaped = inside & (z.real**2 + z.imag**2 > BAILOUT**2)
+        counts[escaped] = n
+        inside &= ~escaped
+    return counts.numpy()
+
+
+def bench_help() -> Iterator[Measurement]:
+    """Time `mbench --help` in a fresh interpreter."""
+    seconds, _ = _best_of(5, lambda: subprocess.run([sys.executable, "-m", "mbench", "--help"], capture_output=True, check=True))
+    bare, _ = _best_of(5, lambda: subprocess.run([sys.executable, "-c", "pass"], capture_output=True, check=True))
+    yield Measurement("start", "mbench --help", f"{seconds:.2f} s (an empty Python: {bare:.2f} s)", "< 0.3 s")
+
+
+def bench_harness() -> Iterator[Measurement]:
+    """Run `quick` for k-NN and the MLP from nothing with two jobs, and say what share of the wall time was not theirs."""
+    for name, limit in (("knn", "< 40 s"), ("mlp", "< 120 s")):
+        with tempfile.TemporaryDirectory() as folder:
+            started = time.monotonic()
+            outcome = run_evaluation(
+                read_submission(BASELINES_FOLDER / f"{name}.py"), jobs=HARNESS_JOBS, out=Path(folder), pictures=False
+            )
+            wall_s = time.monotonic() - started
+        costs = [record.costs for record in outcome.result.records]
+        own_s = sum((cost.fit_s or 0.0) + (cost.predict_s or 0.0) for cost in costs)
+        overhead = 1.0 - own_s / (HARNESS_JOBS * wall_s)
+        yield Measurement("harness", f"evaluate {name}, quick, {HARNESS_JOBS} jobs", f"{wall_s:.1f} s", limit)
+        yield Measurement(
+            "harness", f"of that not spent in {name}'s fit and predict", f"{overhead:.0%}", "≤ 15%" if name == "mlp" else ""
+        )
+
+
+def bench_memory() -> Iterator[Measurement]:
+    """Run the `large` Mandelbrot tasks and photos with k-NN and report the harness's own peak memory, in a fresh process."""
+    with tempfile.TemporaryDirectory() as folder:
+        code = (
+            "import resource, sys; from mbench.bench import evaluate_large; evaluate_large(sys.argv[1]); "
+            "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+        )
+        answer = subprocess.run([sys.executable, "-c", code, folder], capture_output=True, text=True, check=True)
+    yield Measurement("memory", "peak of the harness at large, k-NN, 1 job", f"{int(answer.stdout) / 1024:.0f} MB")
+
+
+def evaluate_large(folder: str) -> None:
+    """Evaluate k-NN on the largest task of each kind of the track `large`, one cell at a time."""
+    tasks = ("mandelbrot", "mandelbrot-distance", "china", "shell")
+    run_evaluation(
+        read_submission(BASELINES_FOLDER / "knn.py"), track="large", tasks=tasks, replicates=1, jobs=1, out=Path(folder),
+        pictures=False,
+    )  # fmt: skip
+
+
+GROUPS: dict[str, Callable[[], Iterator[Measurement]]] = {
+    "kernel": bench_kernel,
+    "start": bench_help,
+    "harness": bench_harness,
+    "memory": bench_memory,
+}
+
+
+def _our_counts(c: ComplexArray) -> IntArray:
+    return escape_time(c, max_iter=KERNEL_MAX_ITER, bailout=BAILOUT, derivative=False, threads=1).count
+
+
+def _best_of(n: int, work: Callable[[], object]) -> tuple[float, object]:
+    """Return the shortest of n times in seconds and the last result."""
+    times = []
+    result = None
+    for _ in range(n):
+        started = time.perf_counter()
+        result = work()
+        times.append(time.perf_counter() - started)
+    return min(times), result

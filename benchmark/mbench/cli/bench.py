@@ -1,0 +1,34 @@
+"""`mbench bench`: how fast is mbench itself?"""
+
+from __future__ import annotations
+
+import click
+
+from mbench.cli.options import examples, json_option
+
+_GROUPS = ("kernel", "start", "harness", "memory")
+
+
+@click.command(epilog=examples("mbench bench", "mbench bench kernel start", "mbench bench --json"))
+@click.argument("groups", nargs=-1, type=click.Choice(_GROUPS), metavar="[kernel|start|harness|memory]…")
+@json_option
+def bench(groups: tuple[str, ...], as_json: bool) -> None:
+    """Measure the ground truth against other implementations, the harness's overhead, start-up and memory (5 minutes).
+
+    Everything is a ratio or a figure of one run; compare ratios, not seconds, between machines.
+    """
+    import json
+    from dataclasses import asdict
+
+    from mbench.bench import GROUPS
+
+    measured = []
+    if not as_json:
+        click.echo("| | measured | expected |\n|---|---|---|")
+    for group in groups or _GROUPS:
+        for measurement in GROUPS[group]():
+            measured.append(measurement)
+            if not as_json:
+                click.echo(f"| {measurement.what} | {measurement.figure} | {measurement.expected} |")
+    if as_json:
+        click.echo(json.dumps([asdict(measurement) for measurement in measured], indent=1, ensure_ascii=False))

@@ -1,0 +1,39 @@
+"""`mbench check`: seconds, before an evaluation."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from mbench.cli.options import examples, json_option
+
+_MARKS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "failed": ("✗", "red")}
+
+
+@click.command(epilog=examples("mbench check my.py", "mbench check my.py --json"))
+@click.argument("submission", type=click.Path(path_type=Path))
+@json_option
+def check(submission: Path, as_json: bool) -> None:
+    """Check a submission's contract in seconds: loading, shapes, batching, determinism. Exit code 1 names what to fix."""
+    import json
+
+    from mbench.contract import check_submission
+    from mbench.submission import read_submission
+
+    findings = []
+    for finding in check_submission(read_submission(submission)):
+        findings.append(finding)
+        if not as_json:
+            mark, colour = _MARKS[finding.verdict]
+            click.echo(f"{click.style(mark, fg=colour)} {finding.what}")
+            if finding.advice and finding.verdict != "ok":
+                click.echo(f"    → {finding.advice}")
+    failed = [finding for finding in findings if finding.verdict == "failed"]
+    if as_json:
+        click.echo(json.dumps({"ok": not failed, "findings": [asdict(finding) for finding in findings]}, indent=1))
+    elif not failed:
+        click.echo(f"{submission} keeps the contract. Next: mbench evaluate {submission}")
+    if failed:
+        raise SystemExit(1)

@@ -1,0 +1,50 @@
+"""`mbench compare`: submissions side by side."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from mbench.cli.options import examples, json_option, out_option, track_option
+
+
+@click.command(
+    epilog=examples(
+        "mbench compare knn fourier",
+        "mbench compare my.py knn mlp --track standard",
+        "mbench compare my.py submissions/theirs/result.json --format md > table.md",
+    )
+)
+@click.argument("entries", nargs=-1, required=True)
+@track_option
+@click.option("--format", "table_format", type=click.Choice(["table", "md", "csv", "latex", "json"]), default="table",
+              show_default=True, help="How to print it.")  # fmt: skip
+@out_option
+@json_option
+def compare(entries: tuple[str, ...], track: str, table_format: str, out: Path, as_json: bool) -> None:
+    """Compare results: each of ENTRIES is a submission's file, a result.json, the name of an evaluated submission or of a baseline."""
+    from mbench.cli.tables import print_entries
+    from mbench.errors import UsageError
+    from mbench.leaderboard import find_result, format_table
+    from mbench.results import ResultStore
+    from mbench.scoring import load_reference, score_entry
+
+    store = ResultStore(out) if (out / "cells").is_dir() else None
+    reference = load_reference()
+    scored = []
+    for name in entries:
+        result = find_result(name, store)
+        entry = score_entry(result.name, track, result.records, reference)
+        if not entry.tasks:
+            others = ", ".join(sorted({record.track for record in result.records})) or "none"
+            raise UsageError(
+                f"{name}: no results on track {track} (there are on: {others}). Evaluate it, or give --track"
+            )
+        scored.append(entry)
+    if as_json:
+        table_format = "json"
+    if table_format == "table":
+        print_entries(scored)
+    else:
+        click.echo(format_table(scored, table_format))  # type: ignore[arg-type]

@@ -1,0 +1,55 @@
+"""`mbench info`: what would a record from this machine say?"""
+
+from __future__ import annotations
+
+import click
+
+from mbench.cli.options import examples, json_option
+
+
+@click.command(epilog=examples("mbench info", "mbench info --json"))
+@json_option
+def info(as_json: bool) -> None:
+    """Show versions, device, isolation and data of this machine, and test the ground truth's arithmetic."""
+    import json
+
+    from mbench import __version__, datasets, escape, suite
+    from mbench.errors import MbenchError
+    from mbench.evaluation import describe_environment, harness_digest
+    from mbench.sandbox import choose_isolation
+
+    isolation = choose_isolation()
+    try:
+        escape.self_test()
+        truth = "passed"
+    except MbenchError as error:
+        truth = f"failed: {error}"
+    try:
+        datasets.load_mnist()
+        mnist = str(datasets.data_folder() / "mnist")
+    except MbenchError as error:
+        mnist = f"absent ({error})"
+    facts = {
+        "mbench": __version__,
+        "suite": str(suite.SUITE_VERSION),
+        **describe_environment(),
+        "cuda": _cuda(),
+        "isolation": f"tier {isolation.tier}: {isolation.summary}",
+        "ground truth self-test": truth,
+        "mnist": mnist,
+        "harness digest": harness_digest()[:16],
+    }
+    if as_json:
+        click.echo(json.dumps(facts, indent=1))
+        return
+    width = max(map(len, facts))
+    for name, value in facts.items():
+        click.echo(f"{name:<{width}}  {value}")
+
+
+def _cuda() -> str:
+    try:
+        import torch
+    except ImportError:
+        return "unknown, torch is not installed"
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else "none"

@@ -1,0 +1,53 @@
+"""Options that several verbs share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mbench.suite import DEFAULT_TRACK, TRACKS
+
+DEFAULT_RESULTS = Path("results")
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON on stdout.")
+track_option = click.option(
+    "--track", type=click.Choice(list(TRACKS)), default=DEFAULT_TRACK, show_default=True, help="Size of the suite."
+)
+out_option = click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), default=DEFAULT_RESULTS, show_default=True,
+    help="Results folder.",
+)  # fmt: skip
+task_option = click.option(
+    "--task",
+    "tasks",
+    multiple=True,
+    metavar="TASK",
+    help="Only this task; repeatable. Also image:PATH. Default: all of the track.",
+)
+
+
+def running_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that say how cells are run."""
+    for option in reversed(
+        (
+            click.option("--jobs", type=click.IntRange(min=1), help="Cells at a time. Default: cores / threads."),
+            click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True,
+                         help="Threads a submission may use; recorded."),
+            click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True,
+                         help="Told to the submission; recorded."),
+            click.option("--memory-limit", "memory_limit_mb", type=click.IntRange(min=256), default=8192,
+                         show_default=True, metavar="MB", help="Memory a submission may take."),
+            click.option("--resume/--fresh", default=True, show_default=True,
+                         help="Keep cells already in the results folder, or run them again."),
+        )
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def examples(*lines: str) -> str:
+    """Return an epilog of example commands that click does not wrap."""
+    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)

@@ -1,0 +1,100 @@
+"""Live progress of a run, on stderr: a bar on a terminal, a line per finished cell elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from threading import Lock
+from types import TracebackType
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from mbench.evaluation import Cell
+from mbench.evaluation import Progress as CellProgress
+from mbench.results import Record
+from mbench.scoring import Reference, score_entry
+
+
+class LiveProgress:
+    """A report callback for `evaluate_source` that shows cells done, what runs now, and the score so far."""
+
+    def __init__(self, reference: Reference | None, label: str = "cells") -> None:
+        """reference: what scores are measured by, or None to show errors only.  label: what is counted."""
+        self._reference = reference
+        self._console = Console(stderr=True, highlight=False)
+        self._bar = Progress(
+            SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+            console=self._console, transient=True, disable=not self._console.is_terminal,
+        )  # fmt: skip
+        self._total = self._bar.add_task(label, total=None)
+        self._lines: dict[tuple[str, int, bool], object] = {}
+        self._records: list[Record] = []
+        self._lock = Lock()
+        self._started = time.monotonic()
+
+    def __enter__(self) -> LiveProgress:
+        """Start drawing."""
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop drawing; what was printed stays."""
+        self._bar.stop()
+
+    def expect(self, cells: Sequence[Cell]) -> None:
+        """Say how many cells there will be."""
+        self._bar.update(self._total, total=len(cells))
+
+    def __call__(self, progress: CellProgress) -> None:
+        """Take in one step of one cell; called from several threads."""
+        with self._lock:
+            self._show(progress)
+
+    def _show(self, progress: CellProgress) -> None:
+        cell = progress.cell
+        line = (cell.task, cell.replicate, progress.phase.startswith("draw"))
+        if progress.phase in ("done", "cached", "drawn"):
+            if line in self._lines:
+                self._bar.remove_task(self._lines.pop(line))  # type: ignore[arg-type]
+            if progress.record is not None:
+                self._finish(progress)
+            return
+        text = f"  {escape(cell.task)} [dim]r{cell.replicate} {progress.phase}[/dim]"
+        if line not in self._lines:
+            limit = cell.fit_limit_s if progress.phase != "drawing" else None
+            self._lines[line] = self._bar.add_task(text, total=limit)
+        self._bar.update(self._lines[line], description=text)  # type: ignore[arg-type]
+
+    def _finish(self, progress: CellProgress) -> None:
+        record = progress.record
+        assert record is not None
+        self._records.append(record)
+        self._bar.update(self._total, completed=len(self._records), description=self._running_score())
+        if record.metrics is None:
+            outcome = f"[red]{record.status}[/red]: {escape(record.reason)}"
+        else:
+            outcome = f"error {record.metrics.error:.5f}"
+            if record.metrics.profile:
+                outcome += f", {record.metrics.profile.depth_octaves:.2f} octaves"
+            scores = self._scores([record])
+            if scores:
+                outcome += f", score {scores[0]:.1f}"
+            if record.costs.fit_s is not None:
+                outcome += f" [dim](fit {record.costs.fit_s:.1f} s)[/dim]"
+        cached = " [dim]kept from before[/dim]" if progress.phase == "cached" else ""
+        clock = f"{time.monotonic() - self._started:6.1f} s"
+        self._console.print(f"[dim]{clock}[/dim]  {escape(record.task)} r{record.replicate}  {outcome}{cached}", soft_wrap=True)
+
+    def _running_score(self) -> str:
+        scores = self._scores(self._records)
+        return f"mean score so far {sum(scores) / len(scores):.1f}" if scores else "cells"
+
+    def _scores(self, records: Sequence[Record]) -> list[float]:
+        if self._reference is None:
+            return []
+        entry = score_entry(records[0].submission, records[0].track, records, self._reference)
+        return [task.score for task in entry.tasks if task.score is not None]

@@ -1,0 +1,34 @@
+"""`mbench reference`: remakes the frozen k-NN reference of the suite."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mbench.cli.options import examples, out_option, running_options
+
+
+@click.command(
+    epilog=examples("mbench reference --write reference.json", "mbench reference --jobs 2 --out /tmp/reference")
+)
+@running_options
+@out_option
+@click.option("--write", type=click.Path(path_type=Path, dir_okay=False), help="File to write. Default: stdout.")
+def reference(out: Path, write: Path | None, **running: Any) -> None:
+    """Remake the frozen reference (needs MNIST; about ten minutes): constant and k-NN on every track, k-NN's learning curve."""
+    import json
+
+    from mbench.api import make_settings
+    from mbench.cli.progress import LiveProgress
+    from mbench.reference import make_reference
+    from mbench.results import ResultStore
+
+    with LiveProgress(None) as live:
+        made = make_reference(ResultStore(out), make_settings(**running), live)
+    text = json.dumps(made, indent=1) + "\n"
+    if write is None:
+        click.echo(text, nl=False)
+    else:
+        write.write_text(text)

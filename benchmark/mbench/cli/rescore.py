@@ -1,0 +1,42 @@
+"""`mbench rescore`: new metrics for stored predictions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from mbench.cli.options import DEFAULT_RESULTS, examples, json_option
+
+
+@click.command(epilog=examples("mbench rescore", "mbench rescore other-results --json"))
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False), default=DEFAULT_RESULTS)
+@json_option
+def rescore(folder: Path, as_json: bool) -> None:
+    """Score the stored predictions of FOLDER (default: results) again, without training anything.
+
+    For use after a change of metric. A cell whose task has changed needs `mbench evaluate` instead, and is named.
+    """
+    import json
+
+    from mbench.errors import UsageError
+    from mbench.evaluation import rescore_record
+    from mbench.results import ResultStore
+
+    if not (folder / "cells").is_dir():
+        raise UsageError(f"{folder}: no results here. Run `mbench evaluate` first, or name its results folder")
+    store = ResultStore(folder)
+    rows = []
+    for record in store.records():
+        after, reason = rescore_record(record, store)
+        before = record.metrics
+        row = {
+            "submission": record.submission, "task": record.task, "track": record.track, "replicate": record.replicate,
+            "before": before.error if before else None, "after": after.error if after else None, "skipped": reason,
+        }  # fmt: skip
+        rows.append(row)
+        if not as_json:
+            change = reason or f"error {row['before']:.6f} → {row['after']:.6f}"
+            click.echo(f"{record.submission} {record.track} {record.task} r{record.replicate}: {change}")
+    if as_json:
+        click.echo(json.dumps(rows, indent=1))

@@ -1,0 +1,48 @@
+"""`mbench sample`: the data, for a notebook."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from mbench.cli.options import examples, json_option
+
+
+@click.command(
+    epilog=examples(
+        "mbench sample mandelbrot -n 100000 --replicate 0 --out sample.npz",
+        "python -c \"import numpy; print(numpy.load('sample.npz')['X'].shape)\"",
+    )
+)
+@click.argument("task")
+@click.option("-n", "n", type=click.IntRange(min=1), required=True, help="How many points.")
+@click.option("--replicate", type=click.IntRange(min=0), default=0, show_default=True, help="Which sample.")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="File to write. Default: TASK.npz.")
+@json_option
+def sample(task: str, n: int, replicate: int, out: Path | None, as_json: bool) -> None:
+    """Write a training sample of TASK as .npz: X and y as submissions get them, and X in the task's own coordinates as points."""
+    import json
+
+    import numpy as np
+
+    from mbench.errors import HarnessError, UsageError
+    from mbench.tasks import load_task
+
+    try:
+        drawn = load_task(task).draw_sample(n, replicate)
+    except ValueError as error:
+        raise UsageError(f"{error}. Choose a smaller -n") from None
+    path = out or Path(f"{task.replace(':', '-').replace('/', '-')}.npz")
+    try:
+        with path.open("wb") as file:  # a name without .npz stays as it was given
+            np.savez_compressed(file, X=drawn.X, y=drawn.y, points=drawn.points)
+    except (FileNotFoundError, NotADirectoryError):
+        raise UsageError(f"{path}: there is no folder {path.parent}. Make it, or give another --out") from None
+    except OSError as error:
+        raise HarnessError(f"{path}: cannot be written ({error.strerror})") from error
+    if as_json:
+        shapes = {name: list(getattr(drawn, name).shape) for name in ("X", "y", "points")}
+        click.echo(json.dumps({"path": str(path), "task": task, "n": n, "replicate": replicate, "shapes": shapes}))
+    else:
+        click.echo(f"Wrote {path}: X {drawn.X.shape}, y {drawn.y.shape}, points {drawn.points.shape}")

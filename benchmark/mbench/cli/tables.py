@@ -1,0 +1,98 @@
+"""Tables in the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from mbench.api import Outcome
+from mbench.leaderboard import entry_table, format_cell, recorded_baselines
+from mbench.scoring import Entry, load_reference, score_entry
+
+HEADINGS = {
+    "name": "name",
+    "mandelbrot": "Mandel-\nbrot",
+    "precision": "preci-\nsion",
+    "depth": "depth",
+    "octaves": "oc-\ntaves",
+    "psnr_db": "PSNR\ndB",
+    "worth": "worth\n×",
+    "images": "images",
+    "surfaces": "sur-\nfaces",
+    "functions": "func-\ntions",
+    "digits": "digits",
+    "overall": "over-\nall",
+    "n": "n",
+    "fit_s": "fit s",
+    "predict_us": "µs /\npoint",
+    "params": "params",
+}
+
+
+def print_entries(entries: Sequence[Entry], *, highlight: str = "") -> None:
+    """Print one row per entry, best first."""
+    table = Table(box=None, pad_edge=False, collapse_padding=True, header_style="bold", padding=(0, 1))
+    for column, heading in HEADINGS.items():
+        table.add_column(heading, justify="left" if column == "name" else "right", no_wrap=True)
+    for row in entry_table(entries).to_dict("records"):
+        cells = [escape(format_cell(column, row[column])) for column in HEADINGS]
+        if not row["complete"]:
+            cells[0] += " [dim](incomplete)[/dim]"
+        table.add_row(*cells, style="bold green" if row["name"] == highlight else None)
+    _console().print(table)
+
+
+def print_entry(outcome: Outcome) -> None:
+    """Print what an evaluation came to: its tasks, the table beside the baselines, what is missing, the paths."""
+    console = _console()
+    entry = outcome.entry
+    reference = load_reference()
+    console.print()
+    tasks = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1))
+    for heading in ("task", "error", "PSNR dB", "skill", "octaves", "depth skill", "worth ×", "fit s", "n"):
+        tasks.add_column(heading, justify="left" if heading == "task" else "right")
+    for task in entry.tasks:
+        numbers = (
+            (task.error, 5), (task.psnr_db, 2), (task.skill, 1), (task.depth_octaves, 2),
+            (task.depth_skill, 1), (task.worth, 2), (task.fit_s, 1),
+        )  # fmt: skip
+        cells = ["–" if value is None else f"{value:.{digits}f}" for value, digits in numbers]
+        tasks.add_row(escape(task.task), *cells, str(task.n_replicates))
+    console.print(tasks)
+    for task in entry.tasks:
+        if task.n_failed:
+            console.print(
+                f"[red]{escape(task.task)}: {task.n_failed} of {task.n_replicates} failed:[/red] {escape(task.reason)}"
+            )
+    console.print("\n[bold]Beside the recorded baselines[/bold]", f"(track {entry.track}; skills: 0 learned nothing, "
+                  "100 interpolates the sample as 12-NN does)", highlight=False)  # fmt: skip
+    baselines = [score_entry(result.name, entry.track, result.records, reference) for result in recorded_baselines()]
+    same = {baseline.source_digest for baseline in baselines}
+    others = [baseline for baseline in baselines if baseline.tasks and baseline.source_digest != entry.source_digest]
+    print_entries([entry, *others], highlight=entry.name)
+    if entry.source_digest in same:
+        console.print(f"[dim]{entry.name} is itself a recorded baseline; its row shows this run.[/dim]")
+    for task, reason in outcome.missing.items():
+        console.print(f"[yellow]{task} was left out:[/yellow] {escape(reason)}. Without it the entry is incomplete.")
+    if not entry.is_complete and not outcome.missing:
+        console.print(f"[dim]Incomplete: {', '.join(entry.missing)} not run.[/dim]")
+    for note in outcome.notes:
+        console.print(f"[yellow]{escape(note)}[/yellow]")
+    console.print("\nWritten:")
+    print_paths(outcome.paths)
+
+
+def print_paths(paths: Sequence[Path]) -> None:
+    """Print paths one a line, unwrapped, so that they can be clicked or piped."""
+    for path in paths:
+        _console().print(f"  {path}", soft_wrap=True, highlight=False, markup=False)
+
+
+def _console() -> Console:
+    console = Console(highlight=False)
+    # A table of sixteen columns in a pipe or a log is not to be folded at 80.
+    return console if console.is_terminal else Console(highlight=False, width=160)

@@ -1,0 +1,43 @@
+"""`mbench tasks`: what the suite asks."""
+
+from __future__ import annotations
+
+import click
+
+from mbench.cli.options import examples, json_option
+
+
+@click.command(epilog=examples("mbench tasks", "mbench tasks --json"))
+@json_option
+def tasks(as_json: bool) -> None:
+    """List the tasks and tracks of the suite."""
+    import json
+
+    from mbench import suite
+    from mbench.tasks import describe_tasks
+
+    rows = describe_tasks()
+    if as_json:
+        click.echo(json.dumps({"suite": suite.SUITE_VERSION, "tasks": rows}, indent=1, ensure_ascii=False))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, padding=(0, 1), caption_justify="left")
+    for heading in ("task", "family", "map"):
+        table.add_column(heading, no_wrap=True)
+    for track in suite.TRACKS.values():
+        table.add_column(f"{track.name}\nN / fit s", justify="right", no_wrap=True)
+    for row in rows:
+        budgets = [row["budgets"].get(track) for track in suite.TRACKS]
+        shown = [f"{b['n_samples']:,} / {b['fit_limit_s']:g}" if b else "–" for b in budgets]
+        name = row["task"] if row["headline"] else f"[dim]{row['task']} (extra)[/dim]"
+        table.add_row(name, row["family"], row["map"], *shown)
+    table.add_row("[dim]image:PATH (extra)[/dim]", "images", "R² → R³", *[
+        f"{t.budgets['images'].n_samples:,} / {t.budgets['images'].fit_limit_s:g}" for t in suite.TRACKS.values()
+    ])  # fmt: skip
+    console = Console(highlight=False)
+    (console if console.is_terminal else Console(highlight=False, width=110)).print(table)
+    for track in suite.TRACKS.values():
+        n = "1 replicate" if track.replicates == 1 else f"{track.replicates} replicates"
+        click.echo(f"{track.name}: {track.purpose} ({n})")

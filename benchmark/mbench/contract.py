@@ -1,0 +1,123 @@
+"""`mbench check`: does a file keep the submission's contract? Seconds, on small samples of tasks of every shape."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from mbench import suite
+from mbench.sampler import permutation, stream_key
+from mbench.sandbox import Child, ChildFailure, choose_isolation
+from mbench.submission import Source
+from mbench.tasks import load_task
+from mbench.types import FloatArray, Spec
+
+# One task a shape: one to one, two to one, two to three, many to ten.
+TASKS = ("curve", "mandelbrot", "sphere", "digits")
+N_SAMPLES = 400
+N_QUERIES = 600
+FIT_LIMIT_S = 5.0
+TOLERANCE = 1e-4
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was checked; `advice` says what to fix where it did not hold."""
+
+    what: str
+    verdict: Literal["ok", "warning", "failed"]
+    advice: str = ""
+
+
+def check_submission(source: Source) -> Iterator[Finding]:
+    """Yield findings as they are made; stops at the first task whose fit or predict fails."""
+    for name in TASKS:
+        shape = ""
+        try:
+            task = load_task(name)
+            sample = task.draw_sample(N_SAMPLES, 0)
+            queries = task.draw_queries(N_SAMPLES, 0).X[-N_QUERIES:] if task.n_available else _fresh(name)
+            shape = f"R{_superscript(task.n_inputs)} → R{_superscript(task.n_outputs)}"
+            spec = Spec(
+                task.n_inputs,
+                task.n_outputs,
+                N_SAMPLES,
+                FIT_LIMIT_S,
+                threads=1,
+                device="cpu",
+                seed=suite.init_seed(name, 0),
+            )
+            with Child(source, spec, isolation=choose_isolation()) as child:
+                child.build()
+                fit_s, n_params = child.fit(sample.X, sample.y)
+                first, _ = child.predict(queries, FIT_LIMIT_S)
+                yield Finding(f"{shape}: fits {N_SAMPLES} points in {fit_s:.2f} s, predicts {first.shape}", "ok")
+                yield from _check_batching(child, queries, first, shape)
+                if name == TASKS[0]:
+                    yield _check_saving(child)
+                    yield _describe_params(n_params)
+            if name == TASKS[1]:
+                yield _check_determinism(source, spec, sample.X, sample.y, queries, first)
+        except ChildFailure as failure:
+            yield Finding(f"{shape}: {failure.status}", "failed", str(failure))
+            return
+
+
+def _fresh(name: str) -> FloatArray:
+    return load_task(name).draw_sample(N_QUERIES, 1).X
+
+
+def _check_batching(child: Child, queries: FloatArray, first: FloatArray, shape: str) -> Iterator[Finding]:
+    order = permutation(stream_key("check", "shuffle", 0), len(queries))
+    shuffled, _ = child.predict(queries[order], FIT_LIMIT_S)
+    alone, _ = child.predict(queries[:1], FIT_LIMIT_S)
+    for what, got, expected in (("in another order", shuffled, first[order]), ("one row alone", alone, first[:1])):
+        gap = float(np.abs(got - expected).max())
+        if gap > TOLERANCE:
+            yield Finding(
+                f"{shape}: asked {what}, predictions differ by {gap:.2g}",
+                "failed",
+                "predict(X) must treat every row by itself: use nothing of the other rows of X, and draw no random numbers",
+            )
+            return
+    yield Finding(f"{shape}: predictions do not depend on order or batch", "ok")
+
+
+def _check_determinism(
+    source: Source, spec: Spec, X: FloatArray, y: FloatArray, queries: FloatArray, first: FloatArray
+) -> Finding:
+    with Child(source, spec, isolation=choose_isolation()) as child:
+        child.build()
+        child.fit(X, y)
+        again, _ = child.predict(queries, FIT_LIMIT_S)
+    gap = float(np.abs(again - first).max())
+    if gap > TOLERANCE:
+        return Finding(
+            f"fitted twice with the same seed, predictions differ by {gap:.2g}",
+            "warning",
+            "pass spec.seed to everything random (random_state=spec.seed), and stop by steps, not by the clock",
+        )
+    return Finding("fitted twice with the same seed, predictions are the same", "ok")
+
+
+def _check_saving(child: Child) -> Finding:
+    try:
+        size = child.save().stat().st_size
+    except ChildFailure as failure:
+        return Finding(
+            "the fitted estimator cannot be stored: it is scored, but has no pictures", "warning", str(failure)
+        )
+    return Finding(f"the fitted estimator can be stored ({size / 1e6:.2f} MB)", "ok")
+
+
+def _describe_params(n_params: int | None) -> Finding:
+    if n_params is None:
+        return Finding("no n_params_: the table's column `params` stays empty", "ok", "optional: set n_params_ in fit")
+    return Finding(f"n_params_ is {n_params:,}", "ok")
+
+
+def _superscript(n: int) -> str:
+    return "" if n == 1 else str(n).translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹"))

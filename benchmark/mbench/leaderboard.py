@@ -1,0 +1,161 @@
+"""Records to tables: which results a name stands for, and their scores as a table in every format."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import pandas as pd
+
+from mbench import suite
+from mbench.errors import UsageError
+from mbench.results import SCHEMA_VERSION, Record, Result, ResultStore, read_result
+from mbench.scoring import Entry
+from mbench.submission import BASELINES_FOLDER, ENTRY_NAME, baseline_names, read_submission, safe_name
+
+TableFormat = Literal["md", "csv", "latex", "json"]
+RECORDED_FOLDER = BASELINES_FOLDER / "results"
+
+
+def recorded_baselines() -> list[Result]:
+    """Return the results of the baselines that the package carries."""
+    paths = [RECORDED_FOLDER / f"{name}.json" for name in baseline_names()]
+    return [read_result(path) for path in paths if path.exists()]
+
+
+def find_result(name: str, store: ResultStore | None) -> Result:
+    """Return the result that a name stands for: a submission's file, a result.json, a name in the store, a baseline.
+
+    Raises UsageError where nothing of that name was evaluated.
+    """
+    path = Path(name)
+    if path.suffix == ".json" and path.exists():
+        result = read_result(path)
+        return replace(result, name=safe_name(result.name))  # a stranger's file: its name goes into tables
+    if path.is_file() or (path / ENTRY_NAME).is_file():
+        source = read_submission(path)
+        found = [record for record in _stored(store) if record.source_digest == source.digest]
+        if not found:
+            raise UsageError(f"{name}: no results yet. Run `mbench evaluate {name}` first")
+        return _as_result(source.name, found)
+    found = [record for record in _stored(store) if record.submission == name]
+    if found:
+        return _as_result(name, [record for record in found if record.source_digest == found[-1].source_digest])
+    if store is not None and name == safe_name(name):
+        # Evaluated under another name before, its records bear that one; the result file is its own.
+        results = [read_result(path) for path in sorted(store.folder.glob(f"{name}/*/result.json"))]
+        if results:
+            return _as_result(name, [record for result in results for record in result.records])
+    if (RECORDED_FOLDER / f"{name}.json").exists():
+        return read_result(RECORDED_FOLDER / f"{name}.json")
+    known = ", ".join(result.name for result in recorded_baselines()) or "none"
+    raise UsageError(f"{name}: neither a file, nor evaluated here, nor a recorded baseline ({known})")
+
+
+def _stored(store: ResultStore | None) -> list[Record]:
+    return [] if store is None else list(store.records())
+
+
+def _as_result(name: str, records: Sequence[Record]) -> Result:
+    """Keep the newest record of every cell; of a track run on several devices, those like its newest."""
+    ordered = sorted(records, key=lambda record: record.created)
+    last = {record.track: (record.threads, record.device) for record in ordered}
+    newest = {(r.track, r.task, r.replicate): r for r in ordered if (r.threads, r.device) == last[r.track]}
+    return Result(schema=SCHEMA_VERSION, suite=suite.SUITE_VERSION, name=name, records=tuple(newest.values()))
+
+
+def sort_entries(entries: Sequence[Entry]) -> list[Entry]:
+    """Return entries best first: by the Mandelbrot score, those without one last."""
+    return sorted(entries, key=lambda e: (e.mandelbrot is None, -(e.mandelbrot or 0.0), e.name))
+
+
+def entry_table(entries: Sequence[Entry]) -> pd.DataFrame:
+    """Return one row per entry, best first; scores that could not be computed are missing values."""
+    rows = [
+        {
+            "name": entry.name,
+            "mandelbrot": entry.mandelbrot,
+            "precision": entry.precision,
+            "depth": entry.depth,
+            "octaves": entry.depth_octaves,
+            "psnr_db": entry.psnr_db,
+            "worth": entry.worth,
+            **{family: entry.families[family] for family in suite.FAMILIES if family != "mandelbrot"},
+            "overall": entry.overall,
+            "universal": entry.is_universal,
+            "complete": entry.is_complete,
+            "n": entry.n_replicates,
+            "fit_s": entry.fit_s,
+            "predict_us": entry.predict_us_per_point,
+            "params": entry.n_params,
+            "model_mb": None if entry.model_bytes is None else entry.model_bytes / 1e6,
+            "memory_mb": entry.peak_memory_mb,
+        }
+        for entry in sort_entries(entries)
+    ]
+    return pd.DataFrame(rows)
+
+
+def entry_as_json(entry: Entry) -> dict[str, Any]:
+    """Return an entry with its derived scores as plain JSON."""
+    fields = {name: getattr(entry, name) for name in Entry.__slots__}
+    return fields | {
+        "tasks": [asdict(task) | {"score": task.score} for task in entry.tasks],
+        "families": dict(entry.families),
+        "mandelbrot": entry.mandelbrot,
+        "universal": entry.is_universal,
+        "complete": entry.is_complete,
+    }
+
+
+_DIGITS = {
+    "octaves": 2,
+    "psnr_db": 2,
+    "worth": 2,
+    "fit_s": 1,
+    "predict_us": 2,
+    "params": 0,
+    "model_mb": 2,
+    "memory_mb": 0,
+}
+
+
+def format_table(entries: Sequence[Entry], table_format: TableFormat) -> str:
+    """Return the table as Markdown, CSV, LaTeX or JSON; CSV and JSON keep every digit."""
+    if table_format == "json":
+        return json.dumps([entry_as_json(entry) for entry in sort_entries(entries)], indent=1)
+    table = entry_table(entries)
+    if table_format == "csv":
+        return table.to_csv(index=False)
+    shown = pd.DataFrame({column: [format_cell(column, value) for value in table[column]] for column in table})
+    if table_format == "md":
+        shown["name"] = [_escape_markdown(name) for name in shown["name"]]
+        return shown.to_markdown(
+            index=False, disable_numparse=True, colalign=["left"] + ["right"] * (len(shown.columns) - 1)
+        )
+    return (
+        shown.style.hide(axis="index")
+        .format(escape="latex")
+        .to_latex(column_format="l" + "r" * (len(shown.columns) - 1))
+    )
+
+
+def _escape_markdown(text: str) -> str:
+    """Return text that stays in its cell and means itself."""
+    return "".join(f"\\{c}" if c in "\\`*_[]<>|" else c for c in " ".join(text.split()))
+
+
+def format_cell(column: str, value: Any) -> str:
+    """Return one value of `entry_table` as people read it."""
+    if value is None or (isinstance(value, float) and value != value):
+        return "–"
+    if isinstance(value, str):
+        return value
+    if column in ("universal", "complete"):
+        return "yes" if value else "no"
+    if column == "n":
+        return str(int(value))
+    return f"{value:,.{_DIGITS.get(column, 1)}f}"

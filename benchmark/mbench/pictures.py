@@ -1,0 +1,118 @@
+"""Pictures of what a submission learned: its stored estimator is asked in a child, the arrays are drawn here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event
+
+from mbench import suite
+from mbench.errors import HarnessError
+from mbench.evaluation import Cell, Progress, Report, Settings, make_spec
+from mbench.executor import run_all
+from mbench.results import Record, ResultStore
+from mbench.sandbox import Child, ChildFailure
+from mbench.scoring import Reference, score_entry
+from mbench.submission import Source
+from mbench.tasks import load_task
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """One picture, or why there is none."""
+
+    path: Path | None
+    reason: str = ""
+
+
+def draw_pictures(
+    source: Source,
+    records: Sequence[Record],
+    store: ResultStore,
+    folder: Path,
+    settings: Settings,
+    reference: Reference,
+    *,
+    report: Report = lambda progress: None,
+) -> list[Drawing]:
+    """Draw every task that can be looked at, from the stored estimators of replicate 0, and the depth profiles.
+
+    A picture newer than its record is kept. A submission that fails here loses the picture only.
+    """
+    cancel = Event()
+    folder.mkdir(parents=True, exist_ok=True)
+    drawable = [r for r in records if r.ok and r.replicate == 0 and r.task not in ("friedman", "digits", "mnist")]
+
+    def draw(record: Record) -> Drawing:
+        path = folder / f"{_file_name(record.task)}.png"
+        artifact = store.artifact_path(record.key)
+        if not artifact.exists():
+            return Drawing(None, f"{record.task}: no picture, the fitted estimator could not be stored")
+        if settings.fresh or not path.exists() or path.stat().st_mtime < artifact.stat().st_mtime:
+            try:
+                _draw_cell(source, record, artifact, path, settings, reference, report, cancel)
+            except ChildFailure as failure:
+                return Drawing(None, f"{record.task}: no picture, {failure}")
+        return Drawing(path)
+
+    drawings = list(run_all(drawable, draw, jobs=settings.jobs, cancel=cancel))
+    profiles = {r.task: r.metrics.profile for r in drawable if r.metrics and r.metrics.profile}
+    if profiles:
+        from mbench.render import draw_depth_profile
+
+        drawings.append(Drawing(draw_depth_profile(profiles, folder / "depth.png", title=source.name)))
+    return sorted(drawings, key=lambda drawing: str(drawing.path))
+
+
+def _draw_cell(
+    source: Source,
+    record: Record,
+    artifact: Path,
+    path: Path,
+    settings: Settings,
+    reference: Reference,
+    report: Report,
+    cancel: Event,
+) -> None:
+    from mbench.render import draw_picture
+    from mbench.views import plan_picture
+
+    task = load_task(record.task)
+    plan = plan_picture(task)
+    assert plan is not None
+    cell = Cell(record.task, record.track, record.replicate, record.n_samples, record.fit_limit_s)
+    report(Progress(cell, "drawing"))
+    with Child(
+        source, make_spec(cell, task, settings), isolation=settings.isolation,
+        memory_limit_mb=settings.memory_limit_mb, cancel=cancel,
+    ) as child:  # fmt: skip
+        child.load(artifact)
+        predictions, _ = child.predict(plan.X, suite.predict_limit_s(record.fit_limit_s, len(plan.X)))
+    try:
+        draw_picture(
+            plan, predictions, task.truth(plan.points), path, title=source.name,
+            subtitle=_subtitle(record, reference),
+            sample=task.draw_sample(record.n_samples, record.replicate) if plan.kind == "curve" else None,
+        )
+    except OSError as error:
+        raise HarnessError(f"{path}: cannot be written ({error.strerror})") from error
+    report(Progress(cell, "drawn"))
+
+
+def _subtitle(record: Record, reference: Reference) -> str:
+    """Return the picture's second line: task, sample, and how well it was learned."""
+    score = score_entry(record.submission, record.track, [record], reference).tasks[0]
+    parts = [record.task, f"learned from {record.n_samples:,} points", f"FVU {score.error:.4f}"]
+    if score.psnr_db is not None:
+        parts.append(f"PSNR {score.psnr_db:.1f} dB")
+    if score.depth_octaves is not None:
+        parts.append(f"depth {score.depth_octaves:.2f} octaves")
+    if score.score is not None:
+        parts.append(f"score {score.score:.0f}")
+    return "  ·  ".join(parts)
+
+
+def _file_name(task: str) -> str:
+    """Return a file name for a task; of `image:PATH` the picture's own name."""
+    return f"image-{Path(task).stem}" if task.startswith(suite.IMAGE_PREFIX) else task

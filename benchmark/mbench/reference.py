@@ -1,0 +1,82 @@
+"""Remakes the frozen reference: what the constant predictor and k-NN score, and k-NN's learning curve."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from statistics import fmean
+from typing import Any
+
+from mbench import suite
+from mbench.errors import HarnessError
+from mbench.evaluation import Cell, Progress, Settings, describe_environment, evaluate_source, plan_cells
+from mbench.results import Record, ResultStore
+from mbench.submission import BASELINES_FOLDER, Source, read_submission
+
+REPLICATES = 5
+CURVE_SIZES = (1_000, 3_162, 10_000, 31_623, 100_000, 316_228, 1_000_000, 3_162_278, 10_000_000)
+_CURVE_REPLICATES = {size: 5 if size <= 100_000 else 1 for size in CURVE_SIZES}  # large samples hardly vary
+_UNLIMITED_S = 3600.0
+
+
+def make_reference(
+    store: ResultStore, settings: Settings, report: Callable[[Progress], None] = lambda progress: None
+) -> dict[str, Any]:
+    """Run both reference baselines on every track, and k-NN on nested samples; return the reference as JSON.
+
+    Raises HarnessError if a cell failed, MissingDataError where a data set is not on this machine.
+    """
+    knn, constant = (read_submission(BASELINES_FOLDER / f"{name}.py") for name in ("knn", "constant"))
+
+    def run(source: Source, cells: Sequence[Cell]) -> tuple[Record, ...]:
+        result, _ = evaluate_source(source, cells, store, settings, report=report)
+        for record in result.records:
+            if not record.ok:
+                raise HarnessError(f"{source.name} on {record.task}: {record.status} ({record.reason}). Run it again")
+        return result.records
+
+    tracks = {}
+    for track in suite.TRACKS.values():
+        cells, _ = plan_cells(track.name, (*track.tasks, *suite.EXTRA_TASKS), REPLICATES)
+        by_method = [run(source, cells) for source in (constant, knn)]
+        tracks[track.name] = {
+            task: _summarise(*[[record for record in records if record.task == task] for records in by_method])
+            for task in (*track.tasks, *suite.EXTRA_TASKS)
+        }
+    cells = [
+        Cell(task, "large", replicate, size, _UNLIMITED_S)
+        for task in suite.FAMILIES["mandelbrot"]
+        for size in CURVE_SIZES
+        for replicate in range(_CURVE_REPLICATES[size])
+    ]
+    return {
+        "suite": suite.SUITE_VERSION,
+        "made_by": "mbench reference",
+        "how": f"means over {REPLICATES} replicates of baselines/constant.py and baselines/knn.py on every track; "
+        "curves: k-NN's error on nested samples, geometric spacing",
+        "sources": {source.name: source.digest for source in (knn, constant)},
+        "environment": describe_environment(),
+        "tracks": tracks,
+        "curves": _curves(run(knn, cells)),
+    }
+
+
+def _summarise(constant: Sequence[Record], knn: Sequence[Record]) -> dict[str, float | None]:
+    depths = [record.metrics.profile.depth_octaves for record in knn if record.metrics and record.metrics.profile]
+    return {
+        "constant_error": fmean(record.metrics.error for record in constant if record.metrics),
+        "knn_error": fmean(record.metrics.error for record in knn if record.metrics),
+        "knn_depth_octaves": fmean(depths) if depths else None,
+    }
+
+
+def _curves(records: Sequence[Record]) -> dict[str, dict[str, list[float]]]:
+    return {
+        task: {
+            "sizes": list(CURVE_SIZES),
+            "errors": [
+                fmean(r.metrics.error for r in records if r.task == task and r.n_samples == size and r.metrics)
+                for size in CURVE_SIZES
+            ],
+        }
+        for task in suite.FAMILIES["mandelbrot"]
+    }

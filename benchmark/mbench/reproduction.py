@@ -1,0 +1,61 @@
+"""Baselines run again: recorded, or held against what is recorded."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+from mbench.api import run_evaluation
+from mbench.errors import UsageError
+from mbench.leaderboard import RECORDED_FOLDER
+from mbench.results import SCHEMA_VERSION, Record, Result, read_result, write_result
+from mbench.submission import baseline_names, baseline_path, read_submission
+from mbench.suite import SUITE_VERSION
+
+__all__ = ["baseline_names", "compare_recorded", "record_result", "run_baseline"]
+
+# Another machine rounds sums in another order, and training amplifies it; a changed method moves errors by far more.
+ERROR_TOLERANCE = 0.05
+
+
+def run_baseline(name: str, **options: Any) -> Result:
+    """Evaluate one baseline as anybody's submission, without pictures. Raises UsageError for an unknown name."""
+    path = baseline_path(name)
+    if path is None:
+        raise UsageError(f"unknown baseline {name!r}: expected one of {', '.join(baseline_names())}")
+    return run_evaluation(read_submission(path), pictures=False, **options).result
+
+
+def record_result(result: Result, track: str) -> Path:
+    """Store a result as the baseline's recorded one; what is recorded of other tracks stays."""
+    path = RECORDED_FOLDER / f"{result.name}.json"
+    others: tuple[Record, ...] = ()
+    if path.exists():
+        others = tuple(record for record in read_result(path).records if record.track != track)
+    records = sorted((*others, *result.records), key=lambda record: (record.track, record.task, record.replicate))
+    path.parent.mkdir(exist_ok=True)
+    write_result(path, Result(schema=SCHEMA_VERSION, suite=SUITE_VERSION, name=result.name, records=tuple(records)))
+    return path
+
+
+def compare_recorded(result: Result, track: str) -> list[str]:
+    """Return a line for every cell that differs from its recorded result by more than the tolerance, or has none."""
+    path = RECORDED_FOLDER / f"{result.name}.json"
+    recorded = read_result(path).records if path.exists() else ()
+    known = {(record.track, record.task, record.replicate): record for record in recorded}
+    lines = []
+    for record in result.records:
+        before = known.get((record.track, record.task, record.replicate))
+        place = f"{result.name} {track} {record.task} r{record.replicate}"
+        if before is None:
+            lines.append(f"{place}: nothing recorded. Record it with --record")
+        elif before.metrics is None or record.metrics is None:
+            if before.status != record.status:
+                lines.append(f"{place}: {record.status}, recorded {before.status}")
+        elif not math.isclose(record.metrics.error, before.metrics.error, rel_tol=ERROR_TOLERANCE):
+            ratio = record.metrics.error / before.metrics.error
+            lines.append(
+                f"{place}: error {record.metrics.error:.5f}, recorded {before.metrics.error:.5f} (× {ratio:.2f})"
+            )
+    return lines

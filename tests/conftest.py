@@ -1,0 +1,92 @@
+import textwrap
+
+import numpy as np
+import pytest
+
+from mbench.results import SCHEMA_VERSION, Costs, Metrics, Record, ResultStore
+from mbench.suite import SUITE_VERSION
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(20_261_121)
+
+
+@pytest.fixture
+def store(tmp_path):
+    return ResultStore(tmp_path / "results")
+
+
+@pytest.fixture
+def submission_file(tmp_path):
+    """Write a submission, or a module beside it, and return its path."""
+
+    def write(source, name="submission.py"):
+        path = tmp_path / "submissions" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(source if isinstance(source, bytes) else textwrap.dedent(source).encode())
+        return path
+
+    return write
+
+
+@pytest.fixture
+def estimator():
+    """Return the source of a submission that predicts the mean, but for the bodies given."""
+
+    def write(
+        fit="self.mean = y.mean(axis=0)\nreturn self", predict="return np.tile(self.mean, (len(X), 1))", head="", build=""
+    ):
+        return "\n".join(
+            (
+                "import os, sys",
+                "import numpy as np",
+                textwrap.dedent(head),
+                "class Estimator:",
+                "    def fit(self, X, y):",
+                textwrap.indent(textwrap.dedent(fit), " " * 8),
+                "    def predict(self, X):",
+                textwrap.indent(textwrap.dedent(predict), " " * 8),
+                "def build(spec):",
+                textwrap.indent(textwrap.dedent(build) or "return Estimator()", " " * 4),
+                "",
+            )
+        )
+
+    return write
+
+
+@pytest.fixture
+def make_record():
+    """Return a valid record, but for the fields given."""
+
+    def make(**changes):
+        fields = {
+            "schema": SCHEMA_VERSION,
+            "suite": SUITE_VERSION,
+            "key": "0" * 64,
+            "submission": "idea",
+            "source_digest": "1" * 64,
+            "task": "curve",
+            "task_digest": "2" * 64,
+            "track": "quick",
+            "replicate": 0,
+            "n_samples": 1_000,
+            "fit_limit_s": 5.0,
+            "seed": 7,
+            "threads": 1,
+            "device": "cpu",
+            "isolation": "C",
+            "test_set": "public",
+            "harness_digest": "3" * 64,
+            "status": "ok",
+            "reason": "",
+            "metrics": Metrics(error=0.25, psnr_db=12.5),
+            "costs": Costs(fit_s=0.5, predict_us_per_point=1.5, model_bytes=1_000, peak_memory_mb=50.0),
+            "output": "",
+            "environment": {"python": "3.11"},
+            "created": "2026-01-01T00:00:00+00:00",
+        }
+        return Record(**fields | changes)
+
+    return make

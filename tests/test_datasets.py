@@ -1,0 +1,108 @@
+import gzip
+import hashlib
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from mbench import datasets
+from mbench.errors import HarnessError, MissingDataError
+
+
+@pytest.fixture
+def tiny_mnist(monkeypatch, tmp_path, rng):
+    """A stand-in of ten images with checksums of its own: what matters here is how files and downloads are handled."""
+    images = rng.integers(256, size=(10, 784)).astype(np.uint8)
+    labels = rng.integers(10, size=10).astype(np.uint8)
+    monkeypatch.setattr(datasets, "MNIST_N_TRAIN", 8)
+    content = {
+        "train-images-idx3-ubyte": datasets._pack(2051, images[:8].reshape(-1, 28, 28)),
+        "train-labels-idx1-ubyte": datasets._pack(2049, labels[:8]),
+        "t10k-images-idx3-ubyte": datasets._pack(2051, images[8:].reshape(-1, 28, 28)),
+        "t10k-labels-idx1-ubyte": datasets._pack(2049, labels[8:]),
+    }
+    digests = {name: hashlib.sha256(value).hexdigest() for name, value in content.items()}
+    monkeypatch.setattr(datasets, "MNIST_SHA256", digests)
+    monkeypatch.setenv("MBENCH_DATA", str(tmp_path))
+    return SimpleNamespace(images=images, labels=labels, folder=tmp_path / "mnist")
+
+
+def serve(monkeypatch, images, labels):
+    monkeypatch.setattr(
+        "sklearn.datasets.fetch_openml", lambda *_, **__: (images.astype(np.float64), labels.astype(str).astype(object))
+    )
+
+
+def test_fetched_images_are_the_ones_loaded(tiny_mnist, monkeypatch):
+    serve(monkeypatch, tiny_mnist.images, tiny_mnist.labels)
+    datasets.fetch_mnist()
+    images, labels, n_train, white = datasets.load_mnist()
+    assert np.array_equal(images, tiny_mnist.images)
+    assert np.array_equal(labels, tiny_mnist.labels)
+    assert (n_train, white) == (8, 255.0)
+
+
+def test_a_download_with_another_checksum_stores_nothing(tiny_mnist, monkeypatch):
+    serve(monkeypatch, tiny_mnist.images ^ 1, tiny_mnist.labels)
+    with pytest.raises(HarnessError, match="SHA-256"):
+        datasets.fetch_mnist()
+    assert list(tiny_mnist.folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("error", [OSError("no network"), ValueError("no such data set")])
+def test_a_failed_download_says_what_to_do_and_leaves_nothing(tiny_mnist, monkeypatch, error):
+    def fail(*_, **__):
+        raise error
+
+    monkeypatch.setattr("sklearn.datasets.fetch_openml", fail)
+    with pytest.raises(HarnessError, match="mbench data fetch"):
+        datasets.fetch_mnist()
+    assert list(tiny_mnist.folder.iterdir()) == []
+
+
+def test_an_interrupted_download_starts_over(tiny_mnist, monkeypatch):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sklearn.datasets.fetch_openml", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        datasets.fetch_mnist()
+    serve(monkeypatch, tiny_mnist.images, tiny_mnist.labels)
+    datasets.fetch_mnist()
+    assert len(datasets.load_mnist()[0]) == 10
+
+
+def test_a_missing_file_names_the_command(tiny_mnist):
+    with pytest.raises(MissingDataError, match="mbench data fetch"):
+        datasets.load_mnist()
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda content: content[:-9], lambda content: b"no gzip", lambda content: gzip.compress(b"something else")]
+)
+def test_a_damaged_file_is_never_used(tiny_mnist, monkeypatch, damage):
+    serve(monkeypatch, tiny_mnist.images, tiny_mnist.labels)
+    datasets.fetch_mnist()
+    path = tiny_mnist.folder / "train-images-idx3-ubyte.gz"
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(HarnessError, match="mbench data fetch"):
+        datasets.load_mnist()
+
+
+def test_data_lies_in_the_users_folder_unless_told_otherwise(monkeypatch):
+    monkeypatch.delenv("MBENCH_DATA", raising=False)
+    assert datasets.data_folder() == Path(datasets.data_folder()).expanduser()
+    assert datasets.data_folder().name == "mbench"
+
+
+def test_our_idx_files_are_byte_for_byte_the_published_ones():
+    """What `fetch` stores is compared with the published checksums, so packing must be exact."""
+    try:
+        images, labels, n_train, _ = datasets.load_mnist()
+    except MissingDataError as error:
+        pytest.skip(f"MNIST is not on this machine: {error}")
+    packed = datasets._pack(2051, images[:n_train].reshape(-1, 28, 28)), datasets._pack(2049, labels[:n_train].astype(np.uint8))
+    names = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
+    for name, content in zip(names, packed, strict=True):
+        assert hashlib.sha256(content).hexdigest() == datasets.MNIST_SHA256[name]

@@ -1,0 +1,553 @@
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from threading import Event
+
+import numpy as np
+import psutil
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from mbench.errors import HarnessError
+from mbench.sandbox import CAPTURE_LIMIT, LIMITS_ONLY, Child, ChildFailure, Interrupted, Isolation, read_predictions
+from mbench.submission import read_submission
+from mbench.types import Spec
+
+X = np.linspace(-1, 1, 20)[:, None]
+Y = X**2
+
+
+def make_spec(n_outputs=1, fit_limit_s=30.0):
+    return Spec(1, n_outputs, len(X), fit_limit_s, threads=1, device="cpu", seed=0)
+
+
+@pytest.fixture
+def child_of(submission_file, estimator):
+    """Return the child of an estimator given by the bodies of its methods; not started yet."""
+
+    def make(isolation=LIMITS_ONLY, memory_limit_mb=8192, cancel=None, fit_limit_s=30.0, **bodies):
+        source = read_submission(submission_file(estimator(**bodies)))
+        spec = make_spec(fit_limit_s=fit_limit_s)
+        return Child(source, spec, isolation=isolation, memory_limit_mb=memory_limit_mb, cancel=cancel)
+
+    return make
+
+
+@pytest.fixture
+def said(child_of):
+    """Fit with a body that returns text, and return that text."""
+
+    def run(expression, **options):
+        with child_of(fit=f"print('<' + str({expression}) + '>')\nself.mean = 0\nreturn self", **options) as child:
+            child.build()
+            child.fit(X, Y)
+            return child.output.strip().strip("<>")
+
+    return run
+
+
+def wait_until_gone(*pids):
+    """Wait until the processes have ended; a zombie has."""
+    processes = [psutil.Process(pid) for pid in pids if psutil.pid_exists(pid)]
+    alive = [p for p in processes if p.status() != psutil.STATUS_ZOMBIE]
+    return psutil.wait_procs(alive, timeout=30)[1] == []
+
+
+def test_a_child_builds_fits_and_predicts(child_of):
+    with child_of(fit="self.X, self.y = X, y", predict="return self.y + len(self.X)") as child:
+        child.build()
+        seconds, n_params = child.fit(X, Y)
+        predictions, _ = child.predict(X, 30.0)
+    assert seconds > 0
+    assert n_params is None
+    assert predictions.dtype == np.float32
+    np.testing.assert_array_equal(predictions, (Y + 20).astype(np.float32))
+
+
+@pytest.mark.parametrize(
+    ("value", "counted"), [("12", 12), ("np.int64(12)", 12), ("'many'", None), ("-1", None), ("2**63", None)]
+)
+def test_parameters_are_counted_if_the_estimator_says_so(child_of, value, counted):
+    with child_of(fit=f"self.n_params_ = {value}\nreturn self") as child:
+        child.build()
+        assert child.fit(X, Y)[1] == counted
+
+
+def test_what_fit_returns_is_the_estimator_if_it_predicts(child_of):
+    with child_of(
+        head="class Other:\n    predict = lambda self, X: np.full(len(X), 7)", fit="return Other()"
+    ) as child:
+        child.build()
+        child.fit(X, Y)
+        assert set(child.predict(X, 30.0)[0].ravel()) == {7.0}
+
+
+def test_build_gets_the_spec_and_no_name_of_a_task(child_of):
+    with child_of(build="print(spec)\nreturn Estimator()") as child:
+        child.build()
+        assert repr(make_spec()) in child.output
+
+
+def test_long_queries_arrive_in_blocks_and_come_back_whole(child_of):
+    with child_of(predict="assert len(X) <= 65536\nreturn X") as child:
+        child.build()
+        child.fit(X, Y)
+        queries = np.linspace(-1, 1, 150_000)[:, None]
+        np.testing.assert_array_equal(child.predict(queries, 30.0)[0], queries.astype(np.float32))
+
+
+def test_no_query_lies_in_the_childs_folder_before_it_has_fitted(said):
+    listed = said("sorted(os.path.join(at, f) for at, _, files in os.walk('.') for f in files)")
+    assert listed == "['./in/X.npy', './in/y.npy', './submission/submission.py']"
+
+
+def test_none_of_our_environment_reaches_the_child(said, monkeypatch):
+    monkeypatch.setenv("SECRET_TOKEN", "hunter2")
+    monkeypatch.setenv("PYTHONPATH", "/nowhere")
+    names = said("sorted(os.environ)")
+    assert "SECRET" not in names
+    assert "PYTHON" not in names.replace("PYTHONHASHSEED", "")
+
+
+def test_the_child_lives_in_a_scratch_folder_that_is_removed(said):
+    folder = Path(said("os.getcwd()"))
+    assert folder.name.startswith("mbench-")
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize("variable", ["HOME", "TMPDIR"])
+def test_home_and_temporary_files_are_in_the_scratch_folder(said, variable):
+    assert said(f"os.environ['{variable}'] == os.getcwd()") == "True"
+
+
+def test_thread_pools_are_told_how_many_threads(said):
+    assert said("os.environ['OMP_NUM_THREADS'] + os.environ['OPENBLAS_NUM_THREADS']") == "11"
+
+
+def test_a_module_beside_the_harness_is_not_importable_by_accident(said, tmp_path, monkeypatch):
+    (tmp_path / "planted.py").write_text("")
+    monkeypatch.chdir(tmp_path)
+    assert said("__import__('importlib.util').util.find_spec('planted')") == "None"
+
+
+def test_a_submission_without_them_gets_neither_torch_nor_sklearn_nor_numba(said):
+    assert said("[m for m in ('torch', 'sklearn', 'numba', 'scipy', 'pandas') if m in sys.modules]") == "[]"
+
+
+@pytest.mark.parametrize("name", ["knn", "constant"])
+def test_a_scikit_learn_baseline_does_not_import_torch(name, submission_file, estimator):
+    from mbench.submission import baseline_path
+
+    submission_file(baseline_path(name).read_text(), "inner.py")
+    body = "import inner\nself.inner = inner.build(self.spec).fit(X, y)\nself.inner.predict(X)\nprint('torch' in sys.modules)"
+    path = submission_file(estimator(fit=body, build="e = Estimator()\ne.spec = spec\nreturn e"))
+    with Child(read_submission(path), make_spec(), isolation=LIMITS_ONLY) as child:
+        child.build()
+        child.fit(X, Y)
+        assert child.output.strip() == "False"
+
+
+def test_output_is_captured_without_a_deadlock_and_its_end_is_kept(child_of):
+    flood = "for stream in (sys.stdout, sys.stderr):\n    for i in range(25):\n        stream.write('x' * 10**6)\nprint('end')"
+    with child_of(fit=flood) as child:
+        child.build()
+        child.fit(X, Y)
+        assert child.output.endswith("end\n")
+        assert len(child.output) <= 2_000
+        assert len(child._captured) <= CAPTURE_LIMIT
+
+
+def test_output_that_is_not_utf8_is_kept_as_text(child_of):
+    with child_of(fit="os.write(1, b'\\xff\\xfe\\x00ok')") as child:
+        child.build()
+        child.fit(X, Y)
+        json.dumps(child.output).encode("ascii")
+        assert child.output.endswith("ok")
+
+
+@pytest.mark.parametrize("phase", ["fit", "predict"])
+def test_a_hang_ends_at_the_limit(child_of, phase):
+    with child_of(fit_limit_s=0.5, **{phase: "while True: pass"}) as child:
+        child.build()
+        with pytest.raises(ChildFailure, match=f"{phase} ran past its limit of 0.5 s") as caught:
+            child.fit(X, Y)
+            child.predict(X, 0.5)
+    assert caught.value.status == "timeout"
+
+
+def test_memory_past_the_limit_ends_the_child(child_of):
+    with child_of(memory_limit_mb=300, fit="self.a = np.ones(10**9)\nwhile True: pass") as child:
+        child.build()
+        with pytest.raises(ChildFailure, match="fit took more than 300 MB") as caught:
+            child.fit(X, Y)
+    assert caught.value.status == "out-of-memory"
+    assert child.peak_memory_mb > 300
+
+
+def test_memory_of_the_childs_own_children_counts(child_of):
+    fit = "if os.fork() == 0: self.a = np.ones(10**9)\nwhile True: pass"
+    with child_of(memory_limit_mb=300, fit=fit) as child:
+        child.build()
+        with pytest.raises(ChildFailure, match="300 MB"):
+            child.fit(X, Y)
+
+
+DAEMON = """
+r, w = os.pipe()
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        os.write(w, str(os.getpid()).encode())
+        while True: pass
+    os._exit(0)
+print("pid", int(os.read(r, 20)), flush=True)
+"""
+FORK = """
+pid = os.fork()
+if pid == 0:
+    while True: pass
+print("pid", pid, flush=True)
+"""
+
+
+@pytest.mark.parametrize("fork", [FORK, DAEMON], ids=["fork", "daemon"])
+@pytest.mark.parametrize("end", ["return self", "os._exit(0)", "while True: pass"], ids=["done", "exit", "hang"])
+def test_no_process_is_left_behind(child_of, fork, end):
+    with child_of(fit=f"{fork}\n{end}", fit_limit_s=2.0) as child:
+        child.build()
+        try:
+            child.fit(X, Y)
+        except ChildFailure as failure:
+            assert failure.status == ("crash" if "exit" in end else "timeout")
+        pid = int(child.output.split()[1])
+    assert wait_until_gone(pid, child._process.pid)
+
+
+def test_a_child_dies_with_the_harness(tmp_path, submission_file, estimator):
+    path = submission_file(estimator(fit="while True: pass"))
+    code = f"""
+import numpy as np
+from mbench.sandbox import LIMITS_ONLY, Child
+from mbench.submission import read_submission
+from mbench.types import Spec
+with Child(read_submission({str(path)!r}), Spec(1, 1, 20, 600.0, 1, "cpu", 0), isolation=LIMITS_ONLY) as child:
+    child.build()
+    print(child._process.pid, flush=True)
+    child.fit(np.zeros((20, 1)), np.zeros((20, 1)))
+"""
+    environment = os.environ | {"TMPDIR": str(tmp_path)}
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, env=environment) as harness:
+        pid = int(harness.stdout.readline())
+        assert psutil.pid_exists(pid)
+        harness.kill()
+    assert wait_until_gone(pid)
+
+
+FIND_CHANNEL = """
+import stat
+for fd in range(3, 20):
+    try:
+        mode = os.fstat(fd).st_mode
+    except OSError:
+        continue
+    if stat.S_ISFIFO(mode):
+        try:
+            os.write(fd, LINE)
+        except OSError:
+            pass
+"""
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"event": "done"}\n',
+        b'{"event": "done", "n_params": 1}\n{"event": "done"}\n',
+        b'{"event": "failed", "status": "infrastructure", "reason": "not me"}\n',
+        b"[1]\n",
+        b"5\n",
+        b"\xff\n",
+        b"[" * 20_000 + b"\n",
+        b"x" * 100_000,
+    ],
+    ids=["done", "twice", "failed", "list", "number", "bytes", "deep", "flood"],
+)
+def test_a_forged_answer_is_invalid(child_of, line):
+    head = f"LINE = {line[:1]!r} * 100_000" if len(set(line)) == 1 else f"LINE = {line!r}"
+    with child_of(head=head, fit=FIND_CHANNEL) as child:
+        child.build()
+        with pytest.raises(ChildFailure) as caught:
+            child.fit(X, Y)
+            child.predict(X, 30.0)
+    assert caught.value.status in ("invalid", "crash")
+
+
+@pytest.mark.parametrize(
+    "body", ["os.close(1)", "os.close(0); os.close(1); os.close(2)", "sys.stdout.close(); sys.stderr.close()", "del sys.stdout"]
+)
+def test_a_submission_may_close_its_own_streams(child_of, body):
+    with child_of(fit=f"{body}\nself.mean = 0") as child:
+        child.build()
+        child.fit(X, Y)
+        assert child.predict(X, 30.0)[0].shape == (20, 1)
+
+
+def test_a_closed_channel_is_a_crash(child_of):
+    with child_of(fit="os.closerange(0, 100)") as child:
+        child.build()
+        with pytest.raises(ChildFailure, match="during fit") as caught:
+            child.fit(X, Y)
+    assert caught.value.status == "crash"
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "reason"),
+    [
+        ("os._exit(5)", "crash", "exit code 5"),
+        ("import ctypes\nctypes.string_at(0)", "crash", "signal SIGSEGV"),
+        ("os.kill(os.getpid(), 6)", "crash", "signal SIGABRT"),
+        ("os.kill(os.getpid(), 40)", "crash", "signal 40"),
+        ("os.kill(os.getpid(), 9)", "out-of-memory", "killed during fit"),
+        ("sys.exit('bye')", "crash", "SystemExit: bye"),
+        ("raise KeyboardInterrupt", "crash", "KeyboardInterrupt"),
+    ],
+)
+def test_a_death_says_how(child_of, body, status, reason):
+    with child_of(fit=body) as child:
+        child.build()
+        with pytest.raises(ChildFailure, match=reason) as caught:
+            child.fit(X, Y)
+    assert caught.value.status == status
+
+
+@pytest.mark.parametrize("message", ["a\\nb", "\\ud800", "\\x1b[2J", "\\x00", "x" * 10**6], ids=str)
+def test_a_reason_is_one_printable_line(child_of, message):
+    with child_of(head=f"MESSAGE = '{message}'", fit="raise ValueError(MESSAGE)") as child:
+        child.build()
+        with pytest.raises(ChildFailure) as caught:
+            child.fit(X, Y)
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) <= 500
+
+
+def test_a_reason_names_the_submissions_own_line(child_of):
+    with child_of(head="def helper():\n    return {}['absent']", fit="helper()") as child:
+        child.build()
+        with pytest.raises(ChildFailure, match=r"KeyError: 'absent' \(submission\.py, line 4\)"):
+            child.fit(X, Y)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "import shutil\nshutil.rmtree('in')",
+        "os.remove('in/X.npy')\nos.remove('in/y.npy')\nos.rmdir('in')\nopen('in', 'w')",
+        "os.makedirs('in/queries.npy')",
+    ],
+    ids=["removed", "replaced", "blocked"],
+)
+def test_who_breaks_the_hand_over_is_to_blame(child_of, body):
+    with child_of(fit=body) as child:
+        child.build()
+        child.fit(X, Y)
+        with pytest.raises(ChildFailure, match="changed the harness's folders") as caught:
+            child.predict(X, 30.0)
+    assert caught.value.status == "invalid"
+
+
+def test_queries_are_never_written_through_a_link(child_of, tmp_path):
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    with child_of(fit=f"os.symlink({str(victim)!r}, 'in/queries.npy')\nself.mean = 0") as child:
+        child.build()
+        child.fit(X, Y)
+        child.predict(X, 30.0)
+    assert victim.read_text() == "precious"
+
+
+def test_a_full_temporary_folder_is_our_failure(child_of, monkeypatch):
+    def refuse(*arguments, **options):
+        raise OSError(28, "No space left on device")
+
+    with child_of() as child:
+        child.build()
+        monkeypatch.setattr(np, "save", refuse)
+        with pytest.raises(HarnessError, match="Free space"):
+            child.fit(X, Y)
+
+
+def test_a_worker_that_does_not_start_is_our_failure(child_of):
+    broken = Isolation("C", "", lambda command, scratch: [sys.executable, "-c", "import sys; sys.exit('no such tier')"])
+    with child_of(isolation=broken) as child, pytest.raises(HarnessError, match="no such tier"):
+        child.build()
+
+
+def test_a_missing_interpreter_is_our_failure_and_leaves_no_folder(child_of, tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    before = set(tmp_path.iterdir())
+    child = child_of(isolation=Isolation("C", "", lambda command, scratch: ["/nowhere/python"]))
+    with pytest.raises(HarnessError, match="could not be started"):
+        child.__enter__()
+    assert {path.name for path in set(tmp_path.iterdir()) - before} == {"submissions"}
+
+
+def test_cancelling_ends_a_hanging_child(child_of):
+    cancel = Event()
+    with child_of(fit="while True: pass", cancel=cancel) as child:
+        child.build()
+        cancel.set()
+        with pytest.raises(Interrupted):
+            child.fit(X, Y)
+        assert child._process.returncode == -signal.SIGKILL
+
+
+def test_a_stored_estimator_predicts_the_same_in_another_child(child_of, tmp_path):
+    with child_of() as child:
+        child.build()
+        child.fit(X, Y)
+        first, _ = child.predict(X, 30.0)
+        (tmp_path / "artifact").write_bytes(child.save().read_bytes())
+    with child_of() as child:
+        child.load(tmp_path / "artifact")
+        np.testing.assert_array_equal(child.predict(X, 30.0)[0], first)
+
+
+def test_a_missing_artifact_is_our_failure(child_of, tmp_path):
+    with child_of() as child, pytest.raises(HarnessError, match="cannot be copied"):
+        child.load(tmp_path / "absent")
+
+
+@pytest.mark.parametrize("content", [b"", b"junk", b"\x80\x05."])
+def test_a_damaged_artifact_is_refused(child_of, tmp_path, content):
+    (tmp_path / "artifact").write_bytes(content)
+    with child_of() as child, pytest.raises(ChildFailure, match="cannot be loaded"):
+        child.load(tmp_path / "artifact")
+
+
+def test_an_estimator_that_cannot_be_pickled_says_so(child_of):
+    with child_of(fit="import threading\nself.lock = threading.Lock()") as child:
+        child.build()
+        child.fit(X, Y)
+        with pytest.raises(ChildFailure, match="cannot be pickled"):
+            child.save()
+
+
+def test_a_link_is_no_artifact(child_of):
+    # The worker writes bytes where the link points; what the harness would then copy is refused.
+    with child_of(fit="os.symlink('../submission/submission.py', 'out/artifact')") as child:
+        child.build()
+        child.fit(X, Y)
+        with pytest.raises(ChildFailure, match="not a regular file"):
+            child.save()
+
+
+# The strict loader
+
+
+def npy(array, version=(1, 0)):
+    buffer = io.BytesIO()
+    np.lib.format.write_array(buffer, np.asanyarray(array), version=version)
+    return buffer.getvalue()
+
+
+GOOD = npy(np.arange(6, dtype="<f4").reshape(3, 2))
+
+
+def test_predictions_are_read_as_numpy_reads_them(tmp_path, rng):
+    values = rng.standard_normal((100, 3)).astype("<f4")
+    np.save(tmp_path / "p.npy", values)
+    np.testing.assert_array_equal(read_predictions(tmp_path / "p.npy", 100, 3), values)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\x93NUMPY",
+        GOOD[:-1],
+        GOOD + b"\x00",
+        GOOD[:9],
+        GOOD * 2,
+        b"PK\x03\x04" + GOOD,
+        npy(np.zeros((2, 3), "<f4")),
+        npy(np.zeros(6, "<f4")),
+        npy(np.zeros((3, 2, 1), "<f4")),
+        npy(np.zeros((3, 2), "<f8")),
+        npy(np.zeros((3, 2), ">f4")),
+        npy(np.zeros((3, 2), "<i4")),
+        npy(np.zeros((3, 2), "<f4", order="F")),
+        npy(np.zeros((3, 2), "<f4"), version=(2, 0)),
+        npy(np.zeros((3, 2), [("a", "<f4")])),
+        npy(np.full((3, 2), np.nan, "<f4")),
+        npy(np.array([[0, 0], [0, 0], [0, -np.inf]], "<f4")),
+        GOOD[:8] + b"\xff\xff" + GOOD[10:],
+        GOOD[:8] + b"\x00\x00" + GOOD[10:],
+        GOOD.replace(b"(3, 2)", b"(9, 9)"),
+        GOOD.replace(b"'shape'", b"'shapf'"),
+        GOOD.replace(b"False", b"True "),
+        b"\x00" * 100_000,
+    ],
+    ids=lambda content: content[:80].strip().decode("latin1")[-30:] + str(len(content)),
+)
+def test_any_other_file_is_invalid(tmp_path, content):
+    (tmp_path / "p.npy").write_bytes(content)
+    with pytest.raises(ChildFailure, match=r"predictions\.npy") as caught:
+        read_predictions(tmp_path / "p.npy", 3, 2)
+    assert caught.value.status == "invalid"
+
+
+class Bomb:
+    def __reduce__(self):
+        return os._exit, (9,)
+
+
+def test_nothing_is_unpickled(tmp_path):
+    np.save(tmp_path / "p.npy", np.array([Bomb()], dtype=object), allow_pickle=True)
+    with pytest.raises(ChildFailure):
+        read_predictions(tmp_path / "p.npy", 1, 1)
+
+
+@pytest.mark.parametrize("kind", ["absent", "folder", "pipe", "link", "broken link", "device"])
+def test_what_is_no_regular_file_is_invalid(tmp_path, kind):
+    path, real = tmp_path / "p.npy", tmp_path / "real.npy"
+    real.write_bytes(GOOD)
+    match kind:
+        case "folder":
+            path.mkdir()
+        case "pipe":
+            os.mkfifo(path)
+        case "link":
+            path.symlink_to(real)
+        case "broken link":
+            path.symlink_to(tmp_path / "nowhere")
+        case "device":
+            path = Path("/dev/zero")
+    with pytest.raises(ChildFailure) as caught:
+        read_predictions(path, 3, 2)
+    assert caught.value.status == "invalid"
+
+
+@given(
+    st.one_of(
+        st.binary(max_size=300),
+        st.binary(max_size=300).map(lambda tail: GOOD[:10] + tail),
+        st.tuples(st.integers(0, len(GOOD) - 1), st.integers(0, 255)).map(
+            lambda at: GOOD[: at[0]] + bytes([at[1]]) + GOOD[at[0] + 1 :]
+        ),
+    )
+)
+@example(GOOD)
+def test_the_loader_raises_nothing_but_child_failure(tmp_path_factory, content):
+    path = tmp_path_factory.getbasetemp() / "fuzz.npy"
+    path.write_bytes(content)
+    try:
+        values = read_predictions(path, 3, 2)
+    except ChildFailure:
+        return
+    assert values.shape == (3, 2)
+    assert np.isfinite(values).all()

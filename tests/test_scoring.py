@@ -1,0 +1,157 @@
+import json
+import math
+from pathlib import Path
+from types import MappingProxyType
+
+import pytest
+
+from mbench import suite
+from mbench.metrics import Profile, skill
+from mbench.results import Costs, Metrics, Record
+from mbench.scoring import LearningCurve, Reference, TaskReference, load_reference, score_entry
+
+TASKS = suite.TRACKS["quick"].tasks
+REFERENCE = Reference(
+    tasks=MappingProxyType({("quick", t): TaskReference(1.0, 0.1, 5.0 if "mandelbrot" in t else None) for t in TASKS}),
+    curves=MappingProxyType(
+        {t: LearningCurve((1_000, 10_000, 100_000), (0.3, 0.1, 0.03)) for t in ("mandelbrot", "mandelbrot-distance")}
+    ),
+)
+
+
+def make_record(task, error=None, profile=None, *, status="ok", reason="", replicate=0, track="quick"):
+    return Record(
+        schema=1, suite=1, key=f"{task}-{replicate}", submission="mine", source_digest="d", task=task, task_digest="t",
+        track=track, replicate=replicate, n_samples=10_000, fit_limit_s=1.0, seed=0, threads=1, device="cpu",
+        isolation="C", test_set="public", harness_digest="h", status=status, reason=reason,
+        metrics=None if error is None else Metrics(error=error, psnr_db=20.0, profile=profile),
+        costs=Costs(fit_s=1.0), output="", environment={}, created="2026-01-01T00:00:00+00:00",
+    )  # fmt: skip
+
+
+def profile(depth):
+    mean = tuple(min(1.0, max(0.0, depth - k)) for k in range(15))
+    return Profile(mean, mean, mean)
+
+
+def record(task, error=0.1, depth=5.0, **changes):
+    return make_record(task=task, error=error, profile=profile(depth) if "mandelbrot" in task else None, **changes)
+
+
+def entry(records):
+    return score_entry("mine", "quick", records, REFERENCE)
+
+
+def test_knns_own_numbers_score_one_hundred_everywhere():
+    scored = entry([record(task) for task in TASKS])
+    assert scored.precision == pytest.approx(100.0)
+    assert scored.depth == pytest.approx(100.0)
+    assert dict(scored.families) == pytest.approx(dict.fromkeys(suite.FAMILIES, 100.0))
+    assert scored.overall == pytest.approx(100.0)
+    assert scored.worth == pytest.approx(1.0)
+    assert scored.is_universal
+
+
+def test_mandelbrot_score_is_the_mean_of_precision_and_depth():
+    records = [record(task) for task in TASKS if "mandelbrot" not in task]
+    records += [record("mandelbrot", 0.01, 4.0), record("mandelbrot-distance", 0.1, 3.0)]
+    scored = entry(records)
+    assert scored.precision == pytest.approx((200 + 100) / 2)
+    assert scored.depth == pytest.approx((80 + 60) / 2)
+    assert scored.mandelbrot == pytest.approx((150 + 70) / 2)
+
+
+def test_overall_is_the_mean_of_the_five_families():
+    errors = dict(zip(TASKS, (0.5, 0.4, 0.3, 0.2, 0.1, 0.05, 0.02, 0.6, 0.7), strict=True))
+    scored = entry([record(task, error) for task, error in errors.items()])
+    expected = []
+    for family, members in suite.FAMILIES.items():
+        skills = [skill(errors[task], 1.0, 0.1) for task in members if task in errors]
+        expected.append((sum(skills) / len(skills) + 100) / 2 if family == "mandelbrot" else sum(skills) / len(skills))
+    assert scored.overall == pytest.approx(sum(expected) / 5)
+
+
+def test_a_failed_cell_scores_zero():
+    records = [record(task) for task in TASKS if task != "sphere"]
+    scored = entry([*records, make_record(task="sphere", status="timeout", reason="too slow")])
+    assert scored.families["surfaces"] == pytest.approx(50.0)
+    assert scored.is_complete
+
+
+def test_a_failed_replicate_counts_as_zero_among_the_others():
+    records = [record("sphere", replicate=0), make_record(task="sphere", status="crash", replicate=1)]
+    assert entry(records).tasks[0].skill == pytest.approx(50.0)
+
+
+def test_a_missing_task_leaves_the_entry_incomplete_and_unscored():
+    scored = entry([record(task) for task in TASKS if task != "digits"])
+    assert scored.missing == ("digits",)
+    assert not scored.is_complete
+    assert scored.overall is None
+    assert scored.mandelbrot == pytest.approx(100.0)
+
+
+def test_a_failure_of_ours_is_not_held_against_the_submission():
+    scored = entry([record(t) if t != "digits" else make_record(task=t, status="infrastructure") for t in TASKS])
+    assert scored.missing == ("digits",)
+
+
+@pytest.mark.parametrize("weak", [task for task in TASKS if "mandelbrot" not in task and task != "digits"])
+def test_universal_badge_needs_fifty_in_every_other_family(weak):
+    assert entry([record(task, 0.3 if task == weak else 0.1) for task in TASKS]).is_universal
+    assert not entry([record(task, 1.0 if suite.family_of(task) == suite.family_of(weak) else 0.1) for task in TASKS]).is_universal
+
+
+def test_extra_tasks_do_not_touch_the_scores():
+    records = [record(task) for task in TASKS]
+    assert entry([*records, make_record(task="julia", error=0.9)]).overall == entry(records).overall
+
+
+def test_records_of_another_track_do_not_count():
+    assert entry([record(task, track="standard") for task in TASKS]).tasks == ()
+
+
+def test_worth_is_the_geometric_mean_over_both_targets():
+    records = [record("mandelbrot", 0.03), record("mandelbrot-distance", 0.3)]
+    assert entry(records).worth == pytest.approx(math.sqrt(10 * 0.1))
+
+
+def test_score_never_falls_when_an_error_does():
+    worse, better = ([record(t, e if t == "china" else 0.1) for t in TASKS] for e in (0.2, 0.15))
+    assert entry(better).overall > entry(worse).overall
+
+
+def test_order_of_records_does_not_matter():
+    records = [record(task, 0.1 + 0.01 * i) for i, task in enumerate(TASKS)]
+    assert entry(records) == entry(records[::-1])
+
+
+def test_frozen_reference_covers_every_track_and_task():
+    reference = load_reference()
+    for track in suite.TRACKS.values():
+        for task in (*track.tasks, *suite.EXTRA_TASKS):
+            row = reference.tasks[track.name, task]
+            assert 0 < row.knn_error < row.constant_error
+            assert (row.knn_depth_octaves is not None) == (task in suite.FAMILIES["mandelbrot"])
+
+
+def test_frozen_learning_curves_fall():
+    for curve in load_reference().curves.values():
+        assert list(curve.errors) == sorted(curve.errors, reverse=True)
+        assert list(curve.sizes) == sorted(curve.sizes)
+
+
+def test_frozen_reference_says_how_it_was_made():
+    import mbench.scoring
+
+    content = json.loads(Path(mbench.scoring.__file__).with_name(mbench.scoring.REFERENCE_NAME).read_text())
+    assert content["made_by"] == "mbench reference"
+    assert content["environment"]["numpy"]
+
+
+def test_frozen_reference_agrees_with_its_learning_curve():
+    reference = load_reference()
+    for track in suite.TRACKS.values():
+        for task, curve in reference.curves.items():
+            at = curve.errors[curve.sizes.index(track.budgets["mandelbrot"].n_samples)]
+            assert at == pytest.approx(reference.tasks[track.name, task].knn_error, rel=0.1)

@@ -1,0 +1,189 @@
+import os
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from mbench.errors import MbenchError, SubmissionError, UsageError
+from mbench.submission import baseline_names, baseline_path, pickle_build, read_submission, safe_name
+
+BUILD = "def build(spec):\n    return None\n"
+
+
+def paths(source):
+    return [path for path, _ in source.files]
+
+
+def test_a_file_and_its_folder_are_the_same_submission(submission_file):
+    path = submission_file(BUILD)
+    assert read_submission(path) == read_submission(path.parent)
+
+
+def test_a_file_is_named_by_its_stem(submission_file):
+    assert read_submission(submission_file(BUILD, "my idea.py")).name == "my-idea"
+
+
+def test_submission_py_is_named_by_its_folder(submission_file):
+    assert read_submission(submission_file(BUILD, "deep/submission.py")).name == "deep"
+
+
+@pytest.mark.parametrize(
+    ("name", "safe"), [("../../etc", "etc"), ("a|b\n<c>", "a-b-c"), ("...", "submission"), ("x" * 99, "x" * 60)]
+)
+def test_safe_name_keeps_what_a_path_and_a_table_can_hold(name, safe):
+    assert safe_name(name) == safe
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"\x89PNG\r\n\x1a\n\x00\x00", "not valid Python"),
+        (b"\x00\x00", "not valid Python"),
+        (b"\xff\xfe build", "not valid Python"),
+        (b"def build(spec:\n", "line 1"),
+        (b"x = 1\n\tdef build(spec): pass\n", "line 2"),
+        (b"x = " + b"(" * 1000 + b")" * 1000, "not valid Python"),
+        (b"", "has no build"),
+        (b"def built(spec): pass", "has no build"),
+    ],
+)
+def test_what_is_no_submission_is_refused_with_one_line(submission_file, content, message):
+    path = submission_file(content)
+    with pytest.raises(SubmissionError) as caught:
+        read_submission(path)
+    assert message in str(caught.value)
+    assert str(caught.value).startswith(str(path))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["absent.py", "absent/submission.py", "x" * 5000])
+def test_a_missing_file_is_a_usage_error(tmp_path, name):
+    with pytest.raises(UsageError, match=r"no such file|cannot be read"):
+        read_submission(tmp_path / name)
+
+
+def test_a_folder_without_a_submission_is_a_usage_error(tmp_path):
+    with pytest.raises(UsageError, match=r"submission\.py: no such file"):
+        read_submission(tmp_path)
+
+
+def test_a_pipe_is_refused_rather_than_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.py")
+    with pytest.raises(UsageError, match="not a regular file"):
+        read_submission(tmp_path / "pipe.py")
+
+
+def test_reading_a_submission_does_not_run_it(submission_file, tmp_path):
+    read_submission(submission_file(f"open({str(tmp_path / 'ran')!r}, 'w')\n{BUILD}"))
+    assert not (tmp_path / "ran").exists()
+
+
+def test_an_invalid_escape_is_not_our_warning_to_give(submission_file):
+    read_submission(submission_file(f"pattern = '\\d'\n{BUILD}"))
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "build = lambda spec: None",
+        "class build: pass",
+        "from other import build",
+        "from other import make as build",
+        "from other import *",
+        "if True:\n    def build(spec): pass",
+        "async def build(spec): pass",
+    ],
+)
+def test_build_may_be_bound_in_any_way(submission_file, source):
+    assert read_submission(submission_file(source))
+
+
+def test_local_modules_come_along_and_others_stay(submission_file):
+    submission_file("from .deep import value", "parts/__init__.py")
+    submission_file("import numpy\nfrom . import deeper", "parts/deep.py")
+    submission_file("value = 1", "parts/deeper.py")
+    submission_file("value = 2", "helper.py")
+    submission_file("value = 3", "unrelated.py")
+    source = read_submission(submission_file(f"import helper\nimport parts.deep\nimport os\n{BUILD}"))
+    assert paths(source) == ["helper.py", "parts/__init__.py", "parts/deep.py", "parts/deeper.py", "submission.py"]
+
+
+def test_imports_inside_functions_come_along(submission_file):
+    submission_file("", "lazy.py")
+    source = read_submission(submission_file("def build(spec):\n    import lazy\n"))
+    assert "lazy.py" in paths(source)
+
+
+def test_modules_that_import_each_other_end(submission_file):
+    submission_file("import second", "first.py")
+    submission_file("import first", "second.py")
+    assert len(read_submission(submission_file(f"import first\n{BUILD}")).files) == 3
+
+
+def test_a_broken_local_module_is_named(submission_file):
+    helper = submission_file("def (", "helper.py")
+    with pytest.raises(SubmissionError, match="line 1") as caught:
+        read_submission(submission_file(f"import helper\n{BUILD}"))
+    assert str(helper) in str(caught.value)
+
+
+def test_a_link_stands_for_the_file_it_points_to(submission_file, tmp_path):
+    submission_file("", "helper.py")
+    target = submission_file(f"import helper\n{BUILD}", "actual.py")
+    (tmp_path / "link.py").symlink_to(target)
+    source = read_submission(tmp_path / "link.py")
+    assert source.name == "link"
+    assert source.digest == read_submission(target).digest
+
+
+def test_digest_depends_on_every_local_file_and_on_nothing_else(submission_file):
+    submission_file("value = 1", "helper.py")
+    path = submission_file(f"import helper\n{BUILD}")
+    before = read_submission(path).digest
+    submission_file("", "unrelated.py")
+    assert read_submission(path).digest == before
+    submission_file("value = 2", "helper.py")
+    assert read_submission(path).digest != before
+
+
+def test_digest_does_not_depend_on_the_folder(submission_file):
+    first, second = (read_submission(submission_file(BUILD, f"{name}/submission.py")) for name in ("a", "b"))
+    assert first.name != second.name
+    assert first.digest == second.digest
+
+
+def test_write_to_restores_every_file(submission_file, tmp_path):
+    submission_file("value = 1", "parts/__init__.py")
+    source = read_submission(submission_file(f"import parts\n{BUILD}"))
+    entry = source.write_to(tmp_path / "copy")
+    assert read_submission(entry).files == source.files
+
+
+def test_a_build_function_that_cannot_be_pickled_is_refused():
+    lock = threading.Lock()
+    with pytest.raises(SubmissionError, match="cannot be sent to a child process"):
+        pickle_build(lambda spec: lock)
+
+
+def test_an_edit_of_the_module_a_build_function_comes_from_changes_its_digest(tmp_path):
+    code = "import my_models; from mbench.submission import pickle_build; print(pickle_build(my_models.build).digest)"
+    digests = set()
+    for value in (1, 2):
+        (tmp_path / "my_models.py").write_text(f"def build(spec):\n    return {value}\n")
+        digests.add(subprocess.check_output([sys.executable, "-B", "-c", code], cwd=tmp_path))
+    assert len(digests) == 2
+
+
+@pytest.mark.parametrize("name", ["", "../knn", "absent", "knn.py", "results/knn"])
+def test_only_a_baselines_own_name_finds_it(name):
+    assert baseline_path(name) is None
+
+
+@pytest.mark.parametrize("name", baseline_names())
+def test_every_baseline_is_a_submission(name):
+    assert read_submission(baseline_path(name)).name == name
+
+
+def test_errors_of_submissions_and_of_usage_have_their_own_exit_codes():
+    assert (SubmissionError.exit_code, UsageError.exit_code, MbenchError.exit_code) == (1, 2, 3)

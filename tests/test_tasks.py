@@ -1,0 +1,342 @@
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image as Picture
+from scipy.optimize import minimize
+from sklearn.datasets import load_sample_image, make_friedman1
+from sklearn.datasets import load_digits as sklearn_digits
+
+from mbench import escape, suite
+from mbench.errors import MissingDataError, UsageError
+from mbench.metrics import fraction_unexplained
+from mbench.tasks import describe_tasks, load_task
+from mbench.tasks.base import BoxTask
+from mbench.tasks.surfaces import SHELL_LOWER, SHELL_UPPER, shell_xyz
+
+OWN_DATA = [name for name in suite.task_names() if name != "mnist"]
+
+# SHA-256 of the first 1,000 training points of replicate 0, in the task's own coordinates, little-endian float64: what
+# makes two people's samples the same. A change here is a change of suite.
+GOLDEN_POINTS = {
+    "mandelbrot": "c8b57b2213e727980cd8b5ae64d58a21c2d090e7512e1aa0f5baefb63a290063",
+    "mandelbrot-distance": "e3ea3cd4812eba71a99bdebd75bebff833d22ac4b17d3297fef845e869be605b",
+    "china": "3374fa949a036597093b7dc923c0442b709229204181c950e618fd4630affd33",
+    "flower": "75e30c4b1f9fc4072fcaa9da96fa8e1bf080064411cd4a425fbbee6711ec6c0b",
+    "sphere": "4fc649d47efbc1be4f7fabeaf50395af8cf27c87819dc8fbdffd7ccdd401e389",
+    "shell": "9dc93d20df8fd9bf839cdc5db39c612799cf271422d752b6833d5a9276820218",
+    "curve": "5077eda91b65a65066af13eb22aa826703f7d69a4a257afb6ca09b4b23d38c16",
+    "friedman": "0cca94ca9d50b17caf0fc7d0cd5081a2b3cfe3552cddd299bdf93b860be916ef",
+    "digits": "844057f8b5ab0309bb6e016fc6428b6b7fe15398796c269051aab0427dbc73ab",
+    "julia": "32d481689294bad39b0a7f7dd22bd6ee5942028a18dd5ba3ba1a40848d1da710",
+    "burning-ship": "5b8342e903652870fd43f0325bb723f16b249691795c1fd282ca89f4058a49e0",
+    "multibrot3": "17fac9b03538ace942e6569be6da45adafb5dad9f8d7db44355cc9922445391b",
+    "tricorn": "8cbfca5f552b57d88df208c41dac41517f0fc83035b5ea4ea0ff649ec7b32073",
+}
+GOLDEN_LADDER = "3e99e93cc92ce81e5e414e9cb8ce21434700c7750f1564974cf7ac46b7c78035"
+GOLDEN_LADDER_SIZE = 178_713
+
+
+def small(task, replicate=0, n=400):
+    return task.draw_sample(n, replicate)
+
+
+@pytest.mark.parametrize("name", OWN_DATA)
+def test_sample_points_are_the_suites(name):
+    points = small(load_task(name), n=1000).points
+    assert hashlib.sha256(points.astype("<f8").tobytes()).hexdigest() == GOLDEN_POINTS[name]
+
+
+def test_mandelbrot_test_set_and_ladder_are_the_suites():
+    queries = load_task("mandelbrot").draw_queries(10, 0)
+    # Near and far are told apart by a logarithm, whose last bit may differ between machines: hence the ladder alone.
+    ladder = queries.points[queries.n_test :]
+    assert hashlib.sha256(ladder.astype("<f8").tobytes()).hexdigest() == GOLDEN_LADDER
+    assert len(ladder) == GOLDEN_LADDER_SIZE
+
+
+@pytest.mark.parametrize("name", OWN_DATA)
+def test_sample_has_the_tasks_shape_and_is_float32_exact(name):
+    task = load_task(name)
+    sample = small(task)
+    assert sample.X.shape == (400, task.n_inputs)
+    assert sample.y.shape == (400, task.n_outputs)
+    assert sample.X.dtype == sample.y.dtype == np.float64
+    assert np.array_equal(sample.y, sample.y.astype(np.float32))
+
+
+@pytest.mark.parametrize("name", OWN_DATA)
+def test_inputs_lie_in_the_unit_box_and_outputs_in_unit_size(name):
+    task = load_task(name)
+    sample = small(task)
+    low = 0.0 if task.is_classification else -1.0
+    assert sample.X.min() >= low
+    assert sample.X.max() <= 1.0
+    if task.family == "surfaces":
+        assert np.linalg.norm(sample.y.max(axis=0) - sample.y.min(axis=0)) <= 1.0 + 1e-6
+    else:
+        assert sample.y.min() >= 0.0
+        assert sample.y.max() <= 1.0
+
+
+@pytest.mark.parametrize("name", OWN_DATA)
+def test_shorter_sample_is_a_prefix_and_a_shard_is_a_slice(name):
+    task = load_task(name)
+    whole = small(task, n=500)
+    shard = task.draw_sample(200, 0, start=300)
+    assert np.array_equal(small(task, n=300).points, whole.points[:300])
+    assert np.array_equal(shard.X, whole.X[300:])
+    assert np.array_equal(shard.y, whole.y[300:])
+
+
+@pytest.mark.parametrize("name", OWN_DATA)
+def test_replicates_have_samples_of_their_own(name):
+    task = load_task(name)
+    assert not np.array_equal(small(task, 0).points, small(task, 1).points)
+
+
+@pytest.mark.parametrize("name", OWN_DATA)
+def test_no_test_point_is_in_the_sample(name):
+    task = load_task(name)
+    sample, queries = small(task), task.draw_queries(400, 0)
+    seen = {row.tobytes() for row in sample.points}
+    assert not any(row.tobytes() in seen for row in queries.points[: queries.n_test])
+
+
+@pytest.mark.parametrize("name", ["mandelbrot", "sphere", "friedman", "digits"])
+def test_test_set_is_the_same_for_every_replicate(name):
+    task = load_task(name)
+    assert np.array_equal(task.draw_queries(300, 0).points, task.draw_queries(500, 3).points)
+
+
+@pytest.mark.parametrize("name", ["mandelbrot", "sphere"])
+def test_a_secret_makes_another_test_set(name):
+    task = load_task(name)
+    assert not np.array_equal(task.draw_queries(10, 0).points, task.draw_queries(10, 0, bytes(32)).points)
+
+
+@pytest.mark.parametrize("name", OWN_DATA)
+def test_weights_of_the_test_set_sum_to_one(name):
+    queries = load_task(name).draw_queries(400, 0)
+    assert queries.weight.sum() == pytest.approx(1.0)
+    assert (queries.weight > 0).all()
+
+
+def test_scaling_maps_the_window_to_the_unit_box():
+    task = load_task("mandelbrot")
+    assert isinstance(task, BoxTask)
+    corners = task.scale(np.array([[-2.65, -1.2], [1.15, 1.2], [-0.75, 0.0]]))
+    assert corners == pytest.approx(np.array([[-1, -1], [1, 1], [0, 0]]), abs=1e-12)
+
+
+# Both targets: the stratified mean of any function must estimate its uniform mean.
+@pytest.mark.parametrize("name", ["mandelbrot", "mandelbrot-distance"])
+def test_stratified_test_set_is_unbiased_against_a_uniform_one(name, rng):
+    task = load_task(name)
+    queries = task.draw_queries(10, 0)
+    test = queries.points[: queries.n_test]
+    uniform = task.place(rng.random((1_000_000, 2)))
+
+    def squared_error(points):
+        """A smooth guess at the target: its error is large near the set, as a learner's is."""
+        guess = 1.0 / (1.0 + np.hypot(points[:, 0] + 0.4, points[:, 1]) ** 4)
+        return (task.truth(points)[:, 0].astype(np.float64) - guess) ** 2
+
+    expected = squared_error(uniform)
+    got = queries.weight @ squared_error(test)
+    value = squared_error(test)
+    spread = np.sqrt((queries.weight**2) @ (value - got) ** 2 + expected.var() / len(expected))
+    assert abs(got - expected.mean()) < 4 * spread
+    assert spread < 0.01 * got
+
+
+def test_stratified_test_set_is_sharper_than_a_uniform_one_of_its_size(rng):
+    """What it is for: errors of an interpolator gather near the set, where most of its points lie."""
+    from sklearn.neighbors import KNeighborsRegressor
+
+    task = load_task("mandelbrot")
+    sample = task.draw_sample(10_000, 0)
+    knn = KNeighborsRegressor(8).fit(sample.X, sample.y)
+    queries = task.draw_queries(10_000, 0)
+    n = queries.n_test
+    value = ((knn.predict(queries.X[:n]) - task.truth(queries.points[:n])) ** 2)[:, 0]
+    mse = queries.weight @ value
+    stratified = np.sqrt((queries.weight**2) @ value**2)
+    points = task.place(rng.random((n, 2)))
+    plain = ((knn.predict(task.scale(points)) - task.truth(points)) ** 2)[:, 0].std() / np.sqrt(n)
+    assert stratified < 0.7 * plain
+    assert stratified < 0.015 * mse
+
+
+def test_strata_hold_as_many_points_as_the_design_says():
+    queries = load_task("mandelbrot").draw_queries(10, 0)
+    sizes = np.unique(queries.weight, return_counts=True)[1]
+    assert sorted(sizes.tolist()) == [50_000, 150_000]
+
+
+def test_smooth_and_distance_targets_are_escapes_own():
+    points = small(load_task("mandelbrot"), n=2000).points
+    c = points.view(np.complex128)[:, 0]
+    orbit = escape.escape_time(c, max_iter=5000)
+    assert np.array_equal(load_task("mandelbrot").truth(points)[:, 0], escape.smooth_value(orbit))
+    orbit = escape.escape_time(c, max_iter=200, bailout=1e4)
+    assert np.array_equal(load_task("mandelbrot-distance").truth(points)[:, 0], escape.log_distance_value(orbit))
+
+
+@pytest.mark.parametrize("name", ["china", "flower"])
+def test_image_labels_are_the_photos_pixels(name):
+    photo = load_sample_image(f"{name}.jpg")
+    sample = small(load_task(name))
+    column, row = sample.points.astype(int).T
+    assert np.array_equal(sample.y, (photo[row, column].astype(np.float32) / np.float32(255)).astype(np.float64))
+
+
+def test_image_inputs_are_pixel_centres():
+    task = load_task("china")
+    height, width = 427, 640
+    first, last = task.scale(np.array([[0.0, 0.0], [width - 1.0, height - 1.0]]))
+    assert first == pytest.approx([-1 + 1 / width, -1 + 1 / height])
+    assert last == pytest.approx([1 - 1 / width, 1 - 1 / height])
+
+
+def test_image_sample_and_test_set_together_are_all_pixels():
+    task = load_task("flower")
+    points = np.concatenate([small(task).points, task.draw_queries(400, 0).points])
+    assert len(np.unique(points, axis=0)) == len(points) == 427 * 640
+
+
+def test_own_picture_is_a_task(tmp_path, rng):
+    path = tmp_path / "a picture.png"
+    pixels = rng.integers(256, size=(20, 30, 3), dtype=np.uint8)
+    Picture.fromarray(pixels).save(path)
+    task = load_task(f"image:{path}")
+    assert task.n_available == 480
+    sample = task.draw_sample(480, 0)
+    assert len(task.draw_queries(480, 0).X) == 120
+    column, row = sample.points.astype(int).T
+    assert np.array_equal(np.rint(sample.y * 255), pixels[row, column])
+
+
+@pytest.mark.parametrize("mode", ["L", "RGBA", "P"])
+def test_pictures_of_other_modes_become_rgb(tmp_path, mode):
+    path = tmp_path / "picture.png"
+    Picture.new("RGB", (8, 8), (10, 20, 30)).convert(mode).save(path)
+    assert load_task(f"image:{path}").truth(np.zeros((1, 2))).shape == (1, 3)
+
+
+@pytest.mark.parametrize("content", [None, b"not a picture"])
+def test_an_unreadable_picture_is_a_clear_error(tmp_path, content):
+    path = tmp_path / "picture.png"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(UsageError, match=r"picture\.png"):
+        load_task(f"image:{path}")
+
+
+def test_sphere_is_a_sphere_whose_bounding_box_has_unit_diagonal():
+    radius = np.linalg.norm(small(load_task("sphere")).y, axis=1)
+    assert radius == pytest.approx(0.5 / np.sqrt(3.0))
+
+
+def test_shell_extent_is_what_a_search_finds():
+    u, v = np.meshgrid(np.linspace(0, 6 * np.pi, 801), np.linspace(0, 2 * np.pi, 801))
+    grid = np.stack([u.ravel(), v.ravel()], axis=1)
+    xyz = shell_xyz(grid)
+    bounds = [(0, 6 * np.pi), (0, 2 * np.pi)]
+    for axis in range(3):
+        for sign, expected in ((1, SHELL_LOWER[axis]), (-1, SHELL_UPPER[axis])):
+            start = grid[np.argmin(sign * xyz[:, axis])]
+            best = minimize(lambda p, s=sign, a=axis: s * shell_xyz(p[None])[0, a], start, bounds=bounds, tol=1e-14)
+            assert sign * best.fun == pytest.approx(expected, abs=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("uv", "xyz"),
+    [((0.0, 0.0), (0, 0, 0)), ((6 * np.pi, 0.0), (2 * (1 - np.e), 0, 1 - np.e**2)), ((3.0, np.pi), (0, 0, 1 - np.exp(1 / np.pi)))],
+)
+def test_shell_formula_at_points_known_by_hand(uv, xyz):
+    assert shell_xyz(np.array([uv]))[0] == pytest.approx(xyz, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("x", "y"), [(0, 0.5), (1 / 6, 0.5), (0.4, 0.34), (0.5, 0.1), (0.6, 0.34), (5 / 6 - 1e-9, 0.95), (5 / 6 + 1e-9, 0.05), (1, 0.05)]
+)
+def test_curve_at_points_known_by_hand(x, y):
+    assert load_task("curve").truth(np.array([[x]]))[0, 0] == pytest.approx(y, abs=1e-6)
+
+
+@pytest.mark.parametrize("joint", [1 / 3, 2 / 3])
+def test_curve_is_continuous_where_its_parts_meet(joint):
+    left, right = load_task("curve").truth(np.array([[joint - 1e-7], [joint + 1e-7]]))[:, 0]
+    assert left == pytest.approx(right, abs=1e-4)
+
+
+def test_friedman_is_scikit_learns(rng):
+    X, y = make_friedman1(300, 10, noise=0.0, random_state=1)
+    assert load_task("friedman").truth(X)[:, 0] == pytest.approx(y / 30, abs=1e-6)
+
+
+def test_digits_are_scikit_learns_split_thirty_seventy():
+    task = load_task("digits")
+    assert task.n_available == 1258
+    assert len(task.draw_queries(0, 0).X) == 539
+    images, labels = sklearn_digits(return_X_y=True)
+    rows = {(image.tobytes(), label) for image, label in zip(images / 16, labels, strict=True)}
+    sample = task.draw_sample(1258, 0)
+    assert {(x.tobytes(), y.argmax()) for x, y in zip(sample.X, sample.y, strict=True)} <= rows
+
+
+def test_more_points_than_there_are_is_an_error():
+    with pytest.raises(ValueError, match="1258"):
+        load_task("digits").draw_sample(1259, 0)
+
+
+def test_unknown_task_names_the_known_ones():
+    with pytest.raises(UsageError, match="mandelbrot-distance"):
+        load_task("mandelbort")
+
+
+@pytest.mark.parametrize("name", OWN_DATA)
+def test_digest_is_stable_and_tells_tasks_apart(name):
+    assert load_task(name).digest() == load_task(name).digest()
+    assert len({load_task(other).digest() for other in OWN_DATA}) == len(OWN_DATA)
+
+
+def test_every_task_is_described_once():
+    rows = describe_tasks()
+    assert [row["task"] for row in rows] == list(suite.task_names())
+    assert sum(row["headline"] for row in rows) == 10
+
+
+def test_a_perfect_prediction_of_every_task_has_no_error():
+    for name in OWN_DATA:
+        queries = load_task(name).draw_queries(400, 0)
+        truth = load_task(name).truth(queries.points[: queries.n_test])
+        assert fraction_unexplained(truth, truth, queries.weight) == 0.0
+
+
+def test_mnist_absent_names_the_command(monkeypatch, tmp_path):
+    monkeypatch.setenv("MBENCH_DATA", str(tmp_path))
+    with pytest.raises(MissingDataError, match="mbench data fetch"):
+        load_task("mnist")
+
+
+def test_mnist_is_the_published_one():
+    try:
+        task = load_task("mnist")
+    except MissingDataError as error:
+        pytest.skip(f"MNIST is not on this machine: {error}")
+    assert (task.n_available, task.n_inputs, task.n_outputs) == (60_000, 784, 10)
+    test = task.draw_queries(0, 0)
+    labels = task.truth(test.points).argmax(axis=1)
+    assert labels[:10].tolist() == [7, 2, 1, 0, 4, 1, 4, 9, 5, 9]  # the first ten test digits, as everybody knows them
+    assert np.bincount(labels).tolist() == [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
+    assert test.X.max() == 1.0
+
+
+def test_picture_path_is_not_part_of_its_identity(tmp_path):
+    for name in ("one.png", "two.png"):
+        Picture.new("RGB", (16, 16), (1, 2, 3)).save(tmp_path / name)
+    one, two = (load_task(f"image:{Path(tmp_path, name)}") for name in ("one.png", "two.png"))
+    assert one.digest() == two.digest()
