@@ -1,7 +1,16 @@
-"""Powers of each input up to the eighth, then the same network as baselines/mlp.py."""
+"""The powers of each input up to the eighth, without products of inputs, into the network of baselines/mlp.py.
 
-from mbench.nn import TorchRegressor, reference_settings
+Source: the one-dimensional terms of a Taylor series as features, as in Emergent Garden's video "Learning the Mandelbrot
+set".
+Settings: 8 orders, as there. Size, steps and rate are those of all network baselines (`mbench.nn`), so that what this
+one gains on the plain network is what the powers are worth.
+"""
+
+from mbench.nn import TorchRegressor, reference_learning_rate, reference_settings
+
+ORDERS = 8
 
 
 def build(spec):
-    return TorchRegressor(features="taylor", orders=8, learning_rate=3e-3, **reference_settings(spec))
+    rate = reference_learning_rate(ORDERS * spec.n_inputs)
+    return TorchRegressor(features="taylor", orders=ORDERS, learning_rate=rate, **reference_settings(spec))

@@ -11,16 +11,17 @@ PACKAGE = Path(mbench.__file__).parent
 
 ROWS = (
     {"errors", "types", "suite"},
-    {"sampler", "escape_kernels", "landmarks", "metrics", "stats", "nn"},
-    {"escape", "ladder", "datasets", "page"},
-    {"tasks", "submission", "views", "surface"},
-    {"results", "worker", "render"},
+    {"sampler", "escape_kernels", "metrics", "stats", "nn"},
+    {"escape", "ladder", "datasets", "render"},
+    {"tasks", "submission"},
+    {"results", "worker"},
     {"scoring", "sandbox", "executor"},
     {"leaderboard", "evaluation"},
     {"pictures", "contract", "reference"},
     {"api"},
     {"reproduction", "bench"},
     {"cli"},
+    {"__main__"},
 )
 ROW_OF = {module: row for row, modules in enumerate(ROWS) for module in modules}
 

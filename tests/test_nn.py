@@ -6,6 +6,7 @@ import io
 import pickle
 import random
 from functools import partial
+from itertools import pairwise
 
 import cloudpickle
 import numpy as np
@@ -15,12 +16,13 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 torch = pytest.importorskip("torch")
 
-from mbench.errors import SubmissionError  # noqa: E402: after the skip, as the package imports torch
+from mbench.errors import SubmissionError  # noqa: E402 (mbench.nn imports torch: after the skip)
 from mbench.nn import (  # noqa: E402
     MLP,
     FourierFeatures,
     TaylorFeatures,
     TorchRegressor,
+    reference_learning_rate,
     reference_orders,
     reference_settings,
     reference_steps,
@@ -217,12 +219,19 @@ def test_zero_is_a_seed_and_none_is_not(sample):
     assert not np.array_equal(*none)
 
 
-def test_learning_rate_falls_from_its_start_to_its_share():
+def test_learning_rate_rises_over_a_tenth_of_the_steps_and_falls_to_its_share():
     model = TorchRegressor(learning_rate=0.02, decay=0.05, steps=100)
     rates = [model.learning_rate_at(step) for step in range(100)]
-    assert rates[0] == pytest.approx(0.02)
+    assert rates[:10] == pytest.approx([0.002 * step for step in range(1, 11)])
     assert rates[-1] == pytest.approx(0.001)
-    assert all(a > b for a, b in zip(rates, rates[1:], strict=False))
+    assert all(a > b for a, b in pairwise(rates[9:]))
+
+
+def test_one_hot_targets_do_not_stall_the_tanh(rng):
+    X = rng.uniform(0, 1, (400, 64))
+    labels = np.argmax(X[:, :10], axis=1)
+    model = small(width=64, depth=4, steps=300, batch_size=100, learning_rate=3e-3).fit(X, np.eye(10)[labels])
+    assert np.mean(model.predict(X).argmax(axis=1) == labels) > 0.9
 
 
 def test_a_single_step_takes_the_full_learning_rate():
@@ -235,6 +244,11 @@ def test_a_loss_that_is_not_finite_says_what_to_do(sample, features):
     X = np.where(np.arange(len(X))[:, None] == 5, 1e30, X)  # overflows float32 in the second layer
     with pytest.raises(SubmissionError, match=r"loss is (nan|inf) at step \d+ of 100.*Lower learning_rate"):
         small(features=features, learning_rate=1e30).fit(X, y)
+
+
+def test_a_last_step_that_ruins_the_network_is_noticed(sample):
+    with pytest.raises(SubmissionError, match="at step 1 of 1"):
+        small(steps=1, learning_rate=1e38, depth=3).fit(*sample)
 
 
 # --- prediction ------------------------------------------------------------------------------------------------------
@@ -338,6 +352,11 @@ def test_reference_steps_grow_with_the_limit_and_shrink_with_the_inputs():
     assert reference_steps(2, 60.0) == pytest.approx(4 * reference_steps(2, 15.0), rel=0.01)
     assert reference_steps(784, 30.0) < reference_steps(64, 30.0) < reference_steps(10, 30.0)
     assert reference_steps(784, 1e-9) == 1
+
+
+def test_reference_learning_rate_is_smaller_for_very_many_features():
+    assert reference_learning_rate(2) == reference_learning_rate(1026) == 3e-3
+    assert reference_learning_rate(13_328) == pytest.approx(3e-4, rel=0.01)
 
 
 @pytest.mark.parametrize(("n_inputs", "orders"), [(1, 256), (3, 256), (4, 8), (784, 8)])

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mbench.colours import ERROR_COLOURS, VALUE_COLOURS, VALUE_ERRORS, paint, paint_values
+from mbench.render.colours import ERROR_COLOURS, VALUE_COLOURS, VALUE_ERRORS, paint, paint_values
 from mbench.metrics import Profile
-from mbench.render import draw_card, draw_depth_profile, draw_picture, zoom_boxes
-from mbench.surface import View, draw_surface
+from mbench.render.draw import draw_card, draw_depth_profile, draw_picture, zoom_boxes
+from mbench.render.surface import View, draw_surface
 from mbench.tasks import load_task
 from mbench.tasks.images import Image as ImageTask
 from mbench.types import Sample
-from mbench.views import Plan, plan_image, plan_picture, plan_surface, plan_zoom
+from mbench.render.views import Plan, plan_image, plan_picture, plan_surface, plan_zoom
 
 SMALL = 31  # pixels a side: the layout does not depend on it, and it is quick to draw
 PROFILE = Profile(tuple(0.9**k for k in range(15)), (0.1,) * 15, (0.95,) * 15)
@@ -119,7 +119,7 @@ def test_every_window_shows_something(name):
     for panel in plan.panels:
         window = panel.cut(truth)
         assert window.std() > 0.02, (panel.name, panel.magnification)
-        assert (window == 1).mean() < 0.8, (panel.name, panel.magnification)
+        assert (window == 1).mean() < 0.85, (panel.name, panel.magnification)
 
 
 def test_image_asks_for_every_pixel_once_and_shows_it_unchanged(tmp_path, rng):
@@ -165,7 +165,7 @@ def test_imaginary_axis_points_up_and_truth_stands_left_of_the_prediction(tmp_pa
 
 def test_exact_predictions_look_like_the_truth_and_have_no_error(tmp_path):
     plan = plan_zoom(Plane())  # at its own resolution, pixel for pixel
-    truth = np.random.default_rng(0).random((len(plan.X), 1)).astype(np.float32)
+    truth = np.random.default_rng(0).random((len(plan.X), 1))
     picture = read(draw_picture(plan, truth, truth, tmp_path / "x.png", title="x"))
     nothing = paint(np.zeros(1), ERROR_COLOURS)[0]
     # Magnification 512 carries no marks but the score in the error's lower corner.
@@ -197,7 +197,8 @@ def test_colour_maps_grow_lighter_evenly(cmap):
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("rubbish", ["huge", "noise", "constant"])
-def test_rubbish_is_drawn_too(tmp_path, kind, rubbish):
+def test_rubbish_is_drawn_too(tmp_path, monkeypatch, kind, rubbish):
+    monkeypatch.setattr("mbench.render.draw._SURFACE_PX", 200)  # what noise costs grows with the picture
     plan, truth = small_plan(kind)
     rng = np.random.default_rng(0)
     predictions = {
@@ -209,7 +210,8 @@ def test_rubbish_is_drawn_too(tmp_path, kind, rubbish):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_same_arrays_give_the_same_bytes_whatever_the_style(tmp_path, kind):
+def test_same_arrays_give_the_same_bytes_whatever_the_style(tmp_path, monkeypatch, kind):
+    monkeypatch.setattr("mbench.render.draw._SURFACE_PX", 200)
     plan, truth = small_plan(kind)
     sample = Sample(X=np.zeros((3, 1)), y=np.full((3, 1), 0.5), points=np.linspace(0, 1, 3)[:, None])
 
@@ -240,6 +242,12 @@ def test_zoom_sheet_is_large_enough_to_look_at_and_small_enough_to_send(tmp_path
     height, width, _ = read(path).shape
     assert 1600 <= max(height, width) <= 2500
     assert path.stat().st_size < 3_500_000
+
+
+@pytest.mark.parametrize("title", ["", "名前 $x$ \t\n\x00", "long " * 200])
+def test_any_title_can_be_written(tmp_path, title):
+    plan, truth = small_plan("curve")
+    draw_picture(plan, truth, truth, tmp_path / "x.png", title=title, subtitle=title)
 
 
 def test_card_holds_the_set_and_its_depth(tmp_path):

@@ -1,4 +1,4 @@
-"""How fast mbench itself is, as ratios from one run: machines differ and are noisy, what was timed side by side is not."""
+"""How fast mbench itself is, as ratios from one run: machines differ, and are noisy."""
 
 from __future__ import annotations
 
@@ -56,15 +56,14 @@ def bench_kernel(n_points: int = 500_000) -> Iterator[Measurement]:
         if not np.array_equal(counts, ours[::step]):
             raise HarnessError(f"{name} and the kernel disagree on an escape time")
         rate = len(part) / seconds / 1e6
-        yield Measurement(
-            "kernel", f"{name}, one core", f"{rate:.2f} Mpoint/s: the kernel is {ours_rate / rate:.1f} × as fast", expected
-        )
+        figure = f"{rate:.2f} Mpoint/s: the kernel is {ours_rate / rate:.1f} × as fast"
+        yield Measurement("kernel", f"{name}, one core", figure, expected)
 
 
 def count_with_numpy(c: ComplexArray, max_iter: int) -> IntArray:
     """Count iterations until |z| > 256 with numpy, as well as numpy can: (n,); max_iter where none did.
 
-    Points are dropped as they escape, in blocks of the best size, the cardioid and the period-2 disc are known in closed form.
+    Points are dropped as they escape, in blocks of the best size; the cardioid and the period-2 disc are known.
     """
     counts = np.full(len(c), max_iter, dtype=np.int32)
     for start in range(0, len(c), _NUMPY_BLOCK):
@@ -106,13 +105,17 @@ def count_with_torch(c: ComplexArray, max_iter: int) -> IntArray:
 
 def bench_help() -> Iterator[Measurement]:
     """Time `mbench --help` in a fresh interpreter."""
-    seconds, _ = _best_of(5, lambda: subprocess.run([sys.executable, "-m", "mbench", "--help"], capture_output=True, check=True))
-    bare, _ = _best_of(5, lambda: subprocess.run([sys.executable, "-c", "pass"], capture_output=True, check=True))
+    seconds, bare = (
+        _best_of(
+            5, lambda options=options: subprocess.run([sys.executable, *options], capture_output=True, check=True)
+        )[0]
+        for options in (("-m", "mbench", "--help"), ("-c", "pass"))
+    )
     yield Measurement("start", "mbench --help", f"{seconds:.2f} s (an empty Python: {bare:.2f} s)", "< 0.3 s")
 
 
 def bench_harness() -> Iterator[Measurement]:
-    """Run `quick` for k-NN and the MLP from nothing with two jobs, and say what share of the wall time was not theirs."""
+    """Run `quick` for k-NN and the MLP with two jobs, and say what share of the wall time was not theirs."""
     for name, limit in (("knn", "< 40 s"), ("mlp", "< 120 s")):
         with tempfile.TemporaryDirectory() as folder:
             started = time.monotonic()
@@ -124,13 +127,12 @@ def bench_harness() -> Iterator[Measurement]:
         own_s = sum((cost.fit_s or 0.0) + (cost.predict_s or 0.0) for cost in costs)
         overhead = 1.0 - own_s / (HARNESS_JOBS * wall_s)
         yield Measurement("harness", f"evaluate {name}, quick, {HARNESS_JOBS} jobs", f"{wall_s:.1f} s", limit)
-        yield Measurement(
-            "harness", f"of that not spent in {name}'s fit and predict", f"{overhead:.0%}", "≤ 15%" if name == "mlp" else ""
-        )
+        hoped = "≤ 15%" if name == "mlp" else ""
+        yield Measurement("harness", f"of that not spent in {name}'s fit and predict", f"{overhead:.0%}", hoped)
 
 
 def bench_memory() -> Iterator[Measurement]:
-    """Run the `large` Mandelbrot tasks and photos with k-NN and report the harness's own peak memory, in a fresh process."""
+    """Run k-NN on `large` tasks in a fresh process and report the harness's own peak memory."""
     with tempfile.TemporaryDirectory() as folder:
         code = (
             "import resource, sys; from mbench.bench import evaluate_large; evaluate_large(sys.argv[1]); "
@@ -144,9 +146,14 @@ def evaluate_large(folder: str) -> None:
     """Evaluate k-NN on the largest task of each kind of the track `large`, one cell at a time."""
     tasks = ("mandelbrot", "mandelbrot-distance", "china", "shell")
     run_evaluation(
-        read_submission(BASELINES_FOLDER / "knn.py"), track="large", tasks=tasks, replicates=1, jobs=1, out=Path(folder),
+        read_submission(BASELINES_FOLDER / "knn.py"),
+        track="large",
+        tasks=tasks,
+        replicates=1,
+        jobs=1,
+        out=Path(folder),
         pictures=False,
-    )  # fmt: skip
+    )
 
 
 GROUPS: dict[str, Callable[[], Iterator[Measurement]]] = {

@@ -80,7 +80,7 @@ def _check_batching(child: Child, queries: FloatArray, first: FloatArray, shape:
             yield Finding(
                 f"{shape}: asked {what}, predictions differ by {gap:.2g}",
                 "failed",
-                "predict(X) must treat every row by itself: use nothing of the other rows of X, and draw no random numbers",
+                "predict(X) must treat every row by itself: use nothing of X's other rows, and draw no random numbers",
             )
             return
     yield Finding(f"{shape}: predictions do not depend on order or batch", "ok")

@@ -24,4 +24,4 @@ class HarnessError(MbenchError):
 
 
 class MissingDataError(UsageError):
-    """A data set that does not come with the package is not on this machine; the message names the command to get it."""
+    """A data set that is no part of the package is not on this machine; the message names the command to get it."""

@@ -139,6 +139,7 @@ def format_table(entries: Sequence[Entry], table_format: TableFormat) -> str:
     return (
         shown.style.hide(axis="index")
         .format(escape="latex")
+        .format_index(escape="latex", axis="columns")
         .to_latex(column_format="l" + "r" * (len(shown.columns) - 1))
     )
 

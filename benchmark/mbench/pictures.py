@@ -59,7 +59,7 @@ def draw_pictures(
     drawings = list(run_all(drawable, draw, jobs=settings.jobs, cancel=cancel))
     profiles = {r.task: r.metrics.profile for r in drawable if r.metrics and r.metrics.profile}
     if profiles:
-        from mbench.render import draw_depth_profile
+        from mbench.render.draw import draw_depth_profile
 
         drawings.append(Drawing(draw_depth_profile(profiles, folder / "depth.png", title=source.name)))
     return sorted(drawings, key=lambda drawing: str(drawing.path))
@@ -75,8 +75,8 @@ def _draw_cell(
     report: Report,
     cancel: Event,
 ) -> None:
-    from mbench.render import draw_picture
-    from mbench.views import plan_picture
+    from mbench.render.draw import draw_picture
+    from mbench.render.views import plan_picture
 
     task = load_task(record.task)
     plan = plan_picture(task)

@@ -28,7 +28,7 @@ UNIVERSAL_SKILL = 50.0
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """How much a submission gets: a sample of `n_samples` points and `fit_limit_s` seconds of wall clock to learn it."""
+    """What a submission gets: a sample of `n_samples` points, and `fit_limit_s` seconds of wall clock to learn it."""
 
     n_samples: int
     fit_limit_s: float

@@ -16,7 +16,10 @@ _MARKS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "failed": ("✗", 
 @click.argument("submission", type=click.Path(path_type=Path))
 @json_option
 def check(submission: Path, as_json: bool) -> None:
-    """Check a submission's contract in seconds: loading, shapes, batching, determinism. Exit code 1 names what to fix."""
+    """Check a submission's contract in seconds: loading, shapes, batching, determinism.
+
+    Exit code 1 if something has to be fixed; the line under it says what.
+    """
     import json
 
     from mbench.contract import check_submission

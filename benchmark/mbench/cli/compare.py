@@ -23,7 +23,10 @@ from mbench.cli.options import examples, json_option, out_option, track_option
 @out_option
 @json_option
 def compare(entries: tuple[str, ...], track: str, table_format: str, out: Path, as_json: bool) -> None:
-    """Compare results: each of ENTRIES is a submission's file, a result.json, the name of an evaluated submission or of a baseline."""
+    """Compare results in one table, best Mandelbrot score first.
+
+    Each of ENTRIES is a submission's file or folder, a result.json, or the name of a baseline or of anything evaluated.
+    """
     from mbench.cli.tables import print_entries
     from mbench.errors import UsageError
     from mbench.leaderboard import find_result, format_table

@@ -87,7 +87,9 @@ class LiveProgress:
                 outcome += f" [dim](fit {record.costs.fit_s:.1f} s)[/dim]"
         cached = " [dim]kept from before[/dim]" if progress.phase == "cached" else ""
         clock = f"{time.monotonic() - self._started:6.1f} s"
-        self._console.print(f"[dim]{clock}[/dim]  {escape(record.task)} r{record.replicate}  {outcome}{cached}", soft_wrap=True)
+        self._console.print(
+            f"[dim]{clock}[/dim]  {escape(record.task)} r{record.replicate}  {outcome}{cached}", soft_wrap=True
+        )
 
     def _running_score(self) -> str:
         scores = self._scores(self._records)

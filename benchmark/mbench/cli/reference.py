@@ -17,7 +17,10 @@ from mbench.cli.options import examples, out_option, running_options
 @out_option
 @click.option("--write", type=click.Path(path_type=Path, dir_okay=False), help="File to write. Default: stdout.")
 def reference(out: Path, write: Path | None, **running: Any) -> None:
-    """Remake the frozen reference (needs MNIST; about ten minutes): constant and k-NN on every track, k-NN's learning curve."""
+    """Remake the frozen reference: constant and k-NN on every track, k-NN's learning curve.
+
+    Needs MNIST and about fifteen minutes.
+    """
     import json
 
     from mbench.api import make_settings

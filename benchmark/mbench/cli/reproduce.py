@@ -24,7 +24,10 @@ from mbench.cli.options import examples, json_option, out_option, running_option
 @click.option("--record", is_flag=True, help="Store the results as the recorded ones, in baselines/results.")
 @json_option
 def reproduce(names: tuple[str, ...], track: str, out: Path, record: bool, as_json: bool, **running: Any) -> None:
-    """Run the baselines (all, or NAMES) and say where they differ from their recorded results. Exit code 1 if any does."""
+    """Run the baselines (all, or NAMES) and say where they differ from their recorded results.
+
+    Exit code 1 if any does.
+    """
     import json
 
     from mbench import reproduction

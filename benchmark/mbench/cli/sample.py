@@ -21,7 +21,10 @@ from mbench.cli.options import examples, json_option
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="File to write. Default: TASK.npz.")
 @json_option
 def sample(task: str, n: int, replicate: int, out: Path | None, as_json: bool) -> None:
-    """Write a training sample of TASK as .npz: X and y as submissions get them, and X in the task's own coordinates as points."""
+    """Write a training sample of TASK as .npz.
+
+    Arrays: X and y as submissions get them, and points, the same X in the task's own coordinates.
+    """
     import json
 
     import numpy as np

@@ -2,7 +2,7 @@
 
 from mbench.nn.features import FourierFeatures, TaylorFeatures
 from mbench.nn.networks import MLP
-from mbench.nn.reference import reference_orders, reference_settings, reference_steps
+from mbench.nn.reference import reference_learning_rate, reference_orders, reference_settings, reference_steps
 from mbench.nn.trainer import TorchRegressor
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "FourierFeatures",
     "TaylorFeatures",
     "TorchRegressor",
+    "reference_learning_rate",
     "reference_orders",
     "reference_settings",
     "reference_steps",

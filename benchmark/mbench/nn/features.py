@@ -35,8 +35,8 @@ class FourierFeatures(nn.Module):
 
     Columns x₁ … x_d, then k^-falloff · sin(kπx) for k = 1 (x₁ … x_d), 2, … orders, then the cosines likewise.
     Accurate to 1e-6 in float32 up to order 256, where sin of a rounded angle is not (8e-5).
-    Source: the one-dimensional terms of a Fourier series, after Tancik et al., "Fourier features let networks learn high
-    frequency functions in low dimensional domains" (2020), but along the axes only and at every whole frequency.
+    Source: the one-dimensional terms of a Fourier series, after Tancik et al., "Fourier features let networks learn
+    high frequency functions in low dimensional domains" (2020), but along the axes only and at every whole frequency.
     """
 
     def __init__(self, n_inputs: int, orders: int, falloff: float = 0.0) -> None:
@@ -70,8 +70,8 @@ class _Harmonics(torch.autograd.Function):
         angle = (turns - turns.round()) * (2.0 * math.pi)
         sin_pow, cos_pow = angle.sin(), angle.cos()
         sin[0], cos[0] = sin_pow[0], cos_pow[0]
-        # The rest by adding angles, m+1 … 2m from 1 … m, in place: 3 times as fast as a sine for each of 256 orders, and
-        # rounding grows only with the logarithm of the order.
+        # The rest by adding angles, m+1 … 2m from 1 … m, in place: 3 times as fast as a sine for each of 256 orders,
+        # and rounding grows only with the logarithm of the order.
         for i in range(doublings):
             m = 2**i
             more = min(m, orders - m)

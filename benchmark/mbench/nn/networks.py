@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from torch import Tensor, nn
 
 LEAK = 0.01  # torch's own default slope below zero
@@ -14,15 +16,15 @@ class MLP(nn.Module):
         """width: units of a hidden layer.  depth: hidden layers, >= 1.
 
         Weights start normal with variance 2 / fan-in, which keeps the size of the signal from layer to layer (He et
-        al., "Delving deep into rectifiers", 2015); biases uniform within 1 / sqrt(fan-in), which spreads the kinks of the
-        first layer over the domain. Draws from torch's global generator, as every torch module does.
+        al., "Delving deep into rectifiers", 2015); biases uniform within 1 / sqrt(fan-in), which spreads the kinks of
+        the first layer over the domain. Draws from torch's global generator, as every torch module does.
         """
         super().__init__()
         if width < 1 or depth < 1:
             raise ValueError(f"width and depth must be at least 1, got {width} and {depth}")
         sizes = [n_inputs] + [width] * depth
         layers: list[nn.Module] = []
-        for fan_in, fan_out in zip(sizes, sizes[1:], strict=False):
+        for fan_in, fan_out in pairwise(sizes):
             hidden = nn.Linear(fan_in, fan_out)
             nn.init.kaiming_normal_(hidden.weight, a=LEAK)
             layers += [hidden, nn.LeakyReLU(LEAK)]

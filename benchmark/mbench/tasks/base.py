@@ -18,8 +18,8 @@ _NO_LADDER = np.empty(0, dtype=np.int64)
 class Task(ABC):
     """A fixed map from inputs to outputs, with the region it is asked about.
 
-    A task speaks two coordinates: `points` (m, p) are its own (a complex number, a pixel, a row of a data set), X (m, d)
-    is what a submission sees. `scale` goes from the first to the second.
+    A task speaks two coordinates: `points` (m, p) are its own (a complex number, a pixel, a row of a data set), and
+    X (m, d) is what a submission sees. `scale` goes from the first to the second.
     """
 
     name: str
@@ -61,8 +61,8 @@ class Task(ABC):
         points = self.draw_points(n, replicate, start)
         return Sample(X=self.scale(points), y=self.truth(points).astype(np.float64), points=points)
 
-    def self_test(self) -> None:  # noqa: B027: most tasks have no arithmetic that a compiler could get wrong
-        """Refuse, with a HarnessError, to tell the truth on a machine that computes it otherwise."""
+    def self_test(self) -> None:  # noqa: B027
+        """Refuse, with a HarnessError, to tell the truth on a machine that computes it otherwise; most need none."""
 
     def digest(self) -> str:
         """Return the SHA-256 of the definition as canonical JSON."""

@@ -17,8 +17,8 @@ SMOOTH_BAILOUT = 256.0
 DISTANCE_MAX_ITER = 200
 DISTANCE_BAILOUT = 1e4
 
-# An interpolator's squared error lies within this distance of the set (99% of it for 8-NN on 10,000 points): keeping more
-# of those points halves the noise of a uniform test set of the same size.
+# An interpolator's squared error lies within this distance of the set (99% of it for 8-NN on 10,000 points): keeping
+# more of those points halves the noise of a uniform test set of the same size.
 NEAR_DISTANCE = 0.02
 N_CANDIDATES = 2_000_000
 N_NEAR = 150_000
@@ -88,7 +88,7 @@ class Fractal(BoxTask):
         return escape.log_distance_value(orbit)[:, None]
 
     def draw_queries(self, n: int, replicate: int, secret: bytes | None = None) -> Queries:
-        """Return the stratified test set and the zoom ladder; relatives of the Mandelbrot set have a uniform test set."""
+        """Return the stratified test set and the zoom ladder; the set's relatives have a uniform test set alone."""
         if not self.has_ladder:
             return super().draw_queries(n, replicate, secret)
         test, weight = self._stratified_points(secret)

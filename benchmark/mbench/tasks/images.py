@@ -14,7 +14,7 @@ MAX_SAMPLED_SHARE = 0.8  # of a small picture, so that enough pixels are left to
 
 
 class Image(ItemTask):
-    """R² → R³: pixel centre (column, row), both scaled to [-1, 1], to RGB / 255. The test set is every pixel not sampled."""
+    """R² → R³: pixel centre (column, row), each scaled to [-1, 1], to RGB / 255; tested on every pixel not sampled."""
 
     family = "images"
     n_inputs = 2
@@ -56,7 +56,7 @@ class Image(ItemTask):
         return self._locate(replicate, slice(start, start + n))
 
     def draw_queries(self, n: int, replicate: int, secret: bytes | None = None) -> Queries:
-        """Return every pixel not among the first n of the replicate; a secret changes nothing, all pixels being known."""
+        """Return every pixel not among the replicate's first n; a secret changes nothing, all pixels being known."""
         return self._uniform_queries(self._locate(replicate, slice(n, None)))
 
     def _locate(self, replicate: int, items: slice) -> FloatArray:

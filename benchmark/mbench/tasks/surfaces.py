@@ -9,8 +9,8 @@ import numpy as np
 from mbench.tasks.base import BoxTask
 from mbench.types import FloatArray
 
-# Extent of the shell before scaling: least and greatest x, y and z, refined by scipy.optimize.minimize from the extremes
-# of a 2001 x 2001 grid; tests/test_tasks.py searches again.
+# Extent of the shell before scaling: least and greatest x, y and z, refined by scipy.optimize.minimize from the
+# extremes of a 2001 x 2001 grid; tests/test_tasks.py searches again.
 SHELL_LOWER = (-3.43656366, -3.01357979, -8.10733793)
 SHELL_UPPER = (2.61337067, 2.24524866, 0.0)
 

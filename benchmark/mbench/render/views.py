@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from mbench.landmarks import LANDMARKS, Landmark
+from mbench.render.landmarks import LANDMARKS, Landmark
 from mbench.types import FloatArray
 
 MAGNIFICATIONS = (1, 8, 64, 512)

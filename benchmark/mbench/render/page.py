@@ -5,20 +5,23 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from threading import RLock
 from typing import Any
 
 import matplotlib
 import numpy as np
+from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import Colormap
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
 from matplotlib.patches import Rectangle
 from PIL import Image
 
-from mbench.colours import BACKGROUND, DIM, RAISED, RULE, TEXT, paint
+from mbench.render.colours import BACKGROUND, DIM, RAISED, RULE, TEXT, paint
 from mbench.types import IntArray
 
 _DPI = 100
@@ -46,12 +49,14 @@ class Page:
         """
         ground = {"facecolor": "#000000a0", "edgecolor": "none", "pad": 3} if backed else None
         style = {"va": "baseline", "parse_math": False, "bbox": ground, **style}
+        words = "".join(letter if ord(letter) in _known_letters() else "□" for letter in words)
         self._figure.text(x / self.width, 1 - y / self.height, words, fontsize=to_points(size), color=color, **style)
 
     def heading(self, left: float, title: str, subtitle: str) -> None:
-        """Write at the top what the page shows."""
-        self.text(left, 70, title, 46, weight="bold")
-        self.text(left, 114, subtitle, 25, DIM)
+        """Write at the top what the page shows, each on one line, cut off where it would run out of the page."""
+        room = self.width - 2 * left
+        self.text(left, 70, _shorten(title, room / (0.75 * 46)), 46, weight="bold")
+        self.text(left, 114, _shorten(subtitle, room / (0.6 * 25)), 25, DIM)
 
     def raster(self, box: Box, rgb: IntArray) -> None:
         """Place rgb (rows, columns, 3) uint8 in a box: as it is where it fits, else scaled by nearest pixel."""
@@ -110,6 +115,17 @@ class Page:
 def to_points(size: float) -> float:
     """Return a length in pixels in matplotlib's unit."""
     return size * 72 / _DPI
+
+
+def _shorten(words: str, letters: float) -> str:
+    return words if len(words) <= letters else words[: int(letters) - 1] + "…"
+
+
+@cache
+def _known_letters() -> frozenset[int]:
+    """Return the letters that matplotlib's own font has; others would be drawn with a warning each."""
+    fonts = [font_manager.findfont(FontProperties(family="DejaVu Sans", weight=w)) for w in ("normal", "bold")]
+    return frozenset.intersection(*(frozenset(font_manager.get_font(font).get_charmap()) for font in fonts))
 
 
 @contextmanager

@@ -1,0 +1,98 @@
+import pytest
+
+from mbench import contract
+from mbench.contract import check_submission
+from mbench.submission import baseline_path, read_submission
+
+
+@pytest.fixture
+def findings(submission_file, estimator):
+    """Check an estimator given by the bodies of its methods."""
+
+    def run(**bodies):
+        return list(check_submission(read_submission(submission_file(estimator(**bodies)))))
+
+    return run
+
+
+def failures(findings):
+    return [f"{finding.what}: {finding.advice}" for finding in findings if finding.verdict == "failed"]
+
+
+def warnings(findings):
+    return [f"{finding.what}: {finding.advice}" for finding in findings if finding.verdict == "warning"]
+
+
+def test_a_sound_submission_passes_on_every_shape(findings):
+    found = findings()
+    assert {finding.verdict for finding in found} == {"ok"}
+    for shape in ("R → R:", "R² → R:", "R² → R³:", "R⁶⁴ → R¹⁰:"):
+        assert sum(finding.what.startswith(shape) for finding in found) == 2
+
+
+@pytest.mark.parametrize("name", ["knn", "constant"])
+def test_a_baseline_passes(name):
+    assert failures(check_submission(read_submission(baseline_path(name)))) == []
+
+
+@pytest.mark.parametrize(
+    ("bodies", "advice"),
+    [
+        ({"head": "import no_such_module"}, "refused: cannot be imported"),
+        ({"build": "return 3"}, "refused: build(spec) returned int without fit"),
+        ({"fit": "raise ValueError('bad')"}, "crash: fit(X, y) raised ValueError: bad"),
+        ({"predict": "return X * np.nan"}, "invalid: predict() returned [nan]"),
+        ({"predict": "return X[:, 0]"}, "expected (600, 3)"),  # right for one output, wrong for three
+    ],
+    ids=["import", "build", "fit", "NaN", "shape"],
+)
+def test_a_failure_names_what_to_fix_and_ends_the_check(findings, bodies, advice):
+    found = findings(**bodies)
+    (failure,) = failures(found)
+    assert advice in failure
+    assert found[-1].verdict == "failed"
+
+
+@pytest.mark.parametrize(
+    ("predict", "what"),
+    [
+        ("return np.tile(np.arange(len(X))[:, None] + self.mean * 0, 1)", "in another order"),
+        ("return np.tile(X.std() + self.mean * 0, (len(X), 1))", "one row alone"),
+        ("return np.random.rand(len(X), len(self.mean))", "in another order"),
+    ],
+    ids=["order", "batch", "random"],
+)
+def test_predictions_that_depend_on_other_rows_are_found(findings, predict, what):
+    found = failures(findings(predict=predict))
+    assert found
+    assert f"asked {what}" in found[0]
+    assert "every row by itself" in found[0]
+
+
+def test_a_fit_that_differs_each_time_is_a_warning(findings):
+    found = findings(fit="self.mean = y.mean(axis=0) + np.random.default_rng().random()\nreturn self")
+    assert failures(found) == []
+    (warning,) = warnings(found)
+    assert "fitted twice" in warning
+    assert "spec.seed" in warning
+
+
+def test_global_random_numbers_are_repeatable_since_the_worker_seeds_them(findings):
+    assert warnings(findings(fit="self.mean = y.mean(axis=0) + np.random.random()\nreturn self")) == []
+
+
+def test_an_estimator_that_cannot_be_stored_is_a_warning(findings):
+    found = findings(fit="self.mean, self.lock = y.mean(axis=0), __import__('threading').Lock()\nreturn self")
+    assert failures(found) == []
+    assert "cannot be pickled" in warnings(found)[0]
+
+
+def test_parameters_are_reported(findings):
+    found = findings(fit="self.mean, self.n_params_ = y.mean(axis=0), 1234\nreturn self")
+    assert any("1,234" in finding.what for finding in found)
+
+
+def test_a_hang_ends_the_check(findings, monkeypatch):
+    monkeypatch.setattr(contract, "FIT_LIMIT_S", 0.5)
+    (failure,) = failures(findings(fit="while True: pass"))
+    assert "timeout: fit ran past its limit" in failure

@@ -1,0 +1,283 @@
+import csv
+import io
+import json
+from dataclasses import asdict, replace
+from types import MappingProxyType
+
+import pytest
+
+from mbench import leaderboard, suite
+from mbench.errors import HarnessError, UsageError
+from mbench.leaderboard import entry_as_json, entry_table, find_result, format_cell, format_table, sort_entries
+from mbench.metrics import Profile
+from mbench.results import SCHEMA_VERSION, Metrics, Result, write_result
+from mbench.scoring import LearningCurve, Reference, TaskReference, score_entry
+from mbench.submission import read_submission
+
+QUICK = suite.TRACKS["quick"]
+FRACTALS = suite.FAMILIES["mandelbrot"]
+
+# Skill is 0 at error 1, 100 at error 0.1: ten times smaller errors are worth 100 points.
+REFERENCE = Reference(
+    tasks=MappingProxyType(
+        {("quick", task): TaskReference(1.0, 0.1, 5.0 if task in FRACTALS else None) for task in QUICK.tasks}
+    ),
+    curves=MappingProxyType({task: LearningCurve((100, 10_000), (1.0, 0.1)) for task in FRACTALS}),
+)
+HOSTILE = "a|b_$<script>&{}\n=1,\"2\" [bold]"
+
+
+@pytest.fixture
+def make_entry(make_record):
+    """Score an entry that has the same error on every task, and the depth of k-NN."""
+
+    def make(name="idea", error=0.1, tasks=QUICK.tasks, depth=5.0, **changes):
+        profile = Profile((depth,), (depth,), (depth,))
+        records = [
+            make_record(task=task, metrics=Metrics(error, 20.0, profile if task in FRACTALS else None), **changes)
+            for task in tasks
+        ]
+        return score_entry(name, "quick", records, REFERENCE)
+
+    return make
+
+
+def result_of(*records, name="idea"):
+    return Result(schema=SCHEMA_VERSION, suite=suite.SUITE_VERSION, name=name, records=records)
+
+
+# Scores
+
+
+@pytest.mark.parametrize(("error", "skill"), [(1.0, 0), (0.1, 100), (10**-0.5, 50), (0.01, 200), (1e-9, 200), (5.0, 0)])
+def test_skill_counts_from_the_constant_to_the_nearest_neighbours(make_entry, error, skill):
+    assert make_entry(error=error).precision == pytest.approx(skill)
+
+
+def test_the_fractals_score_is_the_mean_of_precision_and_depth(make_entry):
+    entry = make_entry(error=10**-0.5, depth=10.0)
+    assert (entry.precision, entry.depth, entry.mandelbrot) == pytest.approx((50, 200, 125))
+
+
+def test_overall_is_the_mean_of_the_five_families(make_entry):
+    entry = make_entry(error=10**-0.5, depth=10.0)
+    assert entry.overall == pytest.approx((125 + 4 * 50) / 5)
+
+
+@pytest.mark.parametrize("error", [0.316, 0.317])
+def test_the_badge_needs_half_the_skill_in_every_other_family(make_entry, error):
+    assert make_entry(error=error).is_universal == (error < 10**-0.5)
+
+
+def test_worth_is_how_much_more_the_nearest_neighbours_would_need(make_entry):
+    assert make_entry(error=10**-0.5).worth == pytest.approx(1_000 / 1_000)
+    assert make_entry(error=0.1).worth == pytest.approx(10_000 / 1_000)
+
+
+def test_a_failed_cell_scores_zero(make_record):
+    good = make_record(metrics=Metrics(0.1))
+    failed = make_record(replicate=1, metrics=None, status="crash", reason="fit raised")
+    (task,) = score_entry("idea", "quick", [good, failed], REFERENCE).tasks
+    assert (task.skill, task.n_failed, task.reason) == (pytest.approx(50), 1, "fit raised")
+
+
+def test_a_failure_of_ours_is_a_missing_cell_and_not_a_zero(make_record):
+    ours = make_record(metrics=None, status="infrastructure", reason="no disk")
+    entry = score_entry("idea", "quick", [ours], REFERENCE)
+    assert entry.tasks == ()
+    assert "curve" in entry.missing
+
+
+def test_an_entry_with_a_task_missing_is_incomplete_and_has_no_overall(make_entry):
+    entry = make_entry(tasks=QUICK.tasks[:-1])
+    assert (entry.is_complete, entry.overall, entry.families["digits"]) == (False, None, None)
+    assert entry.mandelbrot == pytest.approx(100)
+
+
+def test_records_of_another_track_do_not_count(make_record):
+    assert score_entry("idea", "quick", [make_record(track="standard")], REFERENCE).tasks == ()
+
+
+def test_an_extra_task_is_shown_and_counts_for_nothing(make_record, make_entry):
+    entry = score_entry("idea", "quick", [make_record(task="julia")], REFERENCE)
+    assert [task.task for task in entry.tasks] == ["julia"]
+    assert set(entry.families.values()) == {None}
+
+
+# Which result a name stands for
+
+
+def test_a_name_finds_what_was_evaluated_last_under_it(store, make_record):
+    store.write(make_record(key="a" * 64, source_digest="old", created="2026-01-01T00:00:00+00:00"))
+    last = make_record(key="b" * 64, source_digest="new", created="2026-01-02T00:00:00+00:00")
+    store.write(last)
+    assert find_result("idea", store).records == (last,)
+
+
+def test_a_file_finds_its_own_records_whatever_their_name(store, make_record, submission_file):
+    path = submission_file("def build(spec): pass")
+    record = make_record(source_digest=read_submission(path).digest, submission="before")
+    store.write(record)
+    assert find_result(str(path), store).records == find_result(str(path.parent), store).records == (record,)
+
+
+def test_the_newest_of_equal_cells_counts(store, make_record):
+    for key, created in (("a", "2026-01-02T00:00:00+00:00"), ("b", "2026-01-01T00:00:00+00:00")):
+        store.write(make_record(key=key * 64, created=created, harness_digest=key))
+    assert [record.key[0] for record in find_result("idea", store).records] == ["a"]
+
+
+def test_runs_with_other_threads_are_not_taken_for_replicates(store, make_record):
+    for threads in (1, 2):
+        store.write(make_record(key=str(threads) * 64, threads=threads, created=f"2026-01-0{threads}T00:00:00+00:00"))
+    assert [record.threads for record in find_result("idea", store).records] == [2]
+
+
+def test_each_track_keeps_its_own_threads(store, make_record):
+    store.write(make_record(key="1" * 64, track="standard", threads=1, created="2026-01-01T00:00:00+00:00"))
+    store.write(make_record(key="2" * 64, track="quick", threads=2, created="2026-01-02T00:00:00+00:00"))
+    assert len(find_result("idea", store).records) == 2
+
+
+def test_a_renamed_submission_is_found_by_its_new_name(store, make_record):
+    record = make_record(submission="before")
+    store.write(record)
+    write_result(store.folder / "after" / "quick" / "result.json", result_of(record, name="after"))
+    assert find_result("after", store).records == (record,)
+
+
+def test_a_portable_result_is_found_by_its_path(tmp_path, make_record):
+    result = result_of(make_record())
+    write_result(tmp_path / "theirs.json", result)
+    assert find_result(str(tmp_path / "theirs.json"), None) == result
+
+
+def test_a_strangers_name_is_made_safe(tmp_path, make_record):
+    write_result(tmp_path / "theirs.json", result_of(make_record(), name=HOSTILE))
+    assert find_result(str(tmp_path / "theirs.json"), None).name == "a-b_-script-1-2-bold"
+
+
+def test_a_baseline_is_found_by_its_name_unless_evaluated_here(store, make_record, tmp_path, monkeypatch):
+    monkeypatch.setattr(leaderboard, "RECORDED_FOLDER", tmp_path)
+    recorded = result_of(make_record(submission="knn"), name="knn")
+    write_result(tmp_path / "knn.json", recorded)
+    assert find_result("knn", store) == recorded
+    here = make_record(submission="knn", source_digest="here")
+    store.write(here)
+    assert find_result("knn", store).records == (here,)
+
+
+def test_a_folder_without_a_submission_does_not_hide_a_baseline(tmp_path, monkeypatch, make_record):
+    monkeypatch.setattr(leaderboard, "RECORDED_FOLDER", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "knn").mkdir()
+    write_result(tmp_path / "knn.json", result_of(make_record(), name="knn"))
+    assert find_result("knn", None).name == "knn"
+
+
+@pytest.mark.parametrize("name", ["absent", "absent.py", "absent.json", "../../etc/passwd", "*", ""])
+def test_an_unknown_name_is_a_usage_error(store, name, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError):
+        find_result(name, store)
+
+
+def test_a_submission_never_evaluated_says_what_to_run(store, submission_file):
+    path = submission_file("def build(spec): pass")
+    with pytest.raises(UsageError, match=f"Run `mbench evaluate {path}` first"):
+        find_result(str(path), store)
+
+
+def test_a_damaged_portable_result_is_named(tmp_path, make_record):
+    path = tmp_path / "theirs.json"
+    path.write_text(json.dumps(asdict(result_of(make_record())) | {"records": [{}]}))
+    with pytest.raises(HarnessError, match=r"theirs\.json: damaged at 'records\.0"):
+        find_result(str(path), None)
+
+
+# Tables
+
+
+def test_entries_are_sorted_by_the_fractals_score_and_those_without_come_last(make_entry):
+    entries = [
+        make_entry("none", tasks=["curve"]),
+        make_entry("low", error=0.9),
+        make_entry("high", error=0.01),
+        make_entry("also low", error=0.9),
+    ]
+    assert [entry.name for entry in sort_entries(entries)] == ["high", "also low", "low", "none"]
+
+
+def test_csv_keeps_every_digit(make_entry):
+    entry = make_entry(error=0.123456789)
+    (row,) = csv.DictReader(io.StringIO(format_table([entry], "csv")))
+    assert float(row["precision"]) == entry.precision
+    assert (row["name"], row["complete"], row["params"]) == ("idea", "True", "")
+
+
+def test_json_is_what_the_entry_holds(make_entry):
+    entries = [make_entry("one"), make_entry("two", tasks=["curve"])]
+    read = json.loads(format_table(entries, "json"))
+    assert read == json.loads(json.dumps([entry_as_json(entry) for entry in sort_entries(entries)]))
+    assert read[0]["families"]["mandelbrot"] == pytest.approx(100)
+    assert read[1]["overall"] is None
+
+
+def test_markdown_has_a_row_per_entry_and_a_dash_for_what_is_missing(make_entry):
+    lines = format_table([make_entry("one"), make_entry("two", tasks=["curve"])], "md").splitlines()
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    assert cells[0] == list(entry_table([make_entry()]).columns)
+    assert [row[:3] for row in cells[2:]] == [["one", "100.0", "100.0"], ["two", "–", "–"]]
+
+
+def test_latex_is_a_tabular(make_entry):
+    table = format_table([make_entry()], "latex")
+    assert table.startswith("\\begin{tabular}")
+    assert "psnr\\_db" in table
+
+
+def test_a_hostile_name_stays_in_its_markdown_cell(make_entry):
+    lines = format_table([make_entry(HOSTILE)], "md").splitlines()
+    assert len(lines) == 3
+    assert lines[2].replace("\\|", "").count("|") == lines[0].count("|")
+    assert "\\<script\\>" in lines[2]
+
+
+def test_a_hostile_name_comes_back_from_csv(make_entry):
+    (row,) = csv.DictReader(io.StringIO(format_table([make_entry(HOSTILE)], "csv")))
+    assert row["name"] == HOSTILE
+
+
+def test_a_hostile_name_is_escaped_in_latex(make_entry):
+    table = format_table([make_entry("50% & $x_1$ \\input{x}")], "latex")
+    assert "50\\% \\& \\$x\\_1\\$ \\textbackslash input\\{x\\}" in table
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "text"),
+    [
+        ("mandelbrot", None, "–"),
+        ("mandelbrot", float("nan"), "–"),
+        ("mandelbrot", 99.96, "100.0"),
+        ("psnr_db", 12.345, "12.35"),
+        ("params", 1234567, "1,234,567"),
+        ("n", 5.0, "5"),
+        ("universal", True, "yes"),
+        ("complete", False, "no"),
+        ("name", "idea", "idea"),
+    ],
+)
+def test_a_cell_reads_as_people_write_it(column, value, text):
+    assert format_cell(column, value) == text
+
+
+def test_the_order_of_records_does_not_matter(make_record):
+    records = [make_record(replicate=r, metrics=Metrics(0.1 * (r + 1))) for r in range(3)]
+    first, second = (score_entry("idea", "quick", rows, REFERENCE) for rows in (records, records[::-1]))
+    assert first.tasks[0].skill == pytest.approx(second.tasks[0].skill)
+
+
+def test_scores_do_not_depend_on_which_other_entries_there_are(make_entry):
+    entry = make_entry()
+    alone, beside = entry_table([entry]), entry_table([entry, replace(entry, name="zzz")])
+    assert alone.iloc[0].to_dict() == beside.iloc[0].to_dict()

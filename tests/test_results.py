@@ -1,0 +1,295 @@
+import errno
+import json
+import os
+import subprocess
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mbench.errors import HarnessError, MbenchError, UsageError
+from mbench.metrics import Profile
+from mbench.results import (
+    SCHEMA_VERSION,
+    Costs,
+    Metrics,
+    Result,
+    ResultStore,
+    canonical_digest,
+    read_result,
+    write_result,
+)
+from mbench.suite import SUITE_VERSION
+
+KEY = "0" * 64
+
+
+def make_result(*records, name="idea"):
+    return Result(schema=SCHEMA_VERSION, suite=SUITE_VERSION, name=name, records=records)
+
+
+def edited(record, **changes):
+    """Return a record's JSON with fields set, or removed where the value is `...`."""
+    content = asdict(record) | changes
+    return json.dumps({name: value for name, value in content.items() if value is not ...})
+
+
+def names_in(store):
+    return sorted(path.name for path in store.cells.iterdir())
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"metrics": None, "costs": Costs(), "status": "crash", "reason": "fit(X, y) raised ValueError: é\n\x00"},
+        {"metrics": Metrics(1e-300, 200.0, Profile((1.0, 0.5), (1.0, 0.1), (1.0, 1 / 3)))},
+        {"task": "image:/a b/ü.png", "fit_limit_s": 0.1 + 0.2},
+    ],
+    ids=["ok", "failed", "profile", "picture"],
+)
+def test_a_record_comes_back_as_it_was(store, make_record, changes):
+    record = make_record(**changes)
+    store.write(record)
+    assert store.read(KEY) == record
+
+
+def test_predictions_and_artifact_come_back_bit_for_bit(store, make_record, rng, tmp_path):
+    predictions = rng.standard_normal((50, 3)).astype(np.float32)
+    (tmp_path / "artifact").write_bytes(b"opaque")
+    store.write(make_record(), predictions, tmp_path / "artifact")
+    np.testing.assert_array_equal(store.read_predictions(KEY), predictions)
+    assert store.artifact_path(KEY).read_bytes() == b"opaque"
+
+
+def test_what_was_never_written_is_none(store):
+    assert store.read(KEY) is None
+    assert store.read_predictions(KEY) is None
+
+
+def test_a_result_comes_back_as_it_was(tmp_path, make_record):
+    result = make_result(make_record(), make_record(replicate=1))
+    write_result(tmp_path / "deep" / "result.json", result)
+    assert read_result(tmp_path / "deep" / "result.json") == result
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda text: "",
+        lambda text: text[: len(text) // 2],
+        lambda text: text + "x",
+        lambda text: "[]",
+        lambda text: "null",
+        lambda text: "[" * 100_000,
+        lambda text: text.encode().replace(b"idea", b"\xff\xfe"),
+    ],
+    ids=["empty", "cut", "longer", "list", "null", "deep", "bytes"],
+)
+def test_a_record_that_is_no_json_is_damaged(store, make_record, damage):
+    store.write(make_record())
+    path = store.cells / f"{KEY}.json"
+    content = damage(path.read_text())
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(HarnessError, match="damaged"):
+        store.read(KEY)
+
+
+@pytest.mark.parametrize(
+    ("changes", "place"),
+    [
+        ({"replicate": "0"}, "replicate"),
+        ({"replicate": 0.5}, "replicate"),
+        ({"replicate": True}, "replicate"),
+        ({"status": "great"}, "status"),
+        ({"metrics": {"error": float("nan")}}, "metrics.error"),
+        ({"metrics": {"error": float("inf")}}, "metrics.error"),
+        ({"metrics": {}}, "metrics.error"),
+        ({"metrics": {"error": 1.0, "more": 2}}, "metrics.more"),
+        ({"costs": None}, "costs"),
+        ({"extra": 1}, "extra"),
+        ({"seed": ...}, "seed"),
+    ],
+    ids=str,
+)
+def test_a_record_with_a_wrong_field_is_damaged_there(store, make_record, changes, place):
+    (store.cells / f"{KEY}.json").write_text(edited(make_record(), **changes))
+    with pytest.raises(HarnessError, match=f"damaged at '{place}'"):
+        store.read(KEY)
+
+
+def test_a_record_under_another_cells_key_is_damaged(store, make_record):
+    store.write(make_record())
+    other = "f" * 64
+    (store.cells / f"{KEY}.json").rename(store.cells / f"{other}.json")
+    with pytest.raises(HarnessError, match="another cell"):
+        store.read(other)
+
+
+def test_a_folder_in_a_records_place_is_our_failure(store):
+    (store.cells / f"{KEY}.json").mkdir()
+    with pytest.raises(HarnessError, match="cannot be read"):
+        store.read(KEY)
+
+
+@given(st.text(max_size=40) | st.binary(max_size=40))
+def test_whatever_lies_in_a_records_place_raises_nothing_else(tmp_path_factory, content):
+    store = ResultStore(tmp_path_factory.getbasetemp() / "fuzz")
+    path = store.cells / f"{KEY}.json"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass"))
+    with pytest.raises(MbenchError):
+        store.read(KEY)
+
+
+@pytest.mark.parametrize("changes", [{"schema": 0}, {"suite": 99}, {"schema": ...}, {"suite": "1"}], ids=str)
+def test_a_record_of_another_version_is_a_usage_error(store, make_record, changes):
+    (store.cells / f"{KEY}.json").write_text(edited(make_record(), **changes))
+    with pytest.raises(UsageError, match="do not compare"):
+        store.read(KEY)
+
+
+@pytest.mark.parametrize("marker", [{"schema": SCHEMA_VERSION, "suite": 99}, {"schema": 0, "suite": SUITE_VERSION}, {}, []])
+def test_a_folder_of_another_version_is_a_usage_error(store, marker):
+    (store.folder / "mbench.json").write_text(json.dumps(marker))
+    with pytest.raises(UsageError, match="Choose another folder"):
+        ResultStore(store.folder)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff"])
+def test_a_damaged_marker_is_our_failure(store, content):
+    (store.folder / "mbench.json").write_bytes(content)
+    with pytest.raises(HarnessError, match="damaged"):
+        ResultStore(store.folder)
+
+
+def test_a_folder_that_is_a_file_is_our_failure(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(HarnessError, match="cannot be used for results"):
+        ResultStore(tmp_path / "file")
+
+
+def test_a_record_set_aside_makes_room_and_is_kept(store, make_record):
+    path = store.cells / f"{KEY}.json"
+    path.write_text("junk")
+    aside = store.set_aside(KEY)
+    assert aside.read_text() == "junk"
+    assert store.read(KEY) is None
+
+
+def test_a_record_that_another_run_set_aside_is_no_error(store):
+    store.set_aside(KEY)
+    assert store.read(KEY) is None
+
+
+def test_records_passes_over_what_cannot_be_read(store, make_record):
+    first = make_record(key="a" * 64, created="2026-01-02T00:00:00+00:00")
+    second = make_record(key="b" * 64, created="2026-01-01T00:00:00+00:00")
+    store.write(first)
+    store.write(second)
+    (store.cells / f"{'c' * 64}.json").write_text("junk")
+    (store.cells / f"{'d' * 64}.json").write_text(edited(make_record(key="d" * 64), suite=99))
+    assert list(store.records()) == [second, first]
+
+
+@pytest.mark.parametrize("content", [b"", b"junk", b"\x93NUMPY\x01\x00"])
+def test_damaged_predictions_are_our_failure(store, content):
+    store.predictions_path(KEY).write_bytes(content)
+    with pytest.raises(HarnessError, match="damaged"):
+        store.read_predictions(KEY)
+
+
+def test_pickled_predictions_are_not_loaded(store):
+    np.save(store.predictions_path(KEY), np.array([print], dtype=object), allow_pickle=True)
+    with pytest.raises(HarnessError, match="damaged"):
+        store.read_predictions(KEY)
+
+
+def refuse(number):
+    def call(*arguments, **options):
+        raise OSError(number, os.strerror(number))
+
+    return call
+
+
+@pytest.mark.parametrize("step", ["fsync", "replace"])
+@pytest.mark.parametrize(
+    ("number", "message"), [(errno.ENOSPC, "disk is full"), (errno.EDQUOT, "disk is full"), (errno.EIO, "cannot be written")]
+)
+def test_a_write_that_fails_keeps_what_was_there(store, make_record, monkeypatch, step, number, message):
+    store.write(make_record())
+    before = names_in(store)
+    target = (os, "fsync") if step == "fsync" else (Path, "replace")
+    with monkeypatch.context() as patch:
+        patch.setattr(*target, refuse(number))
+        with pytest.raises(HarnessError, match=message):
+            store.write(replace(make_record(), reason="newer"), np.zeros((2, 1), np.float32))
+    assert names_in(store) == before
+    assert store.read(KEY) == make_record()
+
+
+def test_a_result_that_cannot_be_written_is_our_failure(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "fsync", refuse(errno.ENOSPC))
+    with pytest.raises(HarnessError, match="disk is full"):
+        write_result(tmp_path / "result.json", make_result())
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 64 KB, where the tests may mount one."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)]
+    try:
+        subprocess.run(mount, check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("may not mount a file system here")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_full_disk_keeps_the_cells_already_done(small_disk, make_record):
+    store = ResultStore(small_disk / "results")
+    store.write(make_record(), np.zeros((100, 1), np.float32))
+    other = make_record(key="1" * 64)
+    with pytest.raises(HarnessError, match="disk is full"):
+        store.write(other, np.zeros((100_000, 1), np.float32))
+    assert store.read(KEY) == make_record()
+    assert store.read(other.key) is None
+    assert names_in(store) == [f"{KEY}.json", f"{KEY}.npy"]
+
+
+def test_the_record_is_written_last(store, make_record, monkeypatch, tmp_path):
+    order = []
+    rename = Path.replace
+    monkeypatch.setattr(Path, "replace", lambda self, target: (order.append(target.suffix), rename(self, target))[1])
+    (tmp_path / "artifact").write_bytes(b"x")
+    store.write(make_record(), np.zeros((2, 1), np.float32), tmp_path / "artifact")
+    assert order == [".npy", ".artifact", ".json"]
+
+
+def test_a_record_that_json_cannot_hold_is_not_written(store, make_record):
+    with pytest.raises(ValueError, match="JSON"):
+        store.write(make_record(metrics=Metrics(error=float("nan"))))
+    assert names_in(store) == []
+
+
+def test_a_missing_result_is_a_usage_error(tmp_path):
+    with pytest.raises(UsageError, match="no such result"):
+        read_result(tmp_path / "absent.json")
+
+
+def test_a_folder_in_a_results_place_is_our_failure(tmp_path):
+    with pytest.raises(HarnessError, match="cannot be read"):
+        read_result(tmp_path)
+
+
+def test_canonical_digest_does_not_depend_on_the_order_of_keys():
+    assert canonical_digest({"a": 1, "b": [2, 3]}) == canonical_digest({"b": [2, 3], "a": 1})
+
+
+def test_canonical_digest_is_sha256_of_compact_json():
+    # printf '{"a":1}' | sha256sum
+    assert canonical_digest({"a": 1}) == "015abd7f5cc57a2dd94b7590f04ad8084273905ee33ec5cebeae62276a97f862"
