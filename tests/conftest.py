@@ -35,7 +35,10 @@ def estimator():
     """Return the source of a submission that predicts the mean, but for the bodies given."""
 
     def write(
-        fit="self.mean = y.mean(axis=0)\nreturn self", predict="return np.tile(self.mean, (len(X), 1))", head="", build=""
+        fit="self.mean = y.mean(axis=0)\nreturn self",
+        predict="return np.tile(self.mean, (len(X), 1))",
+        head="",
+        build="",
     ):
         return "\n".join(
             (

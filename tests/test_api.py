@@ -7,15 +7,16 @@ import pytest
 
 import mbench
 from mbench.api import default_jobs, make_settings, run_evaluation
-from mbench.errors import HarnessError, SubmissionError, UsageError
+from mbench.errors import SubmissionError, UsageError
 from mbench.results import read_result
 from mbench.submission import read_submission
 from mbench.tasks import load_task
 
-COLUMNS = (
-    "task family replicate status reason error psnr_db depth_octaves skill depth_skill fit_s predict_us_per_point n_params "
-    "model_bytes peak_memory_mb"
-).split()
+COLUMNS = [
+    *("task", "family", "replicate", "status", "reason"),
+    *("error", "psnr_db", "depth_octaves", "skill", "depth_skill"),
+    *("fit_s", "predict_us_per_point", "n_params", "model_bytes", "peak_memory_mb"),
+]
 
 
 class Line:
@@ -119,9 +120,9 @@ def test_a_damaged_record_is_noted(tmp_path, submission_file, estimator):
     assert "damaged record was set aside" in note
 
 
-def test_a_folder_that_cannot_be_used_is_our_failure(evaluate, tmp_path, submission_file, estimator):
+def test_a_folder_that_cannot_be_used_is_a_usage_error(evaluate, tmp_path, submission_file, estimator):
     (tmp_path / "file").write_text("")
-    with pytest.raises(HarnessError, match="Choose another with --out"):
+    with pytest.raises(UsageError, match="Choose another folder with --out"):
         evaluate(submission_file(estimator()), out=tmp_path / "file")
 
 

@@ -67,11 +67,15 @@ BAD = {
     "fit dies": ({"fit": "os._exit(0)"}, "crash", "ended during fit (exit code 0)"),
     "fit faults": ({"fit": "import ctypes\nctypes.string_at(0)"}, "crash", "signal SIGSEGV"),
     "fit recurses": ({"fit": "self.fit(X, y)"}, "crash", "RecursionError"),
-    "fit takes no arguments": ({"build": "class E:\n    def fit(s): 0\n    predict = fit\nreturn E()"}, "crash", "TypeError"),
+    "fit takes no arguments": (
+        {"build": "class E:\n    def fit(s): 0\n    predict = fit\nreturn E()"},
+        "crash",
+        "TypeError",
+    ),
     "fit wants more memory": ({"fit": "raise MemoryError('too much')"}, "out-of-memory", "MemoryError: too much"),
     "fit says much": ({"fit": "raise ValueError('x' * 10**7)"}, "crash", "ValueError: xxx"),
     "fit forges an answer": (
-        {"fit": "for fd in range(3, 20):\n    try: os.write(fd, b'{\"event\": \"done\"}\\n')\n    except OSError: pass"},
+        {"fit": 'for fd in range(3, 20):\n    try: os.write(fd, b\'{"event": "done"}\\n\')\n    except OSError: pass'},
         "invalid",
         "harness's channel",
     ),
@@ -106,7 +110,8 @@ def test_a_bad_submission_is_a_record_with_its_reason(evaluate, store, bodies, s
 
 
 @pytest.mark.parametrize(
-    ("predict", "shape"), [("return X[:, 0]", "(51000,)"), ("return X[:, :1]", "(51000, 1)"), ("return X.T", "(2, 51000)")]
+    ("predict", "shape"),
+    [("return X[:, 0]", "(51000,)"), ("return X[:, :1]", "(51000, 1)"), ("return X.T", "(2, 51000)")],
 )
 def test_three_outputs_need_three_columns(evaluate, predict, shape):
     record = evaluate(SPHERE, predict=predict)
@@ -149,7 +154,18 @@ def test_a_cell_that_ran_out_of_memory_is_run_again_with_more(evaluate):
         {"build": "Estimator.build = lambda self: spec\nreturn Estimator()"},
         {"predict": "return X[:, 0] * 3e38"},
     ],
-    ids=["list", "nested list", "half", "unpicklable", "flood", "not UTF-8", "closed", "writes inputs", "closure", "huge"],
+    ids=[
+        "list",
+        "nested list",
+        "half",
+        "unpicklable",
+        "flood",
+        "not UTF-8",
+        "closed",
+        "writes inputs",
+        "closure",
+        "huge",
+    ],
 )
 def test_an_odd_submission_is_scored_all_the_same(evaluate, store, bodies):
     record = evaluate(**bodies)
@@ -343,7 +359,7 @@ def test_a_full_disk_ends_the_run_and_keeps_the_cells_done(store, source, monkey
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", fill)
-        with pytest.raises(HarnessError, match="disk is full. Cells already done are kept"):
+        with pytest.raises(HarnessError, match=r"disk is full\. Cells already done are kept"):
             evaluate_source(source, cells, store, Settings())
     assert [record.replicate for record in store.records()] == [0]
 

@@ -24,7 +24,7 @@ REFERENCE = Reference(
     ),
     curves=MappingProxyType({task: LearningCurve((100, 10_000), (1.0, 0.1)) for task in FRACTALS}),
 )
-HOSTILE = "a|b_$<script>&{}\n=1,\"2\" [bold]"
+HOSTILE = 'a|b_$<script>&{}\n=1,"2" [bold]'
 
 
 @pytest.fixture

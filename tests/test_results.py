@@ -37,6 +37,13 @@ def edited(record, **changes):
     return json.dumps({name: value for name, value in content.items() if value is not ...})
 
 
+def refuse(number):
+    def call(*arguments, **options):
+        raise OSError(number, os.strerror(number))
+
+    return call
+
+
 def names_in(store):
     return sorted(path.name for path in store.cells.iterdir())
 
@@ -151,7 +158,9 @@ def test_a_record_of_another_version_is_a_usage_error(store, make_record, change
         store.read(KEY)
 
 
-@pytest.mark.parametrize("marker", [{"schema": SCHEMA_VERSION, "suite": 99}, {"schema": 0, "suite": SUITE_VERSION}, {}, []])
+@pytest.mark.parametrize(
+    "marker", [{"schema": SCHEMA_VERSION, "suite": 99}, {"schema": 0, "suite": SUITE_VERSION}, {}, []]
+)
 def test_a_folder_of_another_version_is_a_usage_error(store, marker):
     (store.folder / "mbench.json").write_text(json.dumps(marker))
     with pytest.raises(UsageError, match="Choose another folder"):
@@ -165,10 +174,17 @@ def test_a_damaged_marker_is_our_failure(store, content):
         ResultStore(store.folder)
 
 
-def test_a_folder_that_is_a_file_is_our_failure(tmp_path):
+@pytest.mark.parametrize("name", ["file", "file/results"])
+def test_a_folder_that_cannot_be_used_is_a_usage_error(tmp_path, name):
     (tmp_path / "file").write_text("")
-    with pytest.raises(HarnessError, match="cannot be used for results"):
-        ResultStore(tmp_path / "file")
+    with pytest.raises(UsageError, match="cannot be used for results"):
+        ResultStore(tmp_path / name)
+
+
+def test_a_folder_on_a_full_disk_is_our_failure(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "fsync", refuse(errno.ENOSPC))
+    with pytest.raises(HarnessError, match="disk is full"):
+        ResultStore(tmp_path / "results")
 
 
 def test_a_record_set_aside_makes_room_and_is_kept(store, make_record):
@@ -207,16 +223,10 @@ def test_pickled_predictions_are_not_loaded(store):
         store.read_predictions(KEY)
 
 
-def refuse(number):
-    def call(*arguments, **options):
-        raise OSError(number, os.strerror(number))
-
-    return call
-
-
 @pytest.mark.parametrize("step", ["fsync", "replace"])
 @pytest.mark.parametrize(
-    ("number", "message"), [(errno.ENOSPC, "disk is full"), (errno.EDQUOT, "disk is full"), (errno.EIO, "cannot be written")]
+    ("number", "message"),
+    [(errno.ENOSPC, "disk is full"), (errno.EDQUOT, "disk is full"), (errno.EIO, "cannot be written")],
 )
 def test_a_write_that_fails_keeps_what_was_there(store, make_record, monkeypatch, step, number, message):
     store.write(make_record())

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mbench import suite
-from mbench.evaluation import Report, Settings, evaluate_source, plan_cells
 from mbench.errors import UsageError
+from mbench.evaluation import Report, Settings, evaluate_source, plan_cells
 from mbench.pictures import Drawing, draw_pictures
 from mbench.results import Result, ResultStore, write_result
 from mbench.sandbox import MEMORY_LIMIT_MB
@@ -172,7 +172,7 @@ def evaluate(
 
 
 def load_sample(task: str, n: int, replicate: int = 0) -> tuple[FloatArray, FloatArray]:
-    """Return the first n points of a replicate's training sample, as a submission gets them: X (n, d), y (n, k) float64.
+    """Return the first n points of a replicate's sample, as a submission gets them: X (n, d), y (n, k) float64.
 
     Raises UsageError for an unknown task, ValueError where the task has fewer points.
     """

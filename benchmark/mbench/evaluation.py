@@ -1,4 +1,4 @@
-"""Sample → child → score → record, cell by cell. (Not `evaluate`: `mbench.evaluate` is the function of the public API.)"""
+"""Sample → child → score → record, cell by cell. (`mbench.evaluate` is the public function, hence this name.)"""
 
 from __future__ import annotations
 

@@ -29,6 +29,8 @@ SCHEMA_VERSION = 1
 # What pydantic validates these dataclasses by: JSON's own types only, no field more, no NaN.
 _STRICT = {"extra": "forbid", "strict": True, "allow_inf_nan": False}
 
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+
 Status = Literal["ok", "crash", "timeout", "out-of-memory", "invalid", "refused", "infrastructure"]
 
 
@@ -142,7 +144,7 @@ def _parse(kind: type[Any], text: str | bytes, origin: Path) -> Any:
 
 
 def read_result(path: Path) -> Result:
-    """Read a portable result. Raises UsageError for a missing file or another suite's, HarnessError for a damaged one."""
+    """Read a portable result. UsageError for a missing file or another suite's, HarnessError for a damaged one."""
     try:
         return _parse(Result, path.read_bytes(), path)
     except FileNotFoundError:
@@ -167,7 +169,10 @@ class ResultStore:
     """
 
     def __init__(self, folder: Path) -> None:
-        """Open or make the folder. Raises UsageError if another suite's results lie there, HarnessError if it cannot be made."""
+        """Open or make the folder.
+
+        Raises UsageError if it cannot be used or holds another suite's results, HarnessError if it is damaged or full.
+        """
         self.folder = folder
         self.cells = folder / "cells"
         marker = folder / "mbench.json"
@@ -177,8 +182,10 @@ class ResultStore:
                 _write_atomically(marker, json.dumps({"schema": SCHEMA_VERSION, "suite": SUITE_VERSION}).encode())
             found = json.loads(marker.read_text())
         except OSError as error:
-            raise HarnessError(
-                f"{folder}: cannot be used for results ({error.strerror}). Choose another with --out"
+            if error.errno in _DISK_FULL:
+                raise _disk_error(folder, error) from error
+            raise UsageError(
+                f"{folder}: cannot be used for results ({error.strerror}). Choose another folder with --out"
             ) from error
         except ValueError:
             raise HarnessError(
@@ -261,7 +268,7 @@ class ResultStore:
 
 
 def _disk_error(folder: Path, error: OSError) -> HarnessError:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if error.errno in _DISK_FULL:
         return HarnessError(
             f"{folder}: the disk is full. Cells already done are kept; free some space and repeat the command"
         )

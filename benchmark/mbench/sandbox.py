@@ -75,7 +75,7 @@ class Interrupted(Exception):
 
 
 class Child:
-    """One submission in one fresh process. Use as a context manager: leaving it kills the process and its scratch folder.
+    """One submission in one fresh process. A context manager: leaving it kills the process, removes the scratch folder.
 
     Every method raises ChildFailure when the submission failed, Interrupted when `cancel` was set, HarnessError when
     the failure is ours.
@@ -152,7 +152,7 @@ class Child:
         self._request("build", LOAD_LIMIT_S, spec=asdict(self._spec))
 
     def fit(self, X: FloatArray, y: FloatArray) -> tuple[float, int | None]:
-        """Hand over the sample, fit, and return the seconds it took and the number of parameters if the estimator says."""
+        """Hand over the sample and fit; return the seconds it took, and the parameters if the estimator counts them."""
         self._hand_over("X.npy", X)
         self._hand_over("y.npy", y)
         seconds, answer = self._request("fit", self._spec.fit_limit_s)

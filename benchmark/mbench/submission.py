@@ -80,7 +80,7 @@ def read_submission(path: str | os.PathLike[str]) -> Source:
 
 
 def pickle_build(build: Callable[..., Any]) -> Source:
-    """Turn a build function of the running program into a submission. Raises SubmissionError if it cannot be pickled."""
+    """Turn a build function of the running program into a submission. SubmissionError if it cannot be pickled."""
     import cloudpickle
 
     name = getattr(build, "__qualname__", type(build).__name__).rpartition(".")[2]

@@ -144,7 +144,7 @@ def seed_everything(seed: int) -> None:
 
 
 def check_answer(answer: Any, n_rows: int, n_outputs: int) -> FloatArray:
-    """Return what predict returned as (n_rows, n_outputs) float32. Raises ContractError("invalid") naming what to fix."""
+    """Return predict's answer as (n_rows, n_outputs) float32. Raises ContractError("invalid") naming what to fix."""
     expected = f"expected ({n_rows}, {n_outputs})"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -225,7 +225,7 @@ def serve(commands: io.TextIOBase, answers: io.TextIOBase, worker: Worker) -> No
 
 
 def bind_lifetimes() -> None:
-    """Ask the kernel (Linux) to kill this process when the harness dies, and to give it the orphans among its descendants.
+    """Ask the kernel (Linux) to kill this process when the harness dies, and to make it the parent of its orphans.
 
     So kill -9 of the harness leaves no child, and a daemon is still found below this process when it is killed.
     """

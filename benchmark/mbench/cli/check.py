@@ -21,6 +21,7 @@ def check(submission: Path, as_json: bool) -> None:
     Exit code 1 if something has to be fixed; the line under it says what.
     """
     import json
+    import shlex
 
     from mbench.contract import check_submission
     from mbench.submission import read_submission
@@ -37,6 +38,6 @@ def check(submission: Path, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"ok": not failed, "findings": [asdict(finding) for finding in findings]}, indent=1))
     elif not failed:
-        click.echo(f"{submission} keeps the contract. Next: mbench evaluate {submission}")
+        click.echo(f"{submission} keeps the contract. Next: mbench evaluate {shlex.quote(str(submission))}")
     if failed:
         raise SystemExit(1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 from pathlib import Path
 
@@ -25,4 +26,5 @@ def init(folder: Path) -> None:
         shutil.copyfile(TEMPLATE_FOLDER / ENTRY_NAME, target)
     except OSError as error:
         raise UsageError(f"{target}: cannot be written ({error.strerror}). Choose another folder") from error
-    click.echo(f"Wrote {target}. Edit it, then:\n  mbench check {target}\n  mbench evaluate {target}")
+    quoted = shlex.quote(str(target))
+    click.echo(f"Wrote {target}. Edit it, then:\n  mbench check {quoted}\n  mbench evaluate {quoted}")

@@ -9,7 +9,7 @@ from types import TracebackType
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from mbench.evaluation import Cell
 from mbench.evaluation import Progress as CellProgress
@@ -25,10 +25,11 @@ class LiveProgress:
         self._reference = reference
         self._console = Console(stderr=True, highlight=False)
         self._bar = Progress(
-            SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+            SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[count]}"), TimeElapsedColumn(),
             console=self._console, transient=True, disable=not self._console.is_terminal,
         )  # fmt: skip
-        self._total = self._bar.add_task(label, total=None)
+        self._n_cells = 0
+        self._total = self._bar.add_task(label, total=None, count="")
         self._lines: dict[tuple[str, int, bool], object] = {}
         self._records: list[Record] = []
         self._lock = Lock()
@@ -47,7 +48,8 @@ class LiveProgress:
 
     def expect(self, cells: Sequence[Cell]) -> None:
         """Say how many cells there will be."""
-        self._bar.update(self._total, total=len(cells))
+        self._n_cells = len(cells)
+        self._bar.update(self._total, total=len(cells), count=f"0/{len(cells)}")
 
     def __call__(self, progress: CellProgress) -> None:
         """Take in one step of one cell; called from several threads."""
@@ -65,15 +67,17 @@ class LiveProgress:
             return
         text = f"  {escape(cell.task)} [dim]r{cell.replicate} {progress.phase}[/dim]"
         if line not in self._lines:
-            limit = cell.fit_limit_s if progress.phase != "drawing" else None
-            self._lines[line] = self._bar.add_task(text, total=limit)
+            limit = f"of {cell.fit_limit_s:g} s to fit" if progress.phase != "drawing" else ""
+            self._lines[line] = self._bar.add_task(text, total=None, count=f"[dim]{limit}[/dim]")
         self._bar.update(self._lines[line], description=text)  # type: ignore[arg-type]
 
     def _finish(self, progress: CellProgress) -> None:
         record = progress.record
         assert record is not None
         self._records.append(record)
-        self._bar.update(self._total, completed=len(self._records), description=self._running_score())
+        done = len(self._records)
+        count = f"{done}/{self._n_cells or '?'}"
+        self._bar.update(self._total, completed=done, count=count, description=self._running_score())
         if record.metrics is None:
             outcome = f"[red]{record.status}[/red]: {escape(record.reason)}"
         else:

@@ -41,7 +41,7 @@ def sample(task: str, n: int, replicate: int, out: Path | None, as_json: bool) -
         with path.open("wb") as file:  # a name without .npz stays as it was given
             np.savez_compressed(file, X=drawn.X, y=drawn.y, points=drawn.points)
     except (FileNotFoundError, NotADirectoryError):
-        raise UsageError(f"{path}: there is no folder {path.parent}. Make it, or give another --out") from None
+        raise UsageError(f"{path}: {path.parent} is no folder to write in. Make it, or give another --out") from None
     except OSError as error:
         raise HarnessError(f"{path}: cannot be written ({error.strerror})") from error
     if as_json:

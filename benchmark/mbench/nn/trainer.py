@@ -27,8 +27,8 @@ from mbench.types import FloatArray
 # cache: 256 rows are the fastest for 1,026 and for 13,328 features (0.6 of the time of 1024 rows).
 PREDICT_BLOCK = 256
 # Targets reach this far into tanh's range (-1, 1), and the learning rate rises over this share of the steps. Without
-# the two, one-hot targets drive every tanh to where its slope is zero and training stops: on MNIST the error rate was
-# 0.76 instead of 0.06.
+# the two, one-hot targets drive every tanh to where its slope is zero and training stops: after 318 steps on MNIST the
+# error rate was 0.76 instead of 0.06, with powers as features 0.80 instead of 0.06 (0.91 without the rise alone).
 TANH_REACH = 0.8
 WARM_UP = 0.1
 CHECK_EVERY = 100  # steps between looks at the loss, each of which waits for the device

@@ -1,0 +1,490 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import click
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from mbench.cli import main
+from mbench.cli.progress import LiveProgress
+from mbench.errors import HarnessError, SubmissionError, UsageError
+from mbench.evaluation import Cell, Progress
+from mbench.results import ResultStore
+from mbench.submission import read_submission
+from mbench.tasks import load_task
+
+HEAVY = ("torch", "numba", "matplotlib", "pandas", "sklearn", "scipy")
+VERBS = [name for name, verb in main.commands.items() if not isinstance(verb, click.Group)] + ["data", "data fetch"]
+
+
+@pytest.fixture
+def mbench(tmp_path, monkeypatch):
+    """Run the command in an empty folder, inside this process."""
+    handler = signal.getsignal(signal.SIGTERM)
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+    yield run
+    signal.signal(signal.SIGTERM, handler)
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Start the command as a process of its own, in an empty folder."""
+
+    def run(*arguments, **options):
+        command = [sys.executable, "-m", "mbench", *map(str, arguments)]
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "cwd": tmp_path}
+        return subprocess.Popen(command, **pipes | options)
+
+    return run
+
+
+@pytest.fixture
+def quick(mbench, submission_file, estimator):
+    """Evaluate the mean of the sample on the curve."""
+
+    def run(*arguments, name="idea.py", **bodies):
+        path = submission_file(estimator(**bodies), name)
+        return mbench("evaluate", path, "--task", "curve", "--no-pictures", *arguments)
+
+    return run
+
+
+def assert_message(result, exit_code, *parts):
+    """Check that a command ended with a message for a person, and without a traceback."""
+    assert result.exit_code == exit_code, result.output
+    for part in parts:
+        assert part in result.stderr
+    assert "Traceback" not in result.output
+    assert "fault of mbench" not in result.output
+
+
+# Help
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_help_with_an_example(mbench, verb):
+    result = mbench(*verb.split(), "--help")
+    assert result.exit_code == 0
+    assert "Example" in result.stdout
+    assert f"mbench {verb.split()[0]}" in result.stdout.split("Example")[1]
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_example_is_a_command_that_parses(verb):
+    command = main
+    for name in verb.split():
+        command = command.commands[name]
+    for line in command.epilog.split("Examples:")[1].splitlines():
+        words = line.split("#")[0].split(">")[0].split()
+        if "mbench" not in words[:2]:
+            continue
+        context = click.Context(main, info_name="mbench")
+        name, verb_found, rest = main.resolve_command(context, words[words.index("mbench") + 1 :])
+        assert verb_found.make_context(name, rest, parent=context, resilient_parsing=True)
+        unknown = [word for word in rest if word.startswith("-") and word not in options_of(verb_found)]
+        assert unknown == []
+
+
+def options_of(command):
+    own = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
+    inner = [options_of(child) for child in getattr(command, "commands", {}).values()]
+    return own.union(*inner)
+
+
+def test_help_imports_no_heavy_package():
+    code = f"""
+import sys
+from mbench.cli import main
+try:
+    main(["--help"])
+except SystemExit:
+    print([name for name in {HEAVY} if name in sys.modules], file=sys.stderr)
+"""
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ended.stderr.strip() == "[]"
+    assert "evaluate" in ended.stdout
+
+
+@pytest.mark.parametrize("arguments", [["nonsense"], ["evaluate"], ["--nonsense"], ["evaluate", "x.py", "--jobs", "0"]])
+def test_a_wrong_command_is_usage(mbench, arguments):
+    assert_message(mbench(*arguments), 2, "Usage:")
+
+
+def test_version_is_the_packages(mbench):
+    import mbench as package
+
+    assert package.__version__ in mbench("--version").stdout
+
+
+# evaluate
+
+
+def test_an_evaluation_ends_with_zero_and_shows_the_baselines_and_the_paths(quick, tmp_path):
+    result = quick()
+    assert result.exit_code == 0, result.output
+    assert "Beside the recorded baselines" in result.stdout
+    assert "results/idea/quick/result.json" in result.stdout
+    assert (tmp_path / "results/idea/quick/result.json").exists()
+
+
+def test_json_alone_goes_to_stdout(quick):
+    result = quick("--json")
+    entry = json.loads(result.stdout)
+    assert (entry["name"], entry["track"], entry["tasks"][0]["task"]) == ("idea", "quick", "curve")
+    assert entry["paths"] == ["results/idea/quick/result.json"]
+    assert "curve r0" in result.stderr
+
+
+def test_a_second_run_keeps_the_cells_and_fresh_does_not(quick):
+    quick()
+    assert "kept from before" in quick().stderr
+    assert "kept from before" not in quick("--fresh").stderr
+
+
+def test_a_failed_submission_ends_with_one_and_says_why(quick):
+    result = quick(fit="raise ValueError('[bold]no[/nonsense] idea')")
+    assert_message(result, 1, "crash: fit(X, y) raised ValueError: [bold]no[/nonsense] idea")
+    assert "1 of 1 failed" in result.stdout
+
+
+def test_predictions_that_are_not_numbers_are_shown_as_they_are(quick):
+    assert_message(quick(predict="return X * np.nan"), 1, "predict() returned [nan] in row 0")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["absent.py"], "absent.py: no such file"),
+        (["."], "submission.py: no such file"),
+        (["good.py", "--task", "cuve"], "unknown task 'cuve': expected one of mandelbrot"),
+        (["good.py", "--task", "image:absent.png"], "absent.png"),
+        (["good.py", "--task", "image:good.py"], "not a picture"),
+        (["good.py", "--track", "huge"], "'huge' is not one of 'quick', 'standard', 'large'"),
+        (["good.py", "--out", "good.py"], "is a file"),
+        (["good.py", "--replicates", "0"], "0 is not in the range"),
+        (["good.py", "--memory-limit", "1"], "1 is not in the range"),
+        (["good.py", "--device", "abacus"], "'abacus' is not one of"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_wrong_arguments_are_usage(mbench, tmp_path, arguments, message):
+    (tmp_path / "good.py").write_text("def build(spec): pass")
+    assert_message(mbench("evaluate", *arguments), 2, message)
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [("x = 1", "has no build"), ("def (", "not valid Python (line 1"), ("\0", "not valid Python")],
+)
+def test_a_file_that_is_no_submission_ends_with_one(mbench, tmp_path, source, message):
+    (tmp_path / "bad.py").write_text(source)
+    assert_message(mbench("evaluate", "bad.py"), 1, f"bad.py: {message}" if message.startswith("has") else message)
+
+
+def test_a_results_folder_of_another_suite_is_usage(quick, tmp_path):
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results/mbench.json").write_text('{"schema": 1, "suite": 99}')
+    assert_message(quick(), 2, "results of another version", "Choose another folder with --out")
+
+
+def test_a_damaged_record_is_set_aside_and_named(quick, tmp_path):
+    quick()
+    (record,) = (tmp_path / "results/cells").glob("*.json")
+    record.write_text("junk")
+    result = quick()
+    assert result.exit_code == 0
+    assert f"{record.stem}.damaged" in result.stdout.replace("\n", "")
+
+
+def test_a_full_disk_ends_with_three(quick, monkeypatch):
+    def refuse(descriptor):
+        raise OSError(28, "No space left on device")
+
+    quick()
+    monkeypatch.setattr(os, "fsync", refuse)
+    assert_message(quick("--fresh"), 3, "results: the disk is full. Cells already done are kept")
+
+
+def test_a_failure_of_ours_ends_with_three(quick, monkeypatch):
+    def refuse(self):
+        raise HarnessError("no process today")
+
+    monkeypatch.setattr("mbench.sandbox.Child.__enter__", refuse)
+    assert_message(quick(), 3, "infrastructure: no process today")
+
+
+def test_a_path_with_spaces_and_brackets_works(mbench, submission_file, estimator):
+    path = submission_file(estimator(), "my [bold] ideas/the one.py")
+    result = mbench("evaluate", path, "--task", "curve", "--no-pictures", "--out", "the [red] results")
+    assert result.exit_code == 0, result.output
+    assert "the [red] results/the-one/quick/result.json" in result.stdout
+
+
+def test_a_picture_of_ones_own_is_a_task(mbench, submission_file, estimator, tmp_path, rng):
+    from PIL import Image
+
+    Image.fromarray(rng.integers(0, 255, (120, 150, 3), dtype=np.uint8)).save(tmp_path / "[x] y.png")
+    path = submission_file(estimator())
+    result = mbench("evaluate", path, "--task", "image:[x] y.png", "--no-pictures")
+    assert result.exit_code == 0, result.output
+    assert "image:[x] y.png" in result.stdout
+
+
+def test_two_evaluations_at_once_on_one_folder_both_end_well(start, submission_file, estimator, tmp_path):
+    path = submission_file(estimator())
+    command = ["evaluate", path, "--task", "curve", "--task", "sphere", "--replicates", 2, "--no-pictures", "--json"]
+    both = [start(*command) for _ in range(2)]
+    outputs = [process.communicate(timeout=120) for process in both]
+    assert [process.returncode for process in both] == [0, 0], outputs
+    first, second = (json.loads(output)["tasks"] for output, _ in outputs)
+    assert [(task["task"], task["error"]) for task in first] == [(task["task"], task["error"]) for task in second]
+    assert len(list(ResultStore(tmp_path / "results").records())) == 4
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_an_interruption_ends_with_130_and_keeps_the_cells_done(start, submission_file, estimator, tmp_path, number):
+    # The curve's one input is learned at once; whatever has two hangs.
+    path = submission_file(estimator(fit="self.mean = y.mean(axis=0)\nwhile X.shape[1] > 1: pass"))
+    process = start(
+        "evaluate",
+        path,
+        "--task",
+        "mandelbrot",
+        "--task",
+        "curve",
+        "--jobs",
+        2,
+        "--no-pictures",
+        env=environment(tmp_path),
+    )
+    assert "curve r0" in process.stderr.readline()
+    process.send_signal(number)
+    output, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Interrupted. Cells already done are kept" in errors
+    assert "Traceback" not in errors
+    assert output == ""
+    assert [record.task for record in ResultStore(tmp_path / "results").records()] == ["curve"]
+    assert list((tmp_path / "scratch").iterdir()) == []
+
+
+def environment(tmp_path):
+    (tmp_path / "scratch").mkdir()
+    return os.environ | {"TMPDIR": str(tmp_path / "scratch")}
+
+
+def test_debug_shows_the_traceback(mbench):
+    result = mbench("--debug", "evaluate", "absent.py")
+    assert isinstance(result.exception, UsageError)
+
+
+def test_a_fault_of_ours_is_one_message_and_exit_code_three(mbench, monkeypatch, submission_file, estimator):
+    monkeypatch.setattr("mbench.submission.read_submission", lambda path: 1 / 0)
+    result = mbench("evaluate", submission_file(estimator()))
+    assert result.exit_code == 3
+    assert "ZeroDivisionError" in result.stderr
+    assert "mbench --debug" in result.stderr
+    assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize(("error", "code"), [(SubmissionError, 1), (UsageError, 2), (HarnessError, 3)])
+def test_every_kind_of_error_has_its_exit_code(mbench, monkeypatch, error, code):
+    def fail(path):
+        raise error("where: what. Next step")
+
+    monkeypatch.setattr("mbench.submission.read_submission", fail)
+    assert_message(mbench("evaluate", "any.py"), code, "Error: where: what. Next step")
+
+
+def test_progress_takes_any_task_and_reason(make_record, capsys):
+    record = make_record(task="image:[/x].png", status="crash", metrics=None, reason="[/bold] [nan]")
+    with LiveProgress(None) as live:
+        cell = Cell("image:[/x].png", "quick", 0, 10, 1.0)
+        live.expect([cell])
+        for phase in ("loading", "fitting"):
+            live(Progress(cell, phase))
+        live(Progress(cell, "done", record))
+    assert "image:[/x].png r0  crash: [/bold] [nan]" in capsys.readouterr().err
+
+
+# The other verbs
+
+
+def test_check_of_a_good_file_ends_with_zero_and_says_what_is_next(mbench, submission_file, estimator):
+    path = submission_file(estimator())
+    result = mbench("check", path)
+    assert result.exit_code == 0, result.output
+    assert f"Next: mbench evaluate {path}" in result.stdout
+
+
+def test_check_of_a_bad_file_ends_with_one_and_names_what_to_fix(mbench, submission_file, estimator):
+    result = mbench("check", submission_file(estimator(predict="return X.T")))
+    assert result.exit_code == 1
+    assert "✗" in result.stdout
+    assert "→ predict() returned shape (1, 600), expected (600, 1)" in result.stdout
+
+
+def test_check_as_json_is_json_alone(mbench, submission_file, estimator):
+    result = mbench("check", submission_file(estimator(fit="raise ValueError('bad')")), "--json")
+    content = json.loads(result.stdout)
+    assert (result.exit_code, content["ok"]) == (1, False)
+    assert "bad" in content["findings"][-1]["advice"]
+
+
+@pytest.mark.parametrize("verb", ["check", "render"])
+def test_a_missing_file_is_usage_everywhere(mbench, verb):
+    assert_message(mbench(verb, "absent.py"), 2, "absent.py: no such file")
+
+
+@pytest.mark.parametrize("folder", [[], ["idea"], ["deep/er idea"]], ids=["here", "folder", "deep"])
+def test_init_writes_a_submission_that_can_be_read(mbench, tmp_path, folder):
+    result = mbench("init", *folder)
+    assert result.exit_code == 0
+    assert read_submission(tmp_path.joinpath(*folder)).entry == "submission.py"
+
+
+def test_init_does_not_overwrite(mbench, tmp_path):
+    (tmp_path / "submission.py").write_text("mine")
+    assert_message(mbench("init"), 2, "submission.py: exists already")
+    assert (tmp_path / "submission.py").read_text() == "mine"
+
+
+def test_init_does_not_write_through_a_broken_link(mbench, tmp_path):
+    (tmp_path / "submission.py").symlink_to(tmp_path / "elsewhere.py")
+    assert_message(mbench("init"), 2, "exists already")
+    assert not (tmp_path / "elsewhere.py").exists()
+
+
+def test_init_where_nothing_can_be_written_is_usage(mbench, tmp_path):
+    (tmp_path / "file").write_text("")
+    assert_message(mbench("init", "file/idea"), 2, "file/idea", "Choose another folder")
+
+
+@pytest.mark.parametrize("out", ["sample.npz", "sample"])
+def test_sample_writes_what_a_submission_would_get(mbench, tmp_path, out):
+    result = mbench("sample", "mandelbrot", "-n", 40, "--replicate", 2, "--out", out)
+    assert result.exit_code == 0, result.output
+    expected = load_task("mandelbrot").draw_sample(40, 2)
+    with np.load(tmp_path / out) as arrays:
+        assert set(arrays) == {"X", "y", "points"}
+        for name in arrays:
+            np.testing.assert_array_equal(arrays[name], getattr(expected, name))
+
+
+def test_sample_as_json_says_the_path_and_the_shapes(mbench):
+    content = json.loads(mbench("sample", "sphere", "-n", 7, "--json").stdout)
+    assert content["path"] == "sphere.npz"
+    assert content["shapes"] == {"X": [7, 2], "y": [7, 3], "points": [7, 2]}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["cuve", "-n", 5], 2, "unknown task 'cuve'"),
+        (["digits", "-n", 10**6], 2, "1258 training points"),
+        (["curve", "-n", 0], 2, "0 is not in the range"),
+        (["curve", "-n", 5, "--replicate", -1], 2, "-1 is not in the range"),
+        (["curve"], 2, "Missing option '-n'"),
+        (["curve", "-n", 5, "--out", "nowhere/x.npz"], 2, "nowhere is no folder to write in"),
+        (["curve", "-n", 5, "--out", "."], 2, "is a directory"),
+    ],
+    ids=str,
+)
+def test_a_wrong_sample_is_usage(mbench, arguments, code, message):
+    assert_message(mbench("sample", *arguments), code, message)
+
+
+def test_tasks_lists_every_task_and_track(mbench):
+    content = json.loads(mbench("tasks", "--json").stdout)
+    shown = mbench("tasks").stdout
+    for task in content["tasks"]:
+        assert task["task"] in shown
+    assert all(track in shown for track in ("quick", "standard", "large"))
+
+
+def test_info_as_json_is_json_alone(mbench):
+    content = json.loads(mbench("info", "--json").stdout)
+    assert {"mbench", "suite", "python", "numpy", "isolation", "ground truth self-test"} <= set(content)
+    assert content["ground truth self-test"] == "passed"
+
+
+def test_rescore_changes_nothing_where_no_metric_changed(quick, mbench):
+    quick()
+    (row,) = json.loads(mbench("rescore", "--json").stdout)
+    assert row["before"] == row["after"]
+    assert "curve r0: error" in mbench("rescore").stdout
+
+
+def test_rescore_says_what_it_left_out(quick, mbench):
+    quick(fit="raise ValueError")
+    assert "nothing to score, the cell ended with crash" in mbench("rescore").stdout
+
+
+def test_rescore_without_results_is_usage(mbench):
+    assert_message(mbench("rescore"), 2, "results: no results here", "mbench evaluate")
+
+
+def test_rescore_of_a_file_is_usage(mbench, tmp_path):
+    (tmp_path / "file").write_text("")
+    assert_message(mbench("rescore", "file"), 2, "is a file")
+
+
+@pytest.mark.parametrize("table_format", ["table", "md", "csv", "latex", "json"])
+def test_compare_shows_every_entry_in_every_format(quick, mbench, table_format):
+    quick(name="one.py")
+    quick(name="two.py", head="# another")
+    result = mbench("compare", "one", "two", "--format", table_format)
+    assert result.exit_code == 0, result.output
+    assert "one" in result.stdout
+    assert "two" in result.stdout
+
+
+def test_compare_as_json_is_json_alone(quick, mbench):
+    quick()
+    assert [entry["name"] for entry in json.loads(mbench("compare", "idea", "--json").stdout)] == ["idea"]
+
+
+@pytest.mark.parametrize("table_format", ["table", "md", "csv", "latex", "json"])
+def test_compare_takes_a_strangers_result(quick, mbench, tmp_path, table_format):
+    quick()
+    content = json.loads((tmp_path / "results/idea/quick/result.json").read_text())
+    content["name"] = "[red]|x|\n=HYPERLINK(1)\\input{a}"
+    (tmp_path / "theirs.json").write_text(json.dumps(content))
+    result = mbench("compare", "theirs.json", "--format", table_format)
+    assert result.exit_code == 0, result.output
+    assert not {"[red]", "|x|", "=HYPERLINK", "\\input"} & {
+        word for word in ("[red]", "|x|", "=HYPERLINK", "\\input") if word in result.stdout
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "Missing argument"),
+        (["absent"], "absent: neither a file, nor evaluated here, nor a recorded baseline"),
+        (["absent.json"], "absent.json: neither a file"),
+        (["idea", "--track", "standard"], "no results on track standard (there are on: quick)"),
+        (["idea", "--format", "docx"], "'docx' is not one of"),
+    ],
+    ids=str,
+)
+def test_a_wrong_comparison_is_usage(quick, mbench, arguments, message):
+    quick()
+    assert_message(mbench("compare", *arguments), 2, message)
+
+
+def test_render_without_results_is_usage(mbench, submission_file, estimator):
+    path = submission_file(estimator())
+    assert_message(mbench("render", path), 2, "nothing evaluated on track quick", "mbench evaluate")
+
+
+def test_reproduce_of_an_unknown_baseline_is_usage(mbench):
+    assert_message(mbench("reproduce", "absent"), 2, "unknown baseline 'absent': expected one of")
