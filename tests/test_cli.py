@@ -393,7 +393,7 @@ def test_sample_as_json_says_the_path_and_the_shapes(mbench):
         (["curve", "-n", 0], 2, "0 is not in the range"),
         (["curve", "-n", 5, "--replicate", -1], 2, "-1 is not in the range"),
         (["curve"], 2, "Missing option '-n'"),
-        (["curve", "-n", 5, "--out", "nowhere/x.npz"], 2, "nowhere is no folder to write in"),
+        (["curve", "-n", 5, "--out", "nowhere/x.npz"], 2, "nowhere/x.npz: cannot be written"),
         (["curve", "-n", 5, "--out", "."], 2, "is a directory"),
     ],
     ids=str,
@@ -486,5 +486,58 @@ def test_render_without_results_is_usage(mbench, submission_file, estimator):
     assert_message(mbench("render", path), 2, "nothing evaluated on track quick", "mbench evaluate")
 
 
-def test_reproduce_of_an_unknown_baseline_is_usage(mbench):
-    assert_message(mbench("reproduce", "absent"), 2, "unknown baseline 'absent': expected one of")
+def test_reproduce_of_an_unknown_baseline_is_usage_before_any_is_run(mbench, tmp_path):
+    assert_message(mbench("reproduce", "constant", "absent"), 2, "unknown baseline 'absent': expected one of")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def no_data(tmp_path_factory, monkeypatch):
+    monkeypatch.setenv("MBENCH_DATA", str(tmp_path_factory.mktemp("no data")))
+
+
+def test_reference_without_its_data_ends_before_any_cell_is_run(mbench, tmp_path, no_data):
+    assert_message(mbench("reference"), 2, "MNIST is not here", "mbench data fetch")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_reference_that_could_not_be_written_ends_before_any_cell_is_run(mbench, tmp_path, monkeypatch):
+    monkeypatch.setattr("mbench.tasks.load_task", lambda name: None)
+    assert_message(mbench("reference", "--write", "nowhere/x.json"), 2, "nowhere is no folder to write in")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_info_says_how_to_get_what_is_missing(mbench, no_data):
+    assert "mbench data fetch" in mbench("info").stdout
+
+
+def test_a_missing_data_set_asked_for_is_usage(mbench, no_data, submission_file, estimator):
+    result = mbench("evaluate", submission_file(estimator()), "--track", "standard", "--task", "mnist")
+    assert_message(result, 2, "MNIST is not here", "mbench data fetch")
+
+
+def test_a_run_without_a_data_set_says_what_is_missing_and_is_incomplete(
+    mbench, no_data, submission_file, estimator, monkeypatch
+):
+    from mbench import api
+
+    plan = api.plan_cells
+
+    def plan_the_curve(track, tasks, replicates):
+        cells, missing = plan(track, tasks, replicates)
+        return [cell for cell in cells if cell.task == "curve"][:1], missing
+
+    monkeypatch.setattr(api, "plan_cells", plan_the_curve)
+    result = mbench("evaluate", submission_file(estimator()), "--track", "standard", "--no-pictures")
+    assert result.exit_code == 0, result.output
+    assert "mnist was left out: MNIST is not here" in result.stdout
+    assert "mbench data fetch" in result.stdout
+    assert "the entry is incomplete" in result.stdout
+
+
+def test_a_long_track_shows_how_many_cells_are_done(make_record):
+    with LiveProgress(None) as live:
+        cells = [Cell("curve", "quick", replicate, 10, 1.0) for replicate in range(3)]
+        live.expect(cells)
+        live(Progress(cells[0], "done", make_record()))
+        assert live._bar.tasks[0].fields["count"] == "1/3"

@@ -79,7 +79,8 @@ def test_a_missing_file_names_the_command(tiny_mnist):
 
 
 @pytest.mark.parametrize(
-    "damage", [lambda content: content[:-9], lambda content: b"no gzip", lambda content: gzip.compress(b"something else")]
+    "damage",
+    [lambda content: content[:-9], lambda content: b"no gzip", lambda content: gzip.compress(b"something else")],
 )
 def test_a_damaged_file_is_never_used(tiny_mnist, monkeypatch, damage):
     serve(monkeypatch, tiny_mnist.images, tiny_mnist.labels)
@@ -102,7 +103,10 @@ def test_our_idx_files_are_byte_for_byte_the_published_ones():
         images, labels, n_train, _ = datasets.load_mnist()
     except MissingDataError as error:
         pytest.skip(f"MNIST is not on this machine: {error}")
-    packed = datasets._pack(2051, images[:n_train].reshape(-1, 28, 28)), datasets._pack(2049, labels[:n_train].astype(np.uint8))
+    packed = (
+        datasets._pack(2051, images[:n_train].reshape(-1, 28, 28)),
+        datasets._pack(2049, labels[:n_train].astype(np.uint8)),
+    )
     names = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
     for name, content in zip(names, packed, strict=True):
         assert hashlib.sha256(content).hexdigest() == datasets.MNIST_SHA256[name]

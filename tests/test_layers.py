@@ -15,8 +15,9 @@ ROWS = (
     {"escape", "ladder", "datasets", "render"},
     {"tasks", "submission"},
     {"results", "worker"},
-    {"scoring", "sandbox", "executor"},
-    {"leaderboard", "evaluation"},
+    {"scoring", "nursery", "executor"},
+    {"leaderboard", "sandbox"},
+    {"evaluation"},
     {"pictures", "contract", "reference"},
     {"api"},
     {"reproduction", "bench"},
@@ -60,7 +61,12 @@ def test_module_imports_only_from_rows_below(module, path):
 
 @pytest.mark.parametrize(
     "source",
-    ["from mbench.cli import main", "import mbench.evaluation", "from mbench import api", "def f():\n  from mbench.worker import Worker"],
+    [
+        "from mbench.cli import main",
+        "import mbench.evaluation",
+        "from mbench import api",
+        "def f():\n  from mbench.worker import Worker",
+    ],
 )
 def test_an_import_from_above_is_found(source):
     assert violations("sampler", source)

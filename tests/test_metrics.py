@@ -92,7 +92,8 @@ def test_depth_of_each_windows_own_mean_is_zero(rng):
 
 
 @pytest.mark.parametrize(
-    ("error", "expected"), [(1.0, 0.0), (0.1, 100.0), (0.01, 200.0), (1e-9, 200.0), (0.0, 200.0), (3.0, 0.0), (0.01**0.75, 150.0)]
+    ("error", "expected"),
+    [(1.0, 0.0), (0.1, 100.0), (0.01, 200.0), (1e-9, 200.0), (0.0, 200.0), (3.0, 0.0), (0.01**0.75, 150.0)],
 )
 def test_skill_is_logarithmic_between_constant_and_knn_and_clipped(error, expected):
     assert metrics.skill(error, constant_error=1.0, knn_error=0.1) == pytest.approx(expected)

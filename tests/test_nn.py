@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import pickle
 import random
+import subprocess
+import sys
 from functools import partial
 from itertools import pairwise
 
@@ -364,3 +366,31 @@ def test_reference_learning_rate_is_smaller_for_very_many_features():
 @pytest.mark.parametrize(("n_inputs", "orders"), [(1, 256), (3, 256), (4, 8), (784, 8)])
 def test_reference_orders_follow_the_number_of_inputs(n_inputs, orders):
     assert reference_orders(n_inputs) == orders
+
+
+def test_reference_loop_takes_the_steps_of_torchs_adam():
+    """The trainer calls Adam's functional form; an Optimizer fed the same batches must end at the same network."""
+    rng = np.random.default_rng(0)
+    X, y = rng.uniform(-1, 1, (64, 2)), rng.random((64, 1))
+    regressor = TorchRegressor(width=8, depth=2, steps=20, batch_size=64, random_state=0).fit(X, y)
+    start = TorchRegressor(width=8, depth=2, steps=1, learning_rate=1e-30, batch_size=64, random_state=0).fit(X, y)
+    network = start.network_
+    optimizer = torch.optim.Adam(network.parameters(), lr=1.0)
+    targets = torch.tensor((y - regressor.target_centre_) / regressor.target_scale_, dtype=torch.float32)
+    inputs = torch.tensor(X, dtype=torch.float32)
+    for step in range(20):
+        optimizer.param_groups[0]["lr"] = regressor.learning_rate_at(step)
+        optimizer.zero_grad()
+        torch.nn.functional.mse_loss(network(inputs), targets).backward()
+        optimizer.step()
+    for ours, theirs in zip(regressor.network_.parameters(), network.parameters(), strict=True):
+        assert torch.allclose(ours, theirs, atol=1e-6)
+
+
+def test_trainer_does_not_import_torchs_compiler():
+    code = (
+        "import sys, numpy as np; from mbench.nn import TorchRegressor; "
+        "TorchRegressor(steps=2).fit(np.zeros((4, 1)), np.zeros(4)); print('torch._dynamo' in sys.modules)"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert answer.strip() == "False"

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mbench.render.colours import ERROR_COLOURS, VALUE_COLOURS, VALUE_ERRORS, paint, paint_values
 from mbench.metrics import Profile
+from mbench.render.colours import ERROR_COLOURS, VALUE_COLOURS, VALUE_ERRORS, paint, paint_values
 from mbench.render.draw import draw_card, draw_depth_profile, draw_picture, zoom_boxes
 from mbench.render.surface import View, draw_surface
+from mbench.render.views import Plan, plan_image, plan_picture, plan_surface, plan_zoom
 from mbench.tasks import load_task
 from mbench.tasks.images import Image as ImageTask
 from mbench.types import Sample
-from mbench.render.views import Plan, plan_image, plan_picture, plan_surface, plan_zoom
 
 SMALL = 31  # pixels a side: the layout does not depend on it, and it is quick to draw
 PROFILE = Profile(tuple(0.9**k for k in range(15)), (0.1,) * 15, (0.95,) * 15)

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from threading import Event
 
@@ -14,7 +15,16 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mbench.errors import HarnessError
-from mbench.sandbox import CAPTURE_LIMIT, LIMITS_ONLY, Child, ChildFailure, Interrupted, Isolation, read_predictions
+from mbench.sandbox import (
+    CAPTURE_LIMIT,
+    LIMITS_ONLY,
+    Child,
+    ChildFailure,
+    Interrupted,
+    Isolation,
+    open_nursery,
+    read_predictions,
+)
 from mbench.submission import read_submission
 from mbench.types import Spec
 
@@ -26,14 +36,33 @@ def make_spec(n_outputs=1, fit_limit_s=30.0):
     return Spec(1, n_outputs, len(X), fit_limit_s, threads=1, device="cpu", seed=0)
 
 
-@pytest.fixture
-def child_of(submission_file, estimator):
-    """Return the child of an estimator given by the bodies of its methods; not started yet."""
+@pytest.fixture(params=["started", "forked"])
+def child_of(request, submission_file, estimator):
+    """Return the child of an estimator given by the bodies of its methods, from nothing or from a nursery."""
+    with ExitStack() as nurseries:
 
-    def make(isolation=LIMITS_ONLY, memory_limit_mb=8192, cancel=None, fit_limit_s=30.0, **bodies):
-        source = read_submission(submission_file(estimator(**bodies)))
-        spec = make_spec(fit_limit_s=fit_limit_s)
-        return Child(source, spec, isolation=isolation, memory_limit_mb=memory_limit_mb, cancel=cancel)
+        def make(memory_limit_mb=8192, cancel=None, fit_limit_s=30.0, **bodies):
+            source = read_submission(submission_file(estimator(**bodies)))
+            nursery = nurseries.enter_context(open_nursery(source, threads=1)) if request.param == "forked" else None
+            return Child(
+                source,
+                make_spec(fit_limit_s=fit_limit_s),
+                isolation=LIMITS_ONLY,
+                nursery=nursery,
+                memory_limit_mb=memory_limit_mb,
+                cancel=cancel,
+            )
+
+        yield make
+
+
+@pytest.fixture
+def child_of_command(submission_file, estimator):
+    """Return a child whose isolation turns its command line into another."""
+
+    def make(*command):
+        source = read_submission(submission_file(estimator()))
+        return Child(source, make_spec(), isolation=Isolation("C", "", lambda worker, scratch: list(command)))
 
     return make
 
@@ -390,16 +419,16 @@ def test_a_full_temporary_folder_is_our_failure(child_of, monkeypatch):
             child.fit(X, Y)
 
 
-def test_a_worker_that_does_not_start_is_our_failure(child_of):
-    broken = Isolation("C", "", lambda command, scratch: [sys.executable, "-c", "import sys; sys.exit('no such tier')"])
-    with child_of(isolation=broken) as child, pytest.raises(HarnessError, match="no such tier"):
+def test_a_worker_that_does_not_start_is_our_failure(child_of_command):
+    command = (sys.executable, "-c", "import sys; sys.exit('no such tier')")
+    with child_of_command(*command) as child, pytest.raises(HarnessError, match="no such tier"):
         child.build()
 
 
-def test_a_missing_interpreter_is_our_failure_and_leaves_no_folder(child_of, tmp_path, monkeypatch):
+def test_a_missing_interpreter_is_our_failure_and_leaves_no_folder(child_of_command, tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     before = set(tmp_path.iterdir())
-    child = child_of(isolation=Isolation("C", "", lambda command, scratch: ["/nowhere/python"]))
+    child = child_of_command("/nowhere/python")
     with pytest.raises(HarnessError, match="could not be started"):
         child.__enter__()
     assert {path.name for path in set(tmp_path.iterdir()) - before} == {"submissions"}

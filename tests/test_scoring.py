@@ -99,7 +99,9 @@ def test_a_failure_of_ours_is_not_held_against_the_submission():
 @pytest.mark.parametrize("weak", [task for task in TASKS if "mandelbrot" not in task and task != "digits"])
 def test_universal_badge_needs_fifty_in_every_other_family(weak):
     assert entry([record(task, 0.3 if task == weak else 0.1) for task in TASKS]).is_universal
-    assert not entry([record(task, 1.0 if suite.family_of(task) == suite.family_of(weak) else 0.1) for task in TASKS]).is_universal
+    assert not entry(
+        [record(task, 1.0 if suite.family_of(task) == suite.family_of(weak) else 0.1) for task in TASKS]
+    ).is_universal
 
 
 def test_extra_tasks_do_not_touch_the_scores():

@@ -7,8 +7,18 @@ from mbench import suite
 # DESIGN, section 2: what a version of the suite fixes.
 BUDGETS = {
     "quick": {"mandelbrot": (10_000, 15), "images": (10_000, 10), "surfaces": (2_000, 5), "functions": (1_000, 5)},
-    "standard": {"mandelbrot": (100_000, 60), "images": (60_000, 30), "surfaces": (10_000, 15), "functions": (5_000, 10)},
-    "large": {"mandelbrot": (1_000_000, 300), "images": (160_000, 60), "surfaces": (100_000, 30), "functions": (50_000, 20)},
+    "standard": {
+        "mandelbrot": (100_000, 60),
+        "images": (60_000, 30),
+        "surfaces": (10_000, 15),
+        "functions": (5_000, 10),
+    },
+    "large": {
+        "mandelbrot": (1_000_000, 300),
+        "images": (160_000, 60),
+        "surfaces": (100_000, 30),
+        "functions": (50_000, 20),
+    },
 }
 
 

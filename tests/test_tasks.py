@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from PIL import Image as Picture
 from scipy.optimize import minimize
-from sklearn.datasets import load_sample_image, make_friedman1
 from sklearn.datasets import load_digits as sklearn_digits
+from sklearn.datasets import load_sample_image, make_friedman1
 
 from mbench import escape, suite
 from mbench.errors import MissingDataError, UsageError
@@ -253,14 +253,28 @@ def test_shell_extent_is_what_a_search_finds():
 
 @pytest.mark.parametrize(
     ("uv", "xyz"),
-    [((0.0, 0.0), (0, 0, 0)), ((6 * np.pi, 0.0), (2 * (1 - np.e), 0, 1 - np.e**2)), ((3.0, np.pi), (0, 0, 1 - np.exp(1 / np.pi)))],
+    [
+        ((0.0, 0.0), (0, 0, 0)),
+        ((6 * np.pi, 0.0), (2 * (1 - np.e), 0, 1 - np.e**2)),
+        ((3.0, np.pi), (0, 0, 1 - np.exp(1 / np.pi))),
+    ],
 )
 def test_shell_formula_at_points_known_by_hand(uv, xyz):
     assert shell_xyz(np.array([uv]))[0] == pytest.approx(xyz, abs=1e-12)
 
 
 @pytest.mark.parametrize(
-    ("x", "y"), [(0, 0.5), (1 / 6, 0.5), (0.4, 0.34), (0.5, 0.1), (0.6, 0.34), (5 / 6 - 1e-9, 0.95), (5 / 6 + 1e-9, 0.05), (1, 0.05)]
+    ("x", "y"),
+    [
+        (0, 0.5),
+        (1 / 6, 0.5),
+        (0.4, 0.34),
+        (0.5, 0.1),
+        (0.6, 0.34),
+        (5 / 6 - 1e-9, 0.95),
+        (5 / 6 + 1e-9, 0.05),
+        (1, 0.05),
+    ],
 )
 def test_curve_at_points_known_by_hand(x, y):
     assert load_task("curve").truth(np.array([[x]]))[0, 0] == pytest.approx(y, abs=1e-6)

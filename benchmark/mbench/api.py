@@ -13,7 +13,7 @@ from mbench.errors import UsageError
 from mbench.evaluation import Report, Settings, evaluate_source, plan_cells
 from mbench.pictures import Drawing, draw_pictures
 from mbench.results import Result, ResultStore, write_result
-from mbench.sandbox import MEMORY_LIMIT_MB
+from mbench.sandbox import MEMORY_LIMIT_MB, open_nursery
 from mbench.scoring import Entry, load_reference, score_entry
 from mbench.submission import Source, pickle_build, read_submission
 from mbench.tasks import load_task
@@ -72,21 +72,25 @@ def run_evaluation(
     report: Report = lambda progress: None,
 ) -> Outcome:
     """Evaluate a submission, write `out/NAME/TRACK/result.json` and the pictures beside it."""
-    cells, missing = plan_cells(track, tasks, replicates)
     settings = make_settings(jobs, threads, device, memory_limit_mb, resume)
-    store = ResultStore(out)
-    if hasattr(report, "expect"):
-        report.expect(cells)
-    result, set_aside = evaluate_source(source, cells, store, settings, report=report)
-    reference = load_reference()
     folder = out / source.name / track
     paths = [folder / "result.json"]
-    write_result(paths[0], result)
-    notes = [f"a damaged record was set aside as {path} and its cell run again" for path in set_aside]
-    if pictures:
-        drawings = draw_pictures(source, result.records, store, folder, settings, reference, report=report)
-        paths += [drawing.path for drawing in drawings if drawing.path]
-        notes += [drawing.reason for drawing in drawings if drawing.reason]
+    with open_nursery(source, threads, settings.isolation) as nursery:  # first of all: it imports while we plan
+        cells, missing = plan_cells(track, tasks, replicates)
+        store = ResultStore(out)
+        expect = getattr(report, "expect", None)  # a display wants to know how many there will be
+        if expect is not None:
+            expect(cells)
+        result, set_aside = evaluate_source(source, cells, store, settings, nursery=nursery, report=report)
+        write_result(paths[0], result)
+        notes = [f"a damaged record was set aside as {path} and its cell run again" for path in set_aside]
+        reference = load_reference()
+        if pictures:
+            drawings = draw_pictures(
+                source, result.records, store, folder, settings, reference, nursery=nursery, report=report
+            )
+            paths += [drawing.path for drawing in drawings if drawing.path]
+            notes += [drawing.reason for drawing in drawings if drawing.reason]
     entry = score_entry(source.name, track, result.records, reference)
     return Outcome(result, entry, missing, tuple(notes), tuple(paths))
 
@@ -108,9 +112,11 @@ def render(
         raise UsageError(f"{source.name}: nothing evaluated on track {track} in {out}. Run `mbench evaluate` first")
     newest = {record.task: record for record in records if record.replicate == 0}
     folder = out / source.name / track
-    return draw_pictures(
-        source, list(newest.values()), store, folder, make_settings(**running), load_reference(), report=report
-    )
+    settings = make_settings(**running)
+    with open_nursery(source, settings.threads, settings.isolation) as nursery:
+        return draw_pictures(
+            source, list(newest.values()), store, folder, settings, load_reference(), nursery=nursery, report=report
+        )
 
 
 def evaluate(

@@ -15,7 +15,7 @@ import numpy as np
 
 from mbench.errors import HarnessError, MissingDataError, UsageError
 from mbench.sampler import permutation, stream_key
-from mbench.types import FloatArray, IntArray
+from mbench.types import ByteArray, IntArray
 
 DATA_VARIABLE = "MBENCH_DATA"
 DIGITS_TEST_SHARE = 0.3
@@ -37,14 +37,14 @@ def data_folder() -> Path:
     return Path(os.environ.get(DATA_VARIABLE) or platformdirs.user_data_dir("mbench"))
 
 
-def load_photo(name: str) -> FloatArray:
+def load_photo(name: str) -> ByteArray:
     """Return scikit-learn's `china` or `flower`: (427, 640, 3) uint8."""
     from sklearn.datasets import load_sample_image
 
     return load_sample_image(f"{name}.jpg")
 
 
-def read_picture(path: str) -> FloatArray:
+def read_picture(path: str) -> ByteArray:
     """Return a picture file as (height, width, 3) uint8, transparency on white. Raises UsageError if it is none."""
     from PIL import Image, UnidentifiedImageError
 
@@ -59,18 +59,18 @@ def read_picture(path: str) -> FloatArray:
     return np.asarray(canvas.convert("RGB"))
 
 
-def load_digits() -> tuple[FloatArray, IntArray, int, float]:
+def load_digits() -> tuple[ByteArray, IntArray, int, float]:
     """Return scikit-learn's 8 x 8 digits, training rows first: images (1797, 64) uint8, labels, n_train, white."""
     from sklearn.datasets import load_digits
 
-    images, labels = load_digits(return_X_y=True)
+    images, labels = (np.asarray(values) for values in load_digits(return_X_y=True))
     order = permutation(stream_key("digits", "split", 0), len(images))
     n_test = int(DIGITS_TEST_SHARE * len(images))
     order = np.roll(order, -n_test)  # the first 30% of the order are the test set and go last
     return images[order].astype(np.uint8), labels[order], len(images) - n_test, 16.0
 
 
-def load_mnist() -> tuple[FloatArray, IntArray, int, float]:
+def load_mnist() -> tuple[ByteArray, IntArray, int, float]:
     """Return MNIST, its 60,000 training rows first: images (70000, 784) uint8, labels (70000,), n_train, white.
 
     Raises MissingDataError if the idx files are not there, HarnessError if one is damaged.
@@ -110,7 +110,7 @@ def fetch_mnist(report: Callable[[int], None] = lambda received: None) -> Path:
     return folder
 
 
-def _download_mnist(cache: Path, report: Callable[[int], None]) -> tuple[FloatArray, IntArray]:
+def _download_mnist(cache: Path, report: Callable[[int], None]) -> tuple[ByteArray, ByteArray]:
     """Return images (70000, 784) and labels (70000,) uint8 as OpenML serves them: training rows first."""
     from sklearn.datasets import fetch_openml
 
@@ -128,7 +128,7 @@ def _download_mnist(cache: Path, report: Callable[[int], None]) -> tuple[FloatAr
         ) from error
     finally:
         done.set()
-    return images.astype(np.uint8), labels.astype(np.uint8)
+    return np.asarray(images).astype(np.uint8), np.asarray(labels).astype(np.uint8)
 
 
 def _watch(folder: Path, done: Event, report: Callable[[int], None]) -> None:
@@ -152,7 +152,7 @@ def _read_idx(folder: Path, name: str) -> bytes:
     return content
 
 
-def _unpack_images(content: bytes) -> FloatArray:
+def _unpack_images(content: bytes) -> ByteArray:
     return np.frombuffer(content, dtype=np.uint8, offset=16).reshape(-1, 784)
 
 
@@ -160,6 +160,6 @@ def _unpack_labels(content: bytes) -> IntArray:
     return np.frombuffer(content, dtype=np.uint8, offset=8).astype(np.int64)
 
 
-def _pack(magic: int, content: FloatArray) -> bytes:
+def _pack(magic: int, content: ByteArray) -> bytes:
     header = np.array([magic, *content.shape], dtype=">i4")
     return header.tobytes() + content.tobytes()

@@ -20,6 +20,7 @@ import numpy as np
 from mbench import metrics, suite
 from mbench.errors import HarnessError, MbenchError, MissingDataError, UsageError
 from mbench.executor import run_all
+from mbench.nursery import Nursery
 from mbench.results import SCHEMA_VERSION, Costs, Metrics, Record, Result, ResultStore, canonical_digest
 from mbench.sampler import permutation, stream_key
 from mbench.sandbox import MEMORY_LIMIT_MB, Child, ChildFailure, Isolation, choose_isolation
@@ -43,7 +44,9 @@ _TRAINING_SIDE = (
     "nn/*.py",
 )
 
-Phase = Literal["sampling", "loading", "fitting", "predicting", "scoring", "done", "cached", "drawing", "drawn"]
+Phase = Literal[
+    "loading", "sampling", "fitting", "asking", "predicting", "scoring", "done", "cached", "drawing", "drawn"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,10 +129,14 @@ def evaluate_source(
     store: ResultStore,
     settings: Settings,
     *,
+    nursery: Nursery | None = None,
     report: Report = lambda progress: None,
     cancel: Event | None = None,
 ) -> tuple[Result, tuple[Path, ...]]:
-    """Run every cell that is not in the store yet; return all their records and the damaged ones set aside."""
+    """Run every cell that is not in the store yet; return all their records and the damaged ones set aside.
+
+    nursery: the submission's, from `open_nursery`; without one every child starts from nothing, which takes longer.
+    """
     cancel = cancel or Event()
     tasks = {name: load_task(name) for name in {cell.task for cell in cells}}
     for task in tasks.values():
@@ -147,7 +154,7 @@ def evaluate_source(
         if known is not None and known.status != "infrastructure":
             report(Progress(cell, "cached", known))
             return known
-        record = _run_cell(cell, key, task, source, store, settings, report, cancel)
+        record = _run_cell(cell, key, task, source, store, settings, nursery, report, cancel)
         report(Progress(cell, "done", record))
         return record
 
@@ -240,6 +247,7 @@ def _run_cell(
     source: Source,
     store: ResultStore,
     settings: Settings,
+    nursery: Nursery | None,
     report: Report,
     cancel: Event,
 ) -> Record:
@@ -251,7 +259,12 @@ def _run_cell(
             predictions = scores = artifact = None
             costs = Costs()
             child = Child(
-                source, spec, isolation=settings.isolation, memory_limit_mb=settings.memory_limit_mb, cancel=cancel
+                source,
+                spec,
+                isolation=settings.isolation,
+                nursery=nursery,
+                memory_limit_mb=settings.memory_limit_mb,
+                cancel=cancel,
             )
             try:
                 report(Progress(cell, "loading"))
@@ -262,9 +275,11 @@ def _run_cell(
                 report(Progress(cell, "fitting"))
                 fit_s, n_params = child.fit(sample.X, sample.y)
                 costs = Costs(fit_s=fit_s, n_params=n_params)
+                report(Progress(cell, "asking"))
                 queries = task.draw_queries(cell.n_samples, cell.replicate)
                 report(Progress(cell, "predicting"))
                 predictions, predict_s = _predict_shuffled(child, cell, queries.X)
+                report(Progress(cell, "scoring"))
                 artifact, model_bytes = _save_artifact(child)
                 costs = Costs(
                     fit_s=fit_s,
@@ -273,7 +288,6 @@ def _run_cell(
                     n_params=n_params,
                     model_bytes=model_bytes,
                 )
-                report(Progress(cell, "scoring"))
                 scores = score_cell(task, queries, predictions)
             except ChildFailure as error:
                 failure = error

@@ -6,15 +6,16 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, Literal
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any, Literal
 
 from mbench import suite
 from mbench.errors import UsageError
 from mbench.results import SCHEMA_VERSION, Record, Result, ResultStore, read_result
 from mbench.scoring import Entry
 from mbench.submission import BASELINES_FOLDER, ENTRY_NAME, baseline_names, read_submission, safe_name
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 TableFormat = Literal["md", "csv", "latex", "json"]
 RECORDED_FOLDER = BASELINES_FOLDER / "results"
@@ -72,9 +73,9 @@ def sort_entries(entries: Sequence[Entry]) -> list[Entry]:
     return sorted(entries, key=lambda e: (e.mandelbrot is None, -(e.mandelbrot or 0.0), e.name))
 
 
-def entry_table(entries: Sequence[Entry]) -> pd.DataFrame:
-    """Return one row per entry, best first; scores that could not be computed are missing values."""
-    rows = [
+def entry_rows(entries: Sequence[Entry]) -> list[dict[str, Any]]:
+    """Return one row per entry, best first; scores that could not be computed are None."""
+    return [
         {
             "name": entry.name,
             "mandelbrot": entry.mandelbrot,
@@ -96,7 +97,13 @@ def entry_table(entries: Sequence[Entry]) -> pd.DataFrame:
         }
         for entry in sort_entries(entries)
     ]
-    return pd.DataFrame(rows)
+
+
+def entry_table(entries: Sequence[Entry]) -> pd.DataFrame:
+    """Return `entry_rows` as a table; what is None there is a missing value."""
+    import pandas as pd  # half a second that a table in the terminal does not need
+
+    return pd.DataFrame(entry_rows(entries))
 
 
 def entry_as_json(entry: Entry) -> dict[str, Any]:
@@ -127,6 +134,8 @@ def format_table(entries: Sequence[Entry], table_format: TableFormat) -> str:
     """Return the table as Markdown, CSV, LaTeX or JSON; CSV and JSON keep every digit."""
     if table_format == "json":
         return json.dumps([entry_as_json(entry) for entry in sort_entries(entries)], indent=1)
+    import pandas as pd
+
     table = entry_table(entries)
     if table_format == "csv":
         return table.to_csv(index=False)
@@ -136,12 +145,10 @@ def format_table(entries: Sequence[Entry], table_format: TableFormat) -> str:
         return shown.to_markdown(
             index=False, disable_numparse=True, colalign=["left"] + ["right"] * (len(shown.columns) - 1)
         )
-    return (
-        shown.style.hide(axis="index")
-        .format(escape="latex")
-        .format_index(escape="latex", axis="columns")
-        .to_latex(column_format="l" + "r" * (len(shown.columns) - 1))
-    )
+    style = shown.style.hide(axis="index")
+    style.format(escape="latex")
+    style.format_index(escape="latex", axis="columns")
+    return style.to_latex(column_format="l" + "r" * (len(shown.columns) - 1))
 
 
 def _escape_markdown(text: str) -> str:
@@ -150,7 +157,7 @@ def _escape_markdown(text: str) -> str:
 
 
 def format_cell(column: str, value: Any) -> str:
-    """Return one value of `entry_table` as people read it."""
+    """Return one value of `entry_rows` as people read it."""
     if value is None or (isinstance(value, float) and value != value):
         return "–"
     if isinstance(value, str):

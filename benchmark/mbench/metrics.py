@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -83,7 +84,7 @@ def skill(error: float, constant_error: float, knn_error: float) -> float:
     return float(np.clip(100.0 * ratio, 0.0, SKILL_CAP))
 
 
-def equivalent_samples(error: float, sizes: FloatArray, errors: FloatArray) -> float:
+def equivalent_samples(error: float, sizes: Sequence[float], errors: Sequence[float]) -> float:
     """Return how many points k-NN needs for this error, by its learning curve, straight between points on log-log axes.
 
     sizes, errors: (n,), sizes ascending. Clipped to the curve's ends.

@@ -11,6 +11,7 @@ from mbench import suite
 from mbench.errors import HarnessError
 from mbench.evaluation import Cell, Progress, Report, Settings, make_spec
 from mbench.executor import run_all
+from mbench.nursery import Nursery
 from mbench.results import Record, ResultStore
 from mbench.sandbox import Child, ChildFailure
 from mbench.scoring import Reference, score_entry
@@ -34,6 +35,7 @@ def draw_pictures(
     settings: Settings,
     reference: Reference,
     *,
+    nursery: Nursery | None = None,
     report: Report = lambda progress: None,
 ) -> list[Drawing]:
     """Draw every task that can be looked at, from the stored estimators of replicate 0, and the depth profiles.
@@ -51,7 +53,7 @@ def draw_pictures(
             return Drawing(None, f"{record.task}: no picture, the fitted estimator could not be stored")
         if settings.fresh or not path.exists() or path.stat().st_mtime < artifact.stat().st_mtime:
             try:
-                _draw_cell(source, record, artifact, path, settings, reference, report, cancel)
+                _draw_cell(source, record, artifact, path, settings, reference, nursery, report, cancel)
             except ChildFailure as failure:
                 return Drawing(None, f"{record.task}: no picture, {failure}")
         return Drawing(path)
@@ -72,6 +74,7 @@ def _draw_cell(
     path: Path,
     settings: Settings,
     reference: Reference,
+    nursery: Nursery | None,
     report: Report,
     cancel: Event,
 ) -> None:
@@ -84,14 +87,18 @@ def _draw_cell(
     cell = Cell(record.task, record.track, record.replicate, record.n_samples, record.fit_limit_s)
     report(Progress(cell, "drawing"))
     with Child(
-        source, make_spec(cell, task, settings), isolation=settings.isolation,
+        source, make_spec(cell, task, settings), isolation=settings.isolation, nursery=nursery,
         memory_limit_mb=settings.memory_limit_mb, cancel=cancel,
     ) as child:  # fmt: skip
         child.load(artifact)
         predictions, _ = child.predict(plan.X, suite.predict_limit_s(record.fit_limit_s, len(plan.X)))
     try:
         draw_picture(
-            plan, predictions, task.truth(plan.points), path, title=source.name,
+            plan,
+            predictions,
+            task.truth(plan.points),
+            path,
+            title=source.name,
             subtitle=_subtitle(record, reference),
             sample=task.draw_sample(record.n_samples, record.replicate) if plan.kind == "curve" else None,
         )

@@ -10,6 +10,7 @@ from mbench import suite
 from mbench.errors import HarnessError
 from mbench.evaluation import Cell, Progress, Settings, describe_environment, evaluate_source, plan_cells
 from mbench.results import Record, ResultStore
+from mbench.sandbox import open_nursery
 from mbench.submission import BASELINES_FOLDER, Source, read_submission
 
 REPLICATES = 5
@@ -28,7 +29,8 @@ def make_reference(
     knn, constant = (read_submission(BASELINES_FOLDER / f"{name}.py") for name in ("knn", "constant"))
 
     def run(source: Source, cells: Sequence[Cell]) -> tuple[Record, ...]:
-        result, _ = evaluate_source(source, cells, store, settings, report=report)
+        with open_nursery(source, settings.threads, settings.isolation) as nursery:
+            result, _ = evaluate_source(source, cells, store, settings, nursery=nursery, report=report)
         for record in result.records:
             if not record.ok:
                 raise HarnessError(f"{source.name} on {record.task}: {record.status} ({record.reason}). Run it again")

@@ -19,12 +19,17 @@ __all__ = ["baseline_names", "compare_recorded", "record_result", "run_baseline"
 ERROR_TOLERANCE = 0.05
 
 
-def run_baseline(name: str, **options: Any) -> Result:
-    """Evaluate one baseline as anybody's submission, without pictures. Raises UsageError for an unknown name."""
+def find_baseline(name: str) -> Path:
+    """Return the file of a baseline. Raises UsageError for an unknown name."""
     path = baseline_path(name)
     if path is None:
         raise UsageError(f"unknown baseline {name!r}: expected one of {', '.join(baseline_names())}")
-    return run_evaluation(read_submission(path), pictures=False, **options).result
+    return path
+
+
+def run_baseline(name: str, **options: Any) -> Result:
+    """Evaluate one baseline as anybody's submission, without pictures. Raises UsageError for an unknown name."""
+    return run_evaluation(read_submission(find_baseline(name)), pictures=False, **options).result
 
 
 def record_result(result: Result, track: str) -> Path:

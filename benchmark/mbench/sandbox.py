@@ -26,6 +26,7 @@ import numpy as np
 import psutil
 
 from mbench.errors import HarnessError
+from mbench.nursery import IS_SUPPORTED, ForkedChild, Nursery, scratch_variables
 from mbench.submission import Source
 from mbench.types import FloatArray, Spec
 
@@ -46,14 +47,18 @@ _KEPT_VARIABLES = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "CUDA_VISI
 
 @dataclass(frozen=True, slots=True)
 class Isolation:
-    """How a child is kept apart. `wrap` turns its command line into one that starts it so."""
+    """How a child is kept apart. `wrap` turns its command line into one that starts it so.
+
+    allows_nursery: may its children be forked instead, past `wrap`? Only where nothing is lost by that.
+    """
 
     tier: str
     summary: str
     wrap: Callable[[list[str], Path], list[str]]
+    allows_nursery: bool = False
 
 
-LIMITS_ONLY = Isolation("C", "time and memory limits only", lambda command, scratch: command)
+LIMITS_ONLY = Isolation("C", "time and memory limits only", wrap=lambda command, scratch: command, allows_nursery=True)
 
 
 def choose_isolation() -> Isolation:
@@ -87,13 +92,15 @@ class Child:
         spec: Spec,
         *,
         isolation: Isolation,
+        nursery: Nursery | None = None,
         memory_limit_mb: float = MEMORY_LIMIT_MB,
         cancel: Event | None = None,
     ) -> None:
-        """Prepare a scratch folder; the process starts when the context is entered."""
+        """Take note; the process starts when the context is entered: forked from a nursery, or else from nothing."""
         self._source = source
         self._spec = spec
         self._isolation = isolation
+        self._nursery = nursery
         self._memory_limit_mb = memory_limit_mb
         self._cancel = cancel or Event()
         self._captured = bytearray()
@@ -107,21 +114,13 @@ class Child:
             for folder in ("submission", "in", "out"):
                 (self._scratch / folder).mkdir()
             self._source.write_to(self._scratch / "submission")
-            # -s, -P: neither the user's site folder nor the current folder is searched for modules. Not -I, which would
-            # ignore PYTHONHASHSEED; the environment is ours anyway.
-            command = [sys.executable, "-s", "-P", "-B", "-m", "mbench.worker", self._source.entry]
-            self._process = subprocess.Popen(
-                self._isolation.wrap(command, self._scratch),
-                cwd=self._scratch,
-                env=_child_environment(self._scratch, self._spec.threads),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                start_new_session=True,
-            )
+            self._process = self._start()
         except OSError as error:
             shutil.rmtree(getattr(self, "_scratch", ""), ignore_errors=True)
             raise HarnessError(f"the child process could not be started: {error}") from error
+        except HarnessError:
+            shutil.rmtree(self._scratch, ignore_errors=True)
+            raise
         self._selector = selectors.DefaultSelector()
         for stream, buffer in ((self._process.stdout, self._answers), (self._process.stderr, self._captured)):
             assert stream is not None
@@ -139,7 +138,25 @@ class Child:
             assert stream is not None
             with contextlib.suppress(OSError):
                 stream.close()
+        if isinstance(self._process, ForkedChild):
+            self._process.close()
         shutil.rmtree(self._scratch, ignore_errors=True)
+
+    def _start(self) -> subprocess.Popen[bytes] | ForkedChild:
+        if self._nursery is not None:
+            return self._nursery.fork(self._scratch, self._source.entry)
+        # -s, -P: neither the user's site folder nor the current folder is searched for modules. Not -I, which would
+        # ignore PYTHONHASHSEED; the environment is ours anyway.
+        command = [sys.executable, "-s", "-P", "-B", "-m", "mbench.worker", self._source.entry]
+        return subprocess.Popen(
+            self._isolation.wrap(command, self._scratch),
+            cwd=self._scratch,
+            env=child_environment(self._spec.threads) | scratch_variables(self._scratch),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
 
     @property
     def output(self) -> str:
@@ -293,7 +310,9 @@ class Child:
     def _kill(self) -> None:
         """Kill the child, its process group and every descendant that left it, and reap the child."""
         try:
-            if self._process.poll() is None:
+            if isinstance(self._process, ForkedChild):
+                descendants = self._process.descendants()
+            elif self._process.poll() is None:
                 descendants = psutil.Process(self._process.pid).children(recursive=True)
             else:  # what it left behind is no longer below it
                 descendants = _find_processes_at_home(self._scratch)
@@ -362,14 +381,17 @@ def _find_processes_at_home(folder: Path) -> list[psutil.Process]:
     return found
 
 
-def _child_environment(scratch: Path, threads: int) -> dict[str, str]:
+def child_environment(threads: int) -> dict[str, str]:
+    """Return the environment of children: what little of ours they need, and the size of every thread pool."""
     kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
     pools = ("OMP", "OPENBLAS", "MKL", "VECLIB_MAXIMUM", "NUMEXPR", "NUMBA")
-    return kept | {
-        "HOME": str(scratch),
-        "TMPDIR": str(scratch),
-        "NUMBA_CACHE_DIR": str(scratch / "numba"),
-        "MPLCONFIGDIR": str(scratch / "matplotlib"),
-        "PYTHONHASHSEED": "0",
-        **{f"{pool}_NUM_THREADS": str(threads) for pool in pools},
-    }
+    return kept | {"PYTHONHASHSEED": "0", **{f"{pool}_NUM_THREADS": str(threads) for pool in pools}}
+
+
+def open_nursery(
+    source: Source, threads: int, isolation: Isolation
+) -> contextlib.AbstractContextManager[Nursery | None]:
+    """Return a nursery for a submission's children, or a context of None where they are to start from nothing."""
+    if not (IS_SUPPORTED and isolation.allows_nursery):
+        return contextlib.nullcontext()
+    return Nursery(source.libraries, child_environment(threads))

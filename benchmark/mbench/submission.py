@@ -44,6 +44,19 @@ class Source:
             digest.update(content)
         return digest.hexdigest()
 
+    @property
+    def libraries(self) -> tuple[str, ...]:
+        """The modules, none of them its own, that the submission imports wherever it is imported itself."""
+        own = {PurePosixPath(path).parts[0].removesuffix(".py") for path, _ in self.files}
+        names: dict[str, None] = {}
+        for path, content in self.files:
+            for node in ast.parse(content).body if path.endswith(".py") else ():
+                if isinstance(node, ast.Import):
+                    names |= dict.fromkeys(alias.name for alias in node.names)
+                elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                    names[node.module] = None
+        return tuple(name for name in names if name.partition(".")[0] not in own)
+
     def write_to(self, folder: Path) -> Path:
         """Copy the files into a folder and return the entry's path there."""
         for path, content in self.files:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.floating[Any]]
+ByteArray = NDArray[np.uint8]
 IntArray = NDArray[np.integer[Any]]
 BoolArray = NDArray[np.bool_]
 ComplexArray = NDArray[np.complexfloating[Any, Any]]

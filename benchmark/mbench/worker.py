@@ -153,7 +153,7 @@ def check_answer(answer: Any, n_rows: int, n_outputs: int) -> FloatArray:
         except Exception as error:
             raise ContractError("invalid", f"predict() returned no array ({_describe(error)}), {expected}") from error
     if values.dtype.kind not in "fiub":
-        kind = values.dtype if values.dtype.kind != "O" else type(answer).__name__
+        kind = str(values.dtype) if values.dtype.kind != "O" else type(answer).__name__
         if kind in ("ndarray", "list", "tuple"):
             kind += " of objects"
         raise ContractError("invalid", f"predict() returned {kind}, expected an array of real numbers {expected[9:]}")
@@ -238,8 +238,8 @@ def bind_lifetimes() -> None:
         ctypes.CDLL(None).prctl(pr_set_child_subreaper, 1)
 
 
-def main() -> None:
-    """Serve on stdin and stdout; whatever the submission prints goes to stderr instead."""
+def main(entry: str) -> None:
+    """Serve on stdin and stdout for the submission whose file is `entry`; what it prints goes to stderr instead."""
     bind_lifetimes()
     commands = os.fdopen(os.dup(0), "r", encoding="utf-8")
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
@@ -248,8 +248,8 @@ def main() -> None:
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
     os.close(null)
-    serve(commands, answers, Worker(sys.argv[1]))
+    serve(commands, answers, Worker(entry))
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1])

@@ -25,8 +25,8 @@ class LiveProgress:
         self._reference = reference
         self._console = Console(stderr=True, highlight=False)
         self._bar = Progress(
-            SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[count]}"), TimeElapsedColumn(),
-            console=self._console, transient=True, disable=not self._console.is_terminal,
+            SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[count]}"),
+            TimeElapsedColumn(), console=self._console, transient=True, disable=not self._console.is_terminal,
         )  # fmt: skip
         self._n_cells = 0
         self._total = self._bar.add_task(label, total=None, count="")

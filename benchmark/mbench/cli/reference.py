@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +26,15 @@ def reference(out: Path, write: Path | None, **running: Any) -> None:
 
     from mbench.api import make_settings
     from mbench.cli.progress import LiveProgress
+    from mbench.errors import UsageError
     from mbench.reference import make_reference
     from mbench.results import ResultStore
+    from mbench.tasks import load_task
 
+    # What would end the run after minutes ends it now.
+    load_task("mnist")
+    if write is not None and not os.access(write.parent, os.W_OK):
+        raise UsageError(f"{write}: {write.parent} is no folder to write in. Give another --write")
     with LiveProgress(None) as live:
         made = make_reference(ResultStore(out), make_settings(**running), live)
     text = json.dumps(made, indent=1) + "\n"

@@ -36,6 +36,8 @@ def reproduce(names: tuple[str, ...], track: str, out: Path, record: bool, as_js
     from mbench.scoring import load_reference, score_entry
 
     results = []
+    for name in names:
+        reproduction.find_baseline(name)  # an unknown one ends the run before the first is trained
     for name in names or reproduction.baseline_names():
         click.echo(f"{name}:", err=True)
         with LiveProgress(load_reference()) as live:

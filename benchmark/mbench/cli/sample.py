@@ -38,12 +38,14 @@ def sample(task: str, n: int, replicate: int, out: Path | None, as_json: bool) -
         raise UsageError(f"{error}. Choose a smaller -n") from None
     path = out or Path(f"{task.replace(':', '-').replace('/', '-')}.npz")
     try:
-        with path.open("wb") as file:  # a name without .npz stays as it was given
-            np.savez_compressed(file, X=drawn.X, y=drawn.y, points=drawn.points)
-    except (FileNotFoundError, NotADirectoryError):
-        raise UsageError(f"{path}: {path.parent} is no folder to write in. Make it, or give another --out") from None
+        file = path.open("wb")  # opened here: numpy would add .npz to a name without it
     except OSError as error:
-        raise HarnessError(f"{path}: cannot be written ({error.strerror})") from error
+        raise UsageError(f"{path}: cannot be written ({error.strerror}). Give another --out") from error
+    try:
+        with file:
+            np.savez_compressed(file, X=drawn.X, y=drawn.y, points=drawn.points)
+    except OSError as error:
+        raise HarnessError(f"{path}: cannot be written ({error.strerror}). Free some space") from error
     if as_json:
         shapes = {name: list(getattr(drawn, name).shape) for name in ("X", "y", "points")}
         click.echo(json.dumps({"path": str(path), "task": task, "n": n, "replicate": replicate, "shapes": shapes}))

@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from mbench.api import Outcome
-from mbench.leaderboard import entry_table, format_cell, recorded_baselines
+from mbench.leaderboard import entry_rows, format_cell, recorded_baselines
 from mbench.scoring import Entry, load_reference, score_entry
 
 HEADINGS = {
@@ -38,7 +38,7 @@ def print_entries(entries: Sequence[Entry], *, highlight: str = "") -> None:
     table = Table(box=None, pad_edge=False, collapse_padding=True, header_style="bold", padding=(0, 1))
     for column, heading in HEADINGS.items():
         table.add_column(heading, justify="left" if column == "name" else "right", no_wrap=True)
-    for row in entry_table(entries).to_dict("records"):
+    for row in entry_rows(entries):
         cells = [escape(format_cell(column, row[column])) for column in HEADINGS]
         if not row["complete"]:
             cells[0] += " [dim](incomplete)[/dim]"

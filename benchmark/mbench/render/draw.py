@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.colors import to_rgb
 
+from mbench.metrics import Profile
 from mbench.render.colours import (
     BACKGROUND,
     DIM,
@@ -20,12 +21,11 @@ from mbench.render.colours import (
     paint_photo,
     paint_values,
 )
-from mbench.metrics import Profile
 from mbench.render.page import Box, Page, plain_style
 from mbench.render.plots import curve_page, depth_page, plot_depth
 from mbench.render.surface import View, draw_surface
-from mbench.types import FloatArray, Sample
 from mbench.render.views import MAGNIFICATIONS, Panel, Plan
+from mbench.types import FloatArray, Sample
 
 _SIDE, _GAP, _GROUP_GAP = 248, 6, 24
 _GROUP = 3 * _SIDE + 2 * _GAP

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from mbench.render.colours import DIM, RAISED, SERIES, TEXT, VALUE_ERRORS
 from mbench.metrics import Profile
+from mbench.render.colours import DIM, RAISED, SERIES, TEXT, VALUE_ERRORS
 from mbench.render.page import Box, Page, to_points
 from mbench.types import FloatArray, Sample
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from mbench.tasks.base import ItemTask
-from mbench.types import FloatArray, IntArray, Queries
+from mbench.types import ByteArray, FloatArray, IntArray, Queries
 
 N_CLASSES = 10
 
@@ -23,7 +23,7 @@ class Digits(ItemTask):
     n_outputs = N_CLASSES
     is_classification = True
 
-    def __init__(self, name: str, images: FloatArray, labels: IntArray, n_train: int, white: float) -> None:
+    def __init__(self, name: str, images: ByteArray, labels: IntArray, n_train: int, white: float) -> None:
         """images: (n, pixels) uint8.  labels: (n,) in 0 … 9.  white: the value that becomes 1."""
         if len(images) != len(labels) or not 0 < n_train < len(images):
             raise ValueError(f"{len(images)} images, {len(labels)} labels and {n_train} for training do not fit")

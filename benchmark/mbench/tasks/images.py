@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from mbench.tasks.base import ItemTask
-from mbench.types import FloatArray, Queries
+from mbench.types import ByteArray, FloatArray, Queries
 
 MAX_SAMPLED_SHARE = 0.8  # of a small picture, so that enough pixels are left to test on
 
@@ -20,7 +20,7 @@ class Image(ItemTask):
     n_inputs = 2
     n_outputs = 3
 
-    def __init__(self, name: str, pixels: FloatArray) -> None:
+    def __init__(self, name: str, pixels: ByteArray) -> None:
         """pixels: (height, width, 3) uint8."""
         if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8:
             raise ValueError(f"pixels must be (height, width, 3) uint8, got {pixels.shape} {pixels.dtype}")

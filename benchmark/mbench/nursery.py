@@ -1,0 +1,243 @@
+"""Where children come from: a clean process that has imported a submission's libraries, and forks one child per cell.
+
+Importing scikit-learn and PyTorch takes seconds, fitting often less. The nursery imports them once. It never runs a
+line of a submission and never sees a sample, and our environment is stripped from it, so a child forked from it is as
+fresh as one started from nothing.
+
+Between the nursery and each child stands its keeper, which every process that the child leaves behind falls to: so all
+of them are found below the keeper, and killed with it. The harness asks by sending {"scratch": …, "entry": …} and four
+descriptors, the child's stdin, stdout, stderr and a pipe on which the keeper tells "keeper child" and, later, the
+child's exit code.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+
+import psutil
+
+from mbench import worker
+from mbench.errors import HarnessError
+
+START_LIMIT_S = 120.0
+IS_SUPPORTED = sys.platform == "linux"  # elsewhere forking a process with frameworks loaded is not safe
+_PACKET = 8192
+
+
+class ForkedChild:
+    """A child of the nursery, with the part of `subprocess.Popen`'s interface that the harness uses."""
+
+    def __init__(self, stdin: int, stdout: int, stderr: int, status: int) -> None:
+        """Take over our ends of the four pipes. Raises HarnessError if the nursery does not answer."""
+        self.stdin, self.stdout, self.stderr = (
+            os.fdopen(stdin, "wb", 0),
+            os.fdopen(stdout, "rb", 0),
+            os.fdopen(stderr, "rb", 0),
+        )
+        self._status = os.fdopen(status, "rb", 0)
+        self._told = b""
+        self.returncode: int | None = None
+        if not self._listen(START_LIMIT_S, lines=1):
+            self.close()
+            raise HarnessError("the nursery of child processes did not fork one")
+        self._keeper, self.pid = map(int, self._told.split(b"\n")[0].split())
+
+    def poll(self) -> int | None:
+        """Return the exit code, negative for a signal, or None while the child runs."""
+        if self.returncode is None and self._listen(0.0, lines=2):
+            self.returncode = int(self._told.split(b"\n")[1])
+        return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Return the exit code. Raises subprocess.TimeoutExpired."""
+        if self.returncode is None:
+            if not self._listen(timeout, lines=2):
+                raise subprocess.TimeoutExpired(f"child {self.pid}", timeout or 0.0)
+            self.returncode = int(self._told.split(b"\n")[1])
+        return self.returncode
+
+    def descendants(self) -> list[psutil.Process]:
+        """Return the child and every process it left behind."""
+        try:
+            return psutil.Process(self._keeper).children(recursive=True)
+        except psutil.Error:
+            return []
+
+    def close(self) -> None:
+        """Close the pipes and dismiss the keeper."""
+        for stream in (self.stdin, self.stdout, self.stderr, self._status):
+            with contextlib.suppress(OSError):
+                stream.close()
+        if hasattr(self, "_keeper"):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._keeper, signal.SIGKILL)
+
+    def _listen(self, timeout: float | None, lines: int) -> bool:
+        """Read what the keeper tells until there are so many lines; return False when time ran out or it is gone."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while self._told.count(b"\n") < lines:
+            left = None if deadline is None else max(0.0, deadline - time.monotonic())
+            if not select.select([self._status], [], [], left)[0]:
+                return False
+            content = self._status.read(256)
+            if not content:  # killed with its child
+                self._told += b"%d\n" % -signal.SIGKILL if self._told.count(b"\n") == 1 else b""
+                return self._told.count(b"\n") >= lines
+            self._told += content
+        return True
+
+
+class Nursery:
+    """The harness's side. A context manager: leaving it ends the nursery, and with it whatever it forked."""
+
+    def __init__(self, modules: Sequence[str], environment: dict[str, str]) -> None:
+        """modules: what to import before the first fork.  environment: the nursery's, and so every child's."""
+        self._modules = modules
+        self._environment = environment
+
+    def __enter__(self) -> Nursery:
+        """Start the nursery; it imports while the harness goes on. Raises HarnessError if it cannot be started."""
+        self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-s", "-P", "-B", "-m", "mbench.nursery", str(theirs.fileno()), *self._modules],
+                env=self._environment,
+                cwd="/",
+                pass_fds=(theirs.fileno(),),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        except OSError as error:
+            self._socket.close()
+            raise HarnessError(f"the nursery of child processes could not be started: {error}") from error
+        finally:
+            theirs.close()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Kill the nursery; keepers and children die with it."""
+        self._socket.close()
+        self._process.kill()
+        self._process.wait()
+
+    def fork(self, scratch: Path, entry: str) -> ForkedChild:
+        """Fork a child that serves `worker` in a scratch folder. Raises HarnessError if the nursery is gone."""
+        child_stdin, stdin = os.pipe()
+        (stdout, child_stdout), (stderr, child_stderr), (status, child_status) = os.pipe(), os.pipe(), os.pipe()
+        theirs = [child_stdin, child_stdout, child_stderr, child_status]
+        try:
+            request = json.dumps({"scratch": str(scratch), "entry": entry}).encode()
+            socket.send_fds(self._socket, [request], theirs)
+        except OSError as error:
+            for descriptor in (stdin, stdout, stderr, status):
+                os.close(descriptor)
+            raise HarnessError(f"the nursery of child processes is gone ({error.strerror})") from error
+        finally:
+            for descriptor in theirs:
+                os.close(descriptor)
+        return ForkedChild(stdin, stdout, stderr, status)
+
+
+def scratch_variables(scratch: str | Path) -> dict[str, str]:
+    """Return the variables that keep a child's caches and temporary files in its scratch folder."""
+    return {
+        "HOME": str(scratch),
+        "TMPDIR": str(scratch),
+        "NUMBA_CACHE_DIR": str(Path(scratch, "numba")),
+        "MPLCONFIGDIR": str(Path(scratch, "matplotlib")),
+    }
+
+
+def serve(control: socket.socket) -> None:
+    """Fork a keeper, and it a child, for every request until the harness hangs up."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # keepers are dismissed by the harness and need no reaping
+    while True:
+        packet, descriptors, _, _ = socket.recv_fds(control, _PACKET, 4)
+        if not packet:
+            return
+        if os.fork() == 0:
+            control.close()
+            _never_return(_keep, json.loads(packet), descriptors)
+        for descriptor in descriptors:
+            os.close(descriptor)
+
+
+def _keep(request: dict[str, str], descriptors: Sequence[int]) -> None:
+    """Fork the child, tell its number and its exit code, and stay until the harness kills us."""
+    worker.bind_lifetimes()
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    *streams, status = descriptors
+    child = os.fork()
+    if child == 0:
+        os.close(status)
+        _never_return(_become_child, request, streams)
+    for descriptor in streams:
+        os.close(descriptor)
+    os.write(status, b"%d %d\n" % (os.getpid(), child))
+    # Not reaped: as long as the harness may signal the child, its number must not go to another process.
+    ended = os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
+    assert ended is not None
+    os.write(status, b"%d\n" % (ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status))
+    while True:
+        signal.pause()
+
+
+def _become_child(request: dict[str, str], streams: Sequence[int]) -> None:
+    os.setsid()
+    for target, descriptor in enumerate(streams):
+        os.dup2(descriptor, target)
+        os.close(descriptor)
+    os.chdir(request["scratch"])
+    os.environ |= scratch_variables(request["scratch"])
+    sys.stdout, sys.stderr = (os.fdopen(fd, "w", encoding="utf-8", errors="backslashreplace") for fd in (1, 2))
+    worker.main(request["entry"])
+
+
+def _never_return(
+    work: Callable[[dict[str, str], Sequence[int]], None], request: dict[str, str], descriptors: Sequence[int]
+) -> None:
+    """Do the work of a fork and end its process; what goes wrong is told on stderr."""
+    code = 1
+    try:
+        work(request, descriptors)
+        code = 0
+    except SystemExit as error:
+        code = error.code if isinstance(error.code, int) else int(error.code is not None)
+    except BaseException as error:
+        sys.excepthook(type(error), error, error.__traceback__)
+    finally:
+        with contextlib.suppress(BaseException):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(code)
+
+
+def main() -> None:
+    """Import the modules named on the command line, as far as they can be, and serve."""
+    control = socket.socket(fileno=int(sys.argv[1]))
+    worker.bind_lifetimes()
+    for module in sys.argv[2:]:
+        # What cannot be imported fails again in the child, where it is the submission's failure.
+        with contextlib.suppress(BaseException):
+            importlib.import_module(module)
+    serve(control)
+
+
+if __name__ == "__main__":
+    main()
