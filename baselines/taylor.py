@@ -1,8 +1,7 @@
 """The powers of each input up to the eighth, without products of inputs, into the network of baselines/mlp.py.
 
-Source: the one-dimensional terms of a Taylor series as features, as in Emergent Garden's video "Learning the Mandelbrot
-set".
-Settings: 8 orders, as there. Size, steps and rate are those of all network baselines (`mbench.nn`), so that what this
+Source: the one-dimensional terms of a Taylor series as features, as in the video that mbench takes up.
+Settings: 8 orders. Size, steps and rate are those of all network baselines (`mbench.nn`), so that what this
 one gains on the plain network is what the powers are worth.
 """
 

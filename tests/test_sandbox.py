@@ -43,7 +43,8 @@ def child_of(request, submission_file, estimator):
 
         def make(memory_limit_mb=8192, cancel=None, fit_limit_s=30.0, **bodies):
             source = read_submission(submission_file(estimator(**bodies)))
-            nursery = nurseries.enter_context(open_nursery(source, threads=1)) if request.param == "forked" else None
+            forks = request.param == "forked"
+            nursery = nurseries.enter_context(open_nursery(source, 1, LIMITS_ONLY)) if forks else None
             return Child(
                 source,
                 make_spec(fit_limit_s=fit_limit_s),
@@ -432,6 +433,12 @@ def test_a_missing_interpreter_is_our_failure_and_leaves_no_folder(child_of_comm
     with pytest.raises(HarnessError, match="could not be started"):
         child.__enter__()
     assert {path.name for path in set(tmp_path.iterdir()) - before} == {"submissions"}
+
+
+def test_a_tier_that_must_wrap_its_children_gets_no_nursery(submission_file, estimator):
+    wrapping = Isolation("A", "", lambda command, scratch: command)
+    with open_nursery(read_submission(submission_file(estimator())), 1, wrapping) as nursery:
+        assert nursery is None
 
 
 def test_cancelling_ends_a_hanging_child(child_of):
