@@ -18,6 +18,8 @@ from mbench.scoring import Reference, score_entry
 from mbench.submission import Source
 from mbench.tasks import load_task
 
+CARD_NAME = "card.png"  # the whole set and the depth profile: what a README shows
+
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
@@ -40,8 +42,11 @@ def draw_pictures(
 ) -> list[Drawing]:
     """Draw every task that can be looked at, from the stored estimators of replicate 0, and the depth profiles.
 
-    A picture newer than its record is kept. A submission that fails here loses the picture only.
+    A picture that was drawn from the same cell is kept. A submission that fails here loses the picture only.
     """
+    from mbench.render.draw import draw_depth_profile
+    from mbench.render.page import read_cell
+
     cancel = Event()
     folder.mkdir(parents=True, exist_ok=True)
     drawable = [r for r in records if r.ok and r.replicate == 0 and r.task not in ("friedman", "digits", "mnist")]
@@ -51,18 +56,19 @@ def draw_pictures(
         artifact = store.artifact_path(record.key)
         if not artifact.exists():
             return Drawing(None, f"{record.task}: no picture, the fitted estimator could not be stored")
-        if settings.fresh or not path.exists() or path.stat().st_mtime < artifact.stat().st_mtime:
+        if settings.fresh or read_cell(path) != record.key:
             try:
                 _draw_cell(source, record, artifact, path, settings, reference, nursery, report, cancel)
             except ChildFailure as failure:
                 return Drawing(None, f"{record.task}: no picture, {failure}")
         return Drawing(path)
 
+    card = folder / CARD_NAME
     drawings = list(run_all(drawable, draw, jobs=settings.jobs, cancel=cancel))
     profiles = {r.task: r.metrics.profile for r in drawable if r.metrics and r.metrics.profile}
     if profiles:
-        from mbench.render.draw import draw_depth_profile
-
+        if card.exists():
+            drawings.append(Drawing(card))
         drawings.append(Drawing(draw_depth_profile(profiles, folder / "depth.png", title=source.name)))
     return sorted(drawings, key=lambda drawing: str(drawing.path))
 
@@ -78,7 +84,7 @@ def _draw_cell(
     report: Report,
     cancel: Event,
 ) -> None:
-    from mbench.render.draw import draw_picture
+    from mbench.render.draw import draw_card, draw_picture
     from mbench.render.views import plan_picture
 
     task = load_task(record.task)
@@ -92,16 +98,14 @@ def _draw_cell(
     ) as child:  # fmt: skip
         child.load(artifact)
         predictions, _ = child.predict(plan.X, suite.predict_limit_s(record.fit_limit_s, len(plan.X)))
+    truth = task.truth(plan.points)
+    title, subtitle = source.name, _subtitle(record, reference)
+    sample = task.draw_sample(record.n_samples, record.replicate) if plan.kind == "curve" else None
     try:
-        draw_picture(
-            plan,
-            predictions,
-            task.truth(plan.points),
-            path,
-            title=source.name,
-            subtitle=_subtitle(record, reference),
-            sample=task.draw_sample(record.n_samples, record.replicate) if plan.kind == "curve" else None,
-        )
+        if record.task == "mandelbrot":
+            profile = record.metrics.profile if record.metrics else None
+            draw_card(plan, predictions, truth, profile, path.with_name(CARD_NAME), title=title, subtitle=subtitle)
+        draw_picture(plan, predictions, truth, path, title=title, subtitle=subtitle, sample=sample, cell=record.key)
     except OSError as error:
         raise HarnessError(f"{path}: cannot be written ({error.strerror})") from error
     report(Progress(cell, "drawn"))
@@ -110,7 +114,7 @@ def _draw_cell(
 def _subtitle(record: Record, reference: Reference) -> str:
     """Return the picture's second line: task, sample, and how well it was learned."""
     score = score_entry(record.submission, record.track, [record], reference).tasks[0]
-    parts = [record.task, f"learned from {record.n_samples:,} points", f"FVU {score.error:.4f}"]
+    parts = [record.task, f"{record.n_samples:,} points", f"FVU {score.error:.3g}"]
     if score.psnr_db is not None:
         parts.append(f"PSNR {score.psnr_db:.1f} dB")
     if score.depth_octaves is not None:

@@ -47,11 +47,13 @@ def draw_picture(
     title: str,
     subtitle: str = "",
     sample: Sample | None = None,
+    cell: str = "",
 ) -> Path:
     """Draw what a plan asked for and return the path of the PNG.
 
     predictions, truth: (m, k) for the plan's m points; predictions may lie anywhere and are clipped for display only.
     title: the method.  subtitle: task, sample size and scores.  sample: shown with a curve, unused otherwise.
+    cell: the key of the cell that was asked, kept in the file.
     Raises ValueError where the shapes do not fit.
     """
     predictions, truth = _checked(plan, predictions, truth)
@@ -65,7 +67,7 @@ def draw_picture(
         else:
             page = curve_page(plan.points[:, 0], predictions[:, 0], truth[:, 0], sample)
         page.heading(124 if plan.kind == "curve" else _LEFT, title, subtitle)
-        return page.save(path)
+        return page.save(path, cell)
 
 
 def draw_card(

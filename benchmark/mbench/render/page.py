@@ -20,10 +20,12 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.patches import Rectangle
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from mbench.render.colours import BACKGROUND, DIM, RAISED, RULE, TEXT, paint
 from mbench.types import IntArray
 
+_CELL = "mbench-cell"
 _DPI = 100
 _STYLE = RLock()  # matplotlib's settings belong to the whole process
 
@@ -96,8 +98,11 @@ class Page:
         axes.set_ylabel(ylabel, color=DIM, fontsize=to_points(23), labelpad=10)
         return axes
 
-    def save(self, path: Path | str) -> Path:
-        """Write the page as a PNG, in one step, and return its path. The same page gives the same bytes."""
+    def save(self, path: Path | str, cell: str = "") -> Path:
+        """Write the page as a PNG, in one step, and return its path. The same page gives the same bytes.
+
+        cell: the key of what is drawn, kept in the file for `read_cell`.
+        """
         path = Path(path)
         self._canvas.draw()
         picture = Image.fromarray(np.asarray(self._canvas.buffer_rgba())[..., :3].copy())
@@ -105,11 +110,23 @@ class Page:
         draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
         try:
             # Pillow writes neither a date nor its own name.
-            picture.save(draft, format="PNG", compress_level=6)
+            notes = PngInfo()
+            if cell:
+                notes.add_text(_CELL, cell)
+            picture.save(draft, format="PNG", compress_level=6, pnginfo=notes)
             os.replace(draft, path)
         finally:
             draft.unlink(missing_ok=True)
         return path
+
+
+def read_cell(path: Path) -> str:
+    """Return the key of the cell that a picture was drawn from; "" for one that is missing, damaged or nobody's."""
+    try:
+        with Image.open(path) as picture:
+            return str(picture.info.get(_CELL, ""))
+    except OSError:
+        return ""
 
 
 def to_points(size: float) -> float:
