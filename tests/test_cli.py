@@ -251,7 +251,7 @@ def test_two_evaluations_at_once_on_one_folder_both_end_well(start, submission_f
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
 def test_an_interruption_ends_with_130_and_keeps_the_cells_done(start, submission_file, estimator, tmp_path, number):
-    # The curve's one input is learned at once; whatever has two hangs.
+    # The curve's one input is learned at once; whatever has two hangs, for up to a minute on `standard`.
     path = submission_file(estimator(fit="self.mean = y.mean(axis=0)\nwhile X.shape[1] > 1: pass"))
     process = start(
         "evaluate",
@@ -260,6 +260,10 @@ def test_an_interruption_ends_with_130_and_keeps_the_cells_done(start, submissio
         "mandelbrot",
         "--task",
         "curve",
+        "--track",
+        "standard",
+        "--replicates",
+        1,
         "--jobs",
         2,
         "--no-pictures",

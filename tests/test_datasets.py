@@ -1,10 +1,14 @@
 import gzip
 import hashlib
+import json
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from sklearn.datasets import _openml
 
 from mbench import datasets
 from mbench.errors import HarnessError, MissingDataError
@@ -26,6 +30,67 @@ def tiny_mnist(monkeypatch, tmp_path, rng):
     monkeypatch.setattr(datasets, "MNIST_SHA256", digests)
     monkeypatch.setenv("MBENCH_DATA", str(tmp_path))
     return SimpleNamespace(images=images, labels=labels, folder=tmp_path / "mnist")
+
+
+@pytest.fixture
+def openml(monkeypatch, tiny_mnist):
+    """A server on loopback that answers as OpenML does, with the tiny MNIST."""
+    rows = [
+        ",".join(map(str, [*image, label])) for image, label in zip(tiny_mnist.images, tiny_mnist.labels, strict=True)
+    ]
+    names = [f"pixel{i + 1}" for i in range(784)]
+    head = [*(f"@ATTRIBUTE {name} real" for name in names), "@ATTRIBUTE class {0,1,2,3,4,5,6,7,8,9}", "@DATA"]
+    arff = "\n".join(["@RELATION mnist_784", *head, *rows, ""]).encode()
+    fields = {"is_ignore": "false", "is_row_identifier": "false", "number_of_missing_values": "0"}
+    features = [
+        {"index": str(i), "name": n, "data_type": "numeric", "is_target": "false", **fields}
+        for i, n in enumerate(names)
+    ]
+    nominal = {"data_type": "nominal", "nominal_value": list("0123456789"), "is_target": "true"}
+    features.append({"index": "784", "name": "class", **nominal, **fields})
+    described = {
+        "id": "554", "name": "mnist_784", "version": "1", "format": "ARFF", "file_id": "52667", "status": "active",
+        "default_target_attribute": "class", "md5_checksum": hashlib.md5(arff).hexdigest(),
+    }  # fmt: skip
+
+    class Handler(BaseHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+        def do_GET(self):  # noqa: N802
+            described["url"] = f"http://127.0.0.1:{self.server.server_port}/mnist_784.arff"
+            for part, answer in {
+                "/list/": {"data": {"dataset": [{"did": 554, "name": "mnist_784", "version": 1, "status": "active"}]}},
+                "/features/": {"data_features": {"feature": features}},
+                "/qualities/": {"data_qualities": {"quality": [{"name": "NumberOfInstances", "value": "10.0"}]}},
+                "/data/554": {"data_set_description": described},
+                ".arff": None,
+            }.items():
+                if part in self.path:
+                    body = gzip.compress(arff) if answer is None else json.dumps(answer).encode()
+                    break
+            self.send_response(200)
+            if answer is None:
+                self.send_header("Content-Encoding", "gzip")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        for name in ("_SEARCH_NAME", "_DATA_INFO", "_DATA_FEATURES", "_DATA_QUALITIES"):
+            path = getattr(_openml, name).split("/", 3)[3]
+            monkeypatch.setattr(_openml, name, f"http://127.0.0.1:{server.server_port}/{path}")
+        yield
+        server.shutdown()
+
+
+def test_what_openml_serves_is_fetched_checked_and_loaded(openml, tiny_mnist):
+    datasets.fetch_mnist()
+    images, labels, _, _ = datasets.load_mnist()
+    assert np.array_equal(images, tiny_mnist.images)
+    assert np.array_equal(labels, tiny_mnist.labels)
+    assert sorted(path.name for path in tiny_mnist.folder.iterdir()) == sorted(f"{n}.gz" for n in datasets.MNIST_SHA256)
 
 
 def serve(monkeypatch, images, labels):

@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import os
 import tempfile
+import warnings
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -118,9 +119,12 @@ def _download_mnist(cache: Path, report: Callable[[int], None]) -> tuple[ByteArr
     # The loader tells nothing of its progress, but its cache folder grows.
     Thread(target=_watch, args=(cache, done, report), daemon=True).start()
     try:
-        images, labels = fetch_openml(
-            "mnist_784", version=1, data_home=str(cache), as_frame=False, parser="liac-arff", return_X_y=True
-        )
+        # Warnings say "Retrying…", and what comes of it is said below. Not parser="pandas": scikit-learn 1.9's does not
+        # get along with the integer categories of pandas 3.
+        with warnings.catch_warnings(action="ignore"):
+            images, labels = fetch_openml(
+                "mnist_784", version=1, data_home=str(cache), as_frame=False, parser="liac-arff", return_X_y=True
+            )
     except (OSError, ValueError) as error:
         raise HarnessError(
             f"MNIST could not be downloaded from OpenML ({error}). Check the network and repeat `mbench data fetch`, "

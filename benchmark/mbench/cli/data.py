@@ -30,7 +30,12 @@ def fetch() -> None:
         return
     except MissingDataError:
         pass
-    columns = (SpinnerColumn(), TextColumn("MNIST from OpenML"), DownloadColumn(), TransferSpeedColumn())
+    columns = (
+        SpinnerColumn(),
+        TextColumn("MNIST from OpenML (then unpacking: half a minute)"),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+    )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         download = bar.add_task("download", total=None)
         folder = datasets.fetch_mnist(lambda received: bar.update(download, completed=received))
