@@ -57,7 +57,7 @@ def openml(monkeypatch, tiny_mnist):
         def log_message(self, *_):
             pass
 
-        def do_GET(self):  # noqa: N802
+        def do_GET(self):
             described["url"] = f"http://127.0.0.1:{self.server.server_port}/mnist_784.arff"
             for part, answer in {
                 "/list/": {"data": {"dataset": [{"did": 554, "name": "mnist_784", "version": 1, "status": "active"}]}},
@@ -78,9 +78,12 @@ def openml(monkeypatch, tiny_mnist):
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         Thread(target=server.serve_forever, daemon=True).start()
+        # Older versions of scikit-learn join a prefix to these, newer ones hold whole addresses.
+        prefix = f"http://127.0.0.1:{server.server_port}/"
+        monkeypatch.setattr(_openml, "_OPENML_PREFIX", prefix, raising=False)
         for name in ("_SEARCH_NAME", "_DATA_INFO", "_DATA_FEATURES", "_DATA_QUALITIES"):
-            path = getattr(_openml, name).split("/", 3)[3]
-            monkeypatch.setattr(_openml, name, f"http://127.0.0.1:{server.server_port}/{path}")
+            if "://" in (address := getattr(_openml, name)):
+                monkeypatch.setattr(_openml, name, prefix + address.split("/", 3)[3])
         yield
         server.shutdown()
 
