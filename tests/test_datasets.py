@@ -59,16 +59,14 @@ def openml(monkeypatch, tiny_mnist):
 
         def do_GET(self):
             described["url"] = f"http://127.0.0.1:{self.server.server_port}/mnist_784.arff"
-            for part, answer in {
+            answers = {
                 "/list/": {"data": {"dataset": [{"did": 554, "name": "mnist_784", "version": 1, "status": "active"}]}},
                 "/features/": {"data_features": {"feature": features}},
                 "/qualities/": {"data_qualities": {"quality": [{"name": "NumberOfInstances", "value": "10.0"}]}},
                 "/data/554": {"data_set_description": described},
-                ".arff": None,
-            }.items():
-                if part in self.path:
-                    body = gzip.compress(arff) if answer is None else json.dumps(answer).encode()
-                    break
+            }
+            answer = next((answer for part, answer in answers.items() if part in self.path), None)
+            body = gzip.compress(arff) if answer is None else json.dumps(answer).encode()
             self.send_response(200)
             if answer is None:
                 self.send_header("Content-Encoding", "gzip")
