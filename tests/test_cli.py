@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from mbench.cells import Cell, Progress
 from mbench.cli import main
 from mbench.cli.progress import LiveProgress
 from mbench.errors import HarnessError, SubmissionError, UsageError
-from mbench.evaluation import Cell, Progress
 from mbench.results import ResultStore
 from mbench.submission import read_submission
 from mbench.tasks import load_task
@@ -269,6 +269,7 @@ def test_an_interruption_ends_with_130_and_keeps_the_cells_done(start, submissio
         "--no-pictures",
         env=environment(tmp_path),
     )
+    assert "on track standard, isolation tier" in process.stderr.readline()
     assert "curve r0" in process.stderr.readline()
     process.send_signal(number)
     output, errors = process.communicate(timeout=60)
@@ -333,7 +334,7 @@ def test_check_of_a_bad_file_ends_with_one_and_names_what_to_fix(mbench, submiss
     result = mbench("check", submission_file(estimator(predict="return X.T")))
     assert result.exit_code == 1
     assert "✗" in result.stdout
-    assert "→ predict() returned shape (1, 600), expected (600, 1)" in result.stdout
+    assert "→ predict() returned shape (1, 200), expected (200, 1)" in result.stdout
 
 
 def test_check_as_json_is_json_alone(mbench, submission_file, estimator):

@@ -42,7 +42,7 @@ def test_a_baseline_passes(name):
         ({"build": "return 3"}, "refused: build(spec) returned int without fit"),
         ({"fit": "raise ValueError('bad')"}, "crash: fit(X, y) raised ValueError: bad"),
         ({"predict": "return X * np.nan"}, "invalid: predict() returned [nan]"),
-        ({"predict": "return X[:, 0]"}, "expected (600, 3)"),  # right for one output, wrong for three
+        ({"predict": "return X[:, 0]"}, "expected (200, 3)"),  # right for one output, wrong for three
     ],
     ids=["import", "build", "fit", "NaN", "shape"],
 )
@@ -57,7 +57,7 @@ def test_a_failure_names_what_to_fix_and_ends_the_check(findings, bodies, advice
     ("predict", "what"),
     [
         ("return np.tile(np.arange(len(X))[:, None] + self.mean * 0, 1)", "in another order"),
-        ("return np.tile(X.std() + self.mean * 0, (len(X), 1))", "one row alone"),
+        ("return np.tile(len(X) + self.mean * 0, (len(X), 1))", "one row alone"),
         ("return np.random.rand(len(X), len(self.mean))", "in another order"),
     ],
     ids=["order", "batch", "random"],

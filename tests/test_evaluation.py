@@ -12,9 +12,10 @@ import numpy as np
 import psutil
 import pytest
 
-from mbench import evaluation, metrics, suite
+from mbench import cells, evaluation, metrics, suite
+from mbench.cells import Cell, Settings, cell_key
 from mbench.errors import HarnessError, MissingDataError, UsageError
-from mbench.evaluation import Cell, Settings, cell_key, evaluate_source, plan_cells, rescore_record
+from mbench.evaluation import evaluate_source, plan_cells, rescore_record
 from mbench.results import ResultStore, canonical_digest
 from mbench.sandbox import Child, Interrupted
 from mbench.submission import read_submission
@@ -57,8 +58,12 @@ BAD = {
     "exits on import": ({"head": "sys.exit(0)"}, "refused", "cannot be imported: SystemExit: 0"),
     "dies on import": ({"head": "os._exit(0)"}, "crash", "ended during build (exit code 0)"),
     "build raises": ({"build": "raise ValueError('no idea')"}, "refused", "build(spec) raised ValueError: no idea"),
-    "build takes nothing": ({"build": "pass\ndef build(): pass"}, "refused", "build(spec) returned NoneType"),
-    "build returns None": ({"build": "return None"}, "refused", "returned NoneType without fit"),
+    "build takes nothing": (
+        {"build": "pass\ndef build(): pass"},
+        "refused",
+        "build(spec) returned None. Is its `return` missing?",
+    ),
+    "build returns None": ({"build": "return None"}, "refused", "build(spec) returned None"),
     "build returns a class": ({"build": "return object()"}, "refused", "returned object without fit"),
     "no predict": ({"build": "e = Estimator()\ne.predict = 3\nreturn e"}, "refused", "without predict"),
     # what fit does
@@ -92,10 +97,10 @@ BAD = {
     "NaN": ({"predict": "return X * np.nan"}, "invalid", "every value must be finite"),
     "infinity": ({"predict": "return X + np.inf"}, "invalid", "every value must be finite"),
     "beyond float32": ({"predict": "return X * 0 + 1e39"}, "invalid", "every value must be finite"),
-    "a row too few": ({"predict": "return X[1:]"}, "invalid", "returned shape (20999, 1), expected (21000, 1)"),
-    "a column too many": ({"predict": "return np.zeros((len(X), 2))"}, "invalid", "expected (21000, 1)"),
+    "a row too few": ({"predict": "return X[1:]"}, "invalid", "returned shape (6999, 1), expected (7000, 1)"),
+    "a column too many": ({"predict": "return np.zeros((len(X), 2))"}, "invalid", "expected (7000, 1)"),
     "the place in the batch": ({"predict": "return np.arange(len(X)) / len(X)"}, "invalid", "order or batch"),
-    "the batch's mean": ({"predict": "return X - X[0]"}, "ok", ""),  # the same batch, so the same answer
+    "the batch's mean": ({"predict": "return X - X.mean()"}, "invalid", "may not depend on order or batch"),
     "random numbers": ({"predict": "return np.random.rand(len(X))"}, "invalid", "order or batch"),
 }
 
@@ -111,12 +116,12 @@ def test_a_bad_submission_is_a_record_with_its_reason(evaluate, store, bodies, s
 
 @pytest.mark.parametrize(
     ("predict", "shape"),
-    [("return X[:, 0]", "(51000,)"), ("return X[:, :1]", "(51000, 1)"), ("return X.T", "(2, 51000)")],
+    [("return X[:, 0]", "(17000,)"), ("return X[:, :1]", "(17000, 1)"), ("return X.T", "(2, 17000)")],
 )
 def test_three_outputs_need_three_columns(evaluate, predict, shape):
     record = evaluate(SPHERE, predict=predict)
     assert record.status == "invalid"
-    assert f"returned shape {shape}, expected (51000, 3)" in record.reason
+    assert f"returned shape {shape}, expected (17000, 3)" in record.reason
 
 
 @pytest.mark.parametrize("phase", ["head", "fit", "predict"])
@@ -303,7 +308,7 @@ def test_a_key_depends_on_what_predictions_depend_on(source, changes):
 
 def test_a_key_depends_on_the_harness(source, monkeypatch):
     before = key_of(source=source)
-    monkeypatch.setattr(evaluation, "harness_digest", lambda: "edited")
+    monkeypatch.setattr(cells, "harness_digest", lambda: "edited")
     assert key_of(source=source) != before
 
 
@@ -383,7 +388,8 @@ RUN = """
 import sys
 from dataclasses import replace
 from pathlib import Path
-from mbench.evaluation import Cell, Settings, evaluate_source
+from mbench.cells import Cell, Settings
+from mbench.evaluation import evaluate_source
 from mbench.results import ResultStore
 from mbench.submission import read_submission
 {patch}
@@ -586,5 +592,33 @@ def test_missing_data_of_a_task_asked_for_is_an_error(monkeypatch, tmp_path):
 
 def test_the_harness_digest_covers_what_makes_predictions():
     folder = Path(evaluation.__file__).parent
-    covered = {path.name for pattern in evaluation._TRAINING_SIDE for path in folder.glob(pattern)}
-    assert {"worker.py", "sampler.py", "suite.py", "escape.py", "ladder.py", "datasets.py", "base.py"} <= covered
+    covered = {path.name for pattern in cells._TRAINING_SIDE for path in folder.glob(pattern)}
+    assert {"worker.py", "sampler.py", "suite.py", "escape.py", "ladder.py", "cells.py", "base.py"} <= covered
+
+
+def test_queries_come_shuffled_and_some_of_them_twice(source, store, monkeypatch):
+    asked = []
+    predict = Child.predict
+
+    def listen(child, X, limit_s):
+        asked.append(X)
+        return predict(child, X, limit_s)
+
+    monkeypatch.setattr(Child, "predict", listen)
+    evaluate_source(source, [Cell("curve", "quick", 0, 50, 5.0)], store, Settings())
+    (stream,) = asked
+    queries = load_task("curve").draw_queries(50, 0).X
+    assert len(stream) == len(queries) + cells.N_REPEATED
+    assert np.array_equal(np.unique(stream), np.unique(queries))
+    assert np.mean(stream[: len(queries)] == queries) < 0.01
+
+
+def test_an_entry_without_all_its_replicates_is_incomplete(source, store):
+    from mbench.scoring import load_reference, score_entry
+
+    planned, _ = plan_cells("quick", ["curve", "sphere"])
+    result, _ = evaluate_source(source, planned, store, Settings(jobs=2))
+    entry = score_entry("mine", "quick", result.records, load_reference())
+    assert {"curve", "sphere"}.isdisjoint(entry.missing)
+    standard = [replace(record, track="standard") for record in result.records]
+    assert {"curve", "sphere"} <= set(score_entry("mine", "standard", standard, load_reference()).missing)

@@ -133,7 +133,9 @@ def test_image_asks_for_every_pixel_once_and_shows_it_unchanged(tmp_path, rng):
 
 
 def test_large_image_is_thinned_out():
-    task = ImageTask("image:x", np.zeros((1500, 2000, 3), dtype=np.uint8))
+    pixels = np.zeros((1500, 2000, 3), dtype=np.uint8)
+    pixels[0, 0] = 255
+    task = ImageTask("image:x", pixels)
     plan = plan_image(task)
     assert len(plan.X) <= 600_000
     assert plan.panels[0].shape == (500, 667)

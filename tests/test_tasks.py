@@ -221,8 +221,17 @@ def test_own_picture_is_a_task(tmp_path, rng):
 @pytest.mark.parametrize("mode", ["L", "RGBA", "P"])
 def test_pictures_of_other_modes_become_rgb(tmp_path, mode):
     path = tmp_path / "picture.png"
-    Picture.new("RGB", (8, 8), (10, 20, 30)).convert(mode).save(path)
+    Picture.radial_gradient("L").resize((8, 8)).convert(mode).save(path)
     assert load_task(f"image:{path}").truth(np.zeros((1, 2))).shape == (1, 3)
+
+
+@pytest.mark.parametrize(("size", "colour"), [((7, 9), None), ((20, 20), (1, 2, 3))])
+def test_a_picture_with_nothing_to_learn_is_a_clear_error(tmp_path, rng, size, colour):
+    path = tmp_path / "picture.png"
+    noise = rng.integers(256, size=(*size, 3), dtype=np.uint8)
+    (Picture.new("RGB", size, colour) if colour else Picture.fromarray(noise)).save(path)
+    with pytest.raises(UsageError, match="nothing to learn"):
+        load_task(f"image:{path}")
 
 
 @pytest.mark.parametrize("content", [None, b"not a picture"])
@@ -349,8 +358,10 @@ def test_mnist_is_the_published_one():
     assert test.X.max() == 1.0
 
 
-def test_picture_path_is_not_part_of_its_identity(tmp_path):
+def test_a_picture_is_the_same_task_wherever_its_file_lies(tmp_path):
     for name in ("one.png", "two.png"):
-        Picture.new("RGB", (16, 16), (1, 2, 3)).save(tmp_path / name)
+        Picture.radial_gradient("L").save(tmp_path / name)
     one, two = (load_task(f"image:{Path(tmp_path, name)}") for name in ("one.png", "two.png"))
     assert one.digest() == two.digest()
+    assert np.array_equal(small(one).points, small(two).points)
+    assert one.stream == two.stream

@@ -101,10 +101,6 @@ def test_every_command_is_answered_with_its_own_token():
     ]
 
 
-def test_stop_ends_serving():
-    assert answers_of(Scripted(fit=dict), "stop", "fit") == []
-
-
 @pytest.mark.parametrize(
     ("error", "status", "reason"),
     [

@@ -13,6 +13,10 @@ __version__ = "0.1.0"
 __all__ = ["SUITE_VERSION", "evaluate", "load_sample"]
 
 
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]
+
+
 def __getattr__(name: str) -> Any:
     """Import the public functions when they are first asked for: `import mbench` alone stays cheap."""
     if name in ("evaluate", "load_sample"):

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mbench import suite
+from mbench.cells import Report, Settings
 from mbench.errors import UsageError
-from mbench.evaluation import Report, Settings, evaluate_source, plan_cells
+from mbench.evaluation import evaluate_source, plan_cells
+from mbench.leaderboard import newest_result
 from mbench.pictures import Drawing, draw_pictures
 from mbench.results import Result, ResultStore, write_result
 from mbench.sandbox import MEMORY_LIMIT_MB, open_nursery
@@ -82,7 +84,10 @@ def run_evaluation(
         if expect is not None:
             expect(cells)
         result, set_aside = evaluate_source(source, cells, store, settings, nursery=nursery, report=report)
-        write_result(paths[0], result)
+        # What was run before of the same submission counts, too: an evaluation may be made task by task.
+        kept = [r for r in store.records() if r.source_digest == source.digest and r.track == track]
+        whole = newest_result(source.name, [*kept, *result.records])
+        write_result(paths[0], whole)
         notes = [f"a damaged record was set aside as {path} and its cell run again" for path in set_aside]
         reference = load_reference()
         if pictures:
@@ -91,7 +96,7 @@ def run_evaluation(
             )
             paths += [drawing.path for drawing in drawings if drawing.path]
             notes += [drawing.reason for drawing in drawings if drawing.reason]
-    entry = score_entry(source.name, track, result.records, reference)
+    entry = score_entry(source.name, track, whole.records, reference)
     return Outcome(result, entry, missing, tuple(notes), tuple(paths))
 
 
@@ -123,7 +128,7 @@ def evaluate(
     submission: str | os.PathLike[str] | Callable[[Any], Any],
     *,
     track: str = suite.DEFAULT_TRACK,
-    tasks: Sequence[str] = (),
+    tasks: str | Sequence[str] = (),
     replicates: int | None = None,
     out: str | os.PathLike[str] = "results",
     pictures: bool = False,
@@ -144,7 +149,13 @@ def evaluate(
 
     from mbench.leaderboard import entry_as_json
 
+    if not (callable(submission) or isinstance(submission, str | os.PathLike)):
+        kind = type(submission).__name__
+        raise UsageError(
+            f"evaluate() was given {kind}, expected a file or a function build(spec). Wrap it: lambda spec: …"
+        )
     source = pickle_build(submission) if callable(submission) else read_submission(submission)
+    tasks = (tasks,) if isinstance(tasks, str) else tasks
     outcome = run_evaluation(
         source, track=track, tasks=tasks, replicates=replicates, out=Path(out), pictures=pictures, jobs=jobs,
         threads=threads, device=device, resume=resume,

@@ -2,95 +2,36 @@
 
 from __future__ import annotations
 
-import hashlib
-import importlib.metadata
-import os
-import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
-from functools import cache
 from pathlib import Path
 from threading import Event
-from typing import Literal
-
-import numpy as np
 
 from mbench import metrics, suite
+from mbench.cells import (
+    N_REPEATED,
+    Cell,
+    Progress,
+    Report,
+    Settings,
+    cell_key,
+    harness_digest,
+    make_spec,
+    predict_shuffled,
+)
+from mbench.environment import describe_environment
 from mbench.errors import HarnessError, MbenchError, MissingDataError, UsageError
 from mbench.executor import run_all
 from mbench.nursery import Nursery
-from mbench.results import SCHEMA_VERSION, Costs, Metrics, Record, Result, ResultStore, canonical_digest
-from mbench.sampler import permutation, stream_key
-from mbench.sandbox import MEMORY_LIMIT_MB, Child, ChildFailure, Isolation, choose_isolation
+from mbench.results import SCHEMA_VERSION, Costs, Metrics, Record, Result, ResultStore
+from mbench.sandbox import Child, ChildFailure, Interrupted
 from mbench.submission import Source
 from mbench.tasks import Task, load_task
-from mbench.types import FloatArray, Queries, Spec
+from mbench.types import FloatArray, Queries
 
 PUBLIC_TEST_SET = "public"
-N_REPEATED = 1_000  # queries asked twice, in other places of the stream: answers may not depend on order or batch
-REPEAT_TOLERANCE = 1e-4
-
-# What a fitted estimator and its predictions depend on, beside the submission itself.
-_TRAINING_SIDE = (
-    "suite.py",
-    "sampler.py",
-    "escape*.py",
-    "ladder.py",
-    "datasets.py",
-    "worker.py",
-    "tasks/*.py",
-    "nn/*.py",
-)
-
-Phase = Literal[
-    "loading", "sampling", "fitting", "asking", "predicting", "scoring", "done", "cached", "drawing", "drawn"
-]
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """One (task, replicate) of a track, with its budget."""
-
-    task: str
-    track: str
-    replicate: int
-    n_samples: int
-    fit_limit_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """How cells are run. What is here and changes predictions is part of a cell's key."""
-
-    threads: int = 1
-    device: str = "cpu"
-    jobs: int = 1
-    fresh: bool = False
-    memory_limit_mb: float = MEMORY_LIMIT_MB
-    isolation: Isolation = field(default_factory=choose_isolation)
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """Where one cell is; `record` is there once it is done."""
-
-    cell: Cell
-    phase: Phase
-    record: Record | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Evaluation:
-    """The outcome of a run: the records, the tasks left out with the reason, and damaged records set aside."""
-
-    result: Result
-    missing: dict[str, str]
-    set_aside: tuple[Path, ...]
-
-
-Report = Callable[[Progress], None]
 
 
 def plan_cells(
@@ -115,7 +56,7 @@ def plan_cells(
             missing[name] = str(error)
             continue
         budget = track.budgets[task.family]
-        n_samples = min(budget.n_samples, task.n_available or budget.n_samples)
+        n_samples = budget.n_samples if task.n_available is None else min(budget.n_samples, task.n_available)
         cells += [
             Cell(name, track.name, replicate, n_samples, budget.fit_limit_s)
             for replicate in range(track.replicates if replicates is None else replicates)
@@ -152,6 +93,7 @@ def evaluate_source(
             set_aside.append(store.set_aside(key))
             known = None
         if known is not None and known.status != "infrastructure":
+            known = replace(known, task=cell.task)  # the same picture may have been called otherwise
             report(Progress(cell, "cached", known))
             return known
         record = _run_cell(cell, key, task, source, store, settings, nursery, report, cancel)
@@ -163,47 +105,6 @@ def evaluate_source(
     )
     result = Result(schema=SCHEMA_VERSION, suite=suite.SUITE_VERSION, name=source.name, records=tuple(records))
     return result, tuple(set_aside)
-
-
-def cell_key(cell: Cell, task: Task, source: Source, settings: Settings) -> str:
-    """Return the SHA-256 of everything a cell's predictions depend on: the same key need not be run twice."""
-    return canonical_digest(
-        {
-            "suite": suite.SUITE_VERSION,
-            "task": task.digest(),
-            "track": cell.track,
-            "replicate": cell.replicate,
-            "budget": [cell.n_samples, cell.fit_limit_s],
-            "source": source.digest,
-            "threads": settings.threads,
-            "device": settings.device,
-            "memory_limit_mb": settings.memory_limit_mb,  # or a cell that ran out of it would not be run with more
-            "harness": harness_digest(),
-        }
-    )
-
-
-@cache
-def harness_digest() -> str:
-    """Return the SHA-256 of the files that make samples, queries and predictions."""
-    folder = Path(__file__).parent
-    digest = hashlib.sha256()
-    for path in sorted(path for pattern in _TRAINING_SIDE for path in folder.glob(pattern)):
-        digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes())
-    return digest.hexdigest()
-
-
-def make_spec(cell: Cell, task: Task, settings: Settings) -> Spec:
-    """Return what the submission is told about a cell."""
-    return Spec(
-        n_inputs=task.n_inputs,
-        n_outputs=task.n_outputs,
-        n_samples=cell.n_samples,
-        fit_limit_s=cell.fit_limit_s,
-        threads=settings.threads,
-        device=settings.device,
-        seed=suite.init_seed(cell.task, cell.replicate),
-    )
 
 
 def score_cell(task: Task, queries: Queries, predictions: FloatArray) -> Metrics:
@@ -262,7 +163,7 @@ def _run_cell(
                 source,
                 spec,
                 isolation=settings.isolation,
-                nursery=nursery,
+                nursery=nursery if attempt == 1 else None,  # a failure of ours may be the nursery's
                 memory_limit_mb=settings.memory_limit_mb,
                 cancel=cancel,
             )
@@ -278,7 +179,7 @@ def _run_cell(
                 report(Progress(cell, "asking"))
                 queries = task.draw_queries(cell.n_samples, cell.replicate)
                 report(Progress(cell, "predicting"))
-                predictions, predict_s = _predict_shuffled(child, cell, queries.X)
+                predictions, predict_s = predict_shuffled(child, task, cell, queries.X)
                 report(Progress(cell, "scoring"))
                 artifact, model_bytes = _save_artifact(child)
                 costs = Costs(
@@ -293,6 +194,8 @@ def _run_cell(
                 failure = error
             except HarnessError as error:
                 failure = error
+                if cancel.is_set():
+                    raise Interrupted from error
                 if attempt == 1:
                     continue
             record = Record(
@@ -328,27 +231,6 @@ def _run_cell(
     raise AssertionError("the second attempt always returns")
 
 
-def _predict_shuffled(child: Child, cell: Cell, X: FloatArray) -> tuple[FloatArray, float]:
-    """Ask all queries in one shuffled stream, some of them twice; return predictions in the order of X and the seconds.
-
-    Raises ChildFailure("invalid") if the same query got two answers.
-    """
-    again = permutation(stream_key(cell.task, "repeat", cell.replicate), len(X))[:N_REPEATED]
-    row = np.concatenate([np.arange(len(X)), again])
-    order = permutation(stream_key(cell.task, "shuffle", cell.replicate), len(row))
-    answers, predict_s = child.predict(X[row[order]], suite.predict_limit_s(cell.fit_limit_s, len(row)))
-    predictions = np.empty_like(answers)
-    predictions[order] = answers
-    first, second = predictions[again], predictions[len(X) :]
-    if not np.allclose(first, second, rtol=REPEAT_TOLERANCE, atol=REPEAT_TOLERANCE):
-        gap = float(np.abs(first - second).max())
-        raise ChildFailure(
-            "invalid",
-            f"predict() answered the same query with values {gap:.2g} apart: it may not depend on order or batch",
-        )
-    return predictions[: len(X)], predict_s
-
-
 def _save_artifact(child: Child) -> tuple[Path | None, int | None]:
     """Have the estimator stored; one that cannot be stored is still scored, but has no pictures."""
     try:
@@ -356,30 +238,3 @@ def _save_artifact(child: Child) -> tuple[Path | None, int | None]:
     except ChildFailure:
         return None, None
     return path, path.stat().st_size
-
-
-@cache
-def describe_environment() -> dict[str, str]:
-    """Return the versions and the machine a record was made with."""
-    packages = ("mbench", "numpy", "numba", "scipy", "scikit-learn", "torch")
-    versions = {}
-    for package in packages:
-        try:
-            versions[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return {
-        "python": platform.python_version(),
-        **versions,
-        "system": f"{platform.system()} {platform.machine()}",
-        "cpu": _cpu_model(),
-        "cores": str(os.cpu_count()),
-    }
-
-
-def _cpu_model() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())

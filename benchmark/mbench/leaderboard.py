@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from mbench import suite
 from mbench.errors import UsageError
-from mbench.results import SCHEMA_VERSION, Record, Result, ResultStore, read_result
+from mbench.results import SCHEMA_VERSION, Record, Result, ResultStore, read_result, write_result
 from mbench.scoring import Entry
 from mbench.submission import BASELINES_FOLDER, ENTRY_NAME, baseline_names, read_submission, safe_name
 
@@ -41,17 +41,21 @@ def find_result(name: str, store: ResultStore | None) -> Result:
         found = [record for record in _stored(store) if record.source_digest == source.digest]
         if not found:
             raise UsageError(f"{name}: no results yet. Run `mbench evaluate {name}` first")
-        return _as_result(source.name, found)
+        return newest_result(source.name, found)
     found = [record for record in _stored(store) if record.submission == name]
+    recorded = RECORDED_FOLDER / f"{name}.json"
     if found:
-        return _as_result(name, [record for record in found if record.source_digest == found[-1].source_digest])
+        local = newest_result(name, [record for record in found if record.source_digest == found[-1].source_digest])
+        # A baseline that was run here on a task or two keeps its recorded result.
+        if not recorded.exists() or {r.task for r in read_result(recorded).records} <= {r.task for r in local.records}:
+            return local
     if store is not None and name == safe_name(name):
         # Evaluated under another name before, its records bear that one; the result file is its own.
         results = [read_result(path) for path in sorted(store.folder.glob(f"{name}/*/result.json"))]
         if results:
-            return _as_result(name, [record for result in results for record in result.records])
-    if (RECORDED_FOLDER / f"{name}.json").exists():
-        return read_result(RECORDED_FOLDER / f"{name}.json")
+            return newest_result(name, [record for result in results for record in result.records])
+    if recorded.exists():
+        return read_result(recorded)
     known = ", ".join(result.name for result in recorded_baselines()) or "none"
     raise UsageError(f"{name}: neither a file, nor evaluated here, nor a recorded baseline ({known})")
 
@@ -60,12 +64,26 @@ def _stored(store: ResultStore | None) -> list[Record]:
     return [] if store is None else list(store.records())
 
 
-def _as_result(name: str, records: Sequence[Record]) -> Result:
-    """Keep the newest record of every cell; of a track run on several devices, those like its newest."""
+def newest_result(name: str, records: Iterable[Record]) -> Result:
+    """Keep the newest record of every cell; of a track run in several ways, those made as its newest was."""
     ordered = sorted(records, key=lambda record: record.created)
-    last = {record.track: (record.threads, record.device) for record in ordered}
-    newest = {(r.track, r.task, r.replicate): r for r in ordered if (r.threads, r.device) == last[r.track]}
+    last = {record.track: _manner(record) for record in ordered}
+    newest = {(r.track, r.task, r.replicate): r for r in ordered if _manner(r) == last[r.track]}
     return Result(schema=SCHEMA_VERSION, suite=suite.SUITE_VERSION, name=name, records=tuple(newest.values()))
+
+
+def _manner(record: Record) -> tuple[int, str, str]:
+    return record.threads, record.device, record.harness_digest
+
+
+def refresh_results(store: ResultStore) -> None:
+    """Write every result.json of a results folder again, from the records of its cells."""
+    for path in store.folder.glob("*/*/result.json"):
+        old = read_result(path)
+        digests = {record.source_digest for record in old.records}
+        track = path.parent.name
+        records = [r for r in store.records() if r.source_digest in digests and r.track == track]
+        write_result(path, newest_result(old.name, records))
 
 
 def sort_entries(entries: Sequence[Entry]) -> list[Entry]:

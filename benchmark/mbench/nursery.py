@@ -1,8 +1,8 @@
 """Where children come from: a clean process that has imported a submission's libraries, and forks one child per cell.
 
 Importing scikit-learn and PyTorch takes seconds, fitting often less. The nursery imports them once. It never runs a
-line of a submission and never sees a sample, and our environment is stripped from it, so a child forked from it is as
-fresh as one started from nothing.
+line of a submission and never sees a sample, our environment is stripped from it, and it imports only libraries for
+which sooner or later makes no difference: so a child forked from it is as fresh as one started from nothing.
 
 Between the nursery and each child stands its keeper, which every process that the child leaves behind falls to: so all
 of them are found below the keeper, and killed with it. The harness asks by sending {"scratch": …, "entry": …} and four
@@ -75,21 +75,25 @@ class ForkedChild:
         except psutil.Error:
             return []
 
+    def dismiss_keeper(self) -> None:
+        """Kill the keeper: the child dies with it, and `wait` returns at once, whatever the child did to the keeper."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self._keeper, signal.SIGKILL)
+
     def close(self) -> None:
-        """Close the pipes and dismiss the keeper."""
+        """Close the pipes."""
         for stream in (self.stdin, self.stdout, self.stderr, self._status):
             with contextlib.suppress(OSError):
                 stream.close()
-        if hasattr(self, "_keeper"):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self._keeper, signal.SIGKILL)
 
     def _listen(self, timeout: float | None, lines: int) -> bool:
         """Read what the keeper tells until there are so many lines; return False when time ran out or it is gone."""
         deadline = None if timeout is None else time.monotonic() + timeout
+        poll = select.poll()  # not select(), which stops at descriptor 1,023
+        poll.register(self._status, select.POLLIN)
         while self._told.count(b"\n") < lines:
             left = None if deadline is None else max(0.0, deadline - time.monotonic())
-            if not select.select([self._status], [], [], left)[0]:
+            if not poll.poll(None if left is None else 1000.0 * left):
                 return False
             content = self._status.read(256)
             if not content:  # killed with its child
@@ -106,6 +110,7 @@ class Nursery:
         """modules: what to import before the first fork.  environment: the nursery's, and so every child's."""
         self._modules = modules
         self._environment = environment
+        self._has_forked = False
 
     def __enter__(self) -> Nursery:
         """Start the nursery; it imports while the harness goes on. Raises HarnessError if it cannot be started."""
@@ -131,10 +136,15 @@ class Nursery:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Kill the nursery; keepers and children die with it."""
+        """Hang up, on which the nursery kills whatever it forked and ends."""
         self._socket.close()
-        self._process.kill()
-        self._process.wait()
+        if not self._has_forked:  # it may still be importing, and has nothing to clean up
+            self._process.kill()
+        try:
+            self._process.wait(timeout=10.0)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
 
     def fork(self, scratch: Path, entry: str) -> ForkedChild:
         """Fork a child that serves `worker` in a scratch folder. Raises HarnessError if the nursery is gone."""
@@ -142,6 +152,7 @@ class Nursery:
         (stdout, child_stdout), (stderr, child_stderr), (status, child_status) = os.pipe(), os.pipe(), os.pipe()
         theirs = [child_stdin, child_stdout, child_stderr, child_status]
         try:
+            self._has_forked = True
             request = json.dumps({"scratch": str(scratch), "entry": entry}).encode()
             socket.send_fds(self._socket, [request], theirs)
         except OSError as error:
@@ -165,11 +176,17 @@ def scratch_variables(scratch: str | Path) -> dict[str, str]:
 
 
 def serve(control: socket.socket) -> None:
-    """Fork a keeper, and it a child, for every request until the harness hangs up."""
+    """Fork a keeper, and it a child, for every request until the harness hangs up, or is gone; then kill them all."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # keepers are dismissed by the harness and need no reaping
     while True:
-        packet, descriptors, _, _ = socket.recv_fds(control, _PACKET, 4)
+        try:
+            packet, descriptors, _, _ = socket.recv_fds(control, _PACKET, 4)
+        except ConnectionError:
+            packet, descriptors = b"", []
         if not packet:
+            for process in psutil.Process().children(recursive=True):
+                with contextlib.suppress(psutil.Error):
+                    process.kill()
             return
         if os.fork() == 0:
             control.close()
@@ -231,12 +248,12 @@ def _never_return(
 def main() -> None:
     """Import the modules named on the command line, as far as they can be, and serve."""
     control = socket.socket(fileno=int(sys.argv[1]))
-    worker.bind_lifetimes()
     for module in sys.argv[2:]:
         # What cannot be imported fails again in the child, where it is the submission's failure.
         with contextlib.suppress(BaseException):
             importlib.import_module(module)
     serve(control)
+    os._exit(0)  # nothing of ours is left to be done, and tearing down PyTorch takes a second
 
 
 if __name__ == "__main__":

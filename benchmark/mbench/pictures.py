@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 
 from mbench import suite
+from mbench.cells import Cell, Progress, Report, Settings, make_spec
 from mbench.errors import HarnessError
-from mbench.evaluation import Cell, Progress, Report, Settings, make_spec
 from mbench.executor import run_all
 from mbench.nursery import Nursery
 from mbench.results import Record, ResultStore
@@ -49,14 +50,18 @@ def draw_pictures(
 
     cancel = Event()
     folder.mkdir(parents=True, exist_ok=True)
-    drawable = [r for r in records if r.ok and r.replicate == 0 and r.task not in ("friedman", "digits", "mnist")]
+    drawable = [r for r in records if r.replicate == 0 and r.task not in ("friedman", "digits", "mnist")]
 
     def draw(record: Record) -> Drawing:
         path = folder / f"{_file_name(record.task)}.png"
         artifact = store.artifact_path(record.key)
+        if read_cell(path) != record.key:  # of another version of the submission
+            path.unlink(missing_ok=True)
+        if not record.ok:
+            return Drawing(None, f"{record.task}: no picture, the cell ended with {record.status}")
         if not artifact.exists():
-            return Drawing(None, f"{record.task}: no picture, the fitted estimator could not be stored")
-        if settings.fresh or read_cell(path) != record.key:
+            return Drawing(None, f"{record.task}: no picture, the fitted estimator is not stored")
+        if settings.fresh or not path.exists():
             try:
                 _draw_cell(source, record, artifact, path, settings, reference, nursery, report, cancel)
             except ChildFailure as failure:
@@ -125,5 +130,8 @@ def _subtitle(record: Record, reference: Reference) -> str:
 
 
 def _file_name(task: str) -> str:
-    """Return a file name for a task; of `image:PATH` the picture's own name."""
-    return f"image-{Path(task).stem}" if task.startswith(suite.IMAGE_PREFIX) else task
+    """Return a file name for a task; of `image:PATH` the picture's own name, and a digest for its folder."""
+    if not task.startswith(suite.IMAGE_PREFIX):
+        return task
+    path = task.removeprefix(suite.IMAGE_PREFIX)
+    return f"image-{Path(path).stem}-{hashlib.sha256(path.encode()).hexdigest()[:6]}"

@@ -7,14 +7,16 @@ from statistics import fmean
 from typing import Any
 
 from mbench import suite
+from mbench.cells import Cell, Progress, Settings
+from mbench.environment import describe_environment
 from mbench.errors import HarnessError
-from mbench.evaluation import Cell, Progress, Settings, describe_environment, evaluate_source, plan_cells
+from mbench.evaluation import evaluate_source, plan_cells
 from mbench.results import Record, ResultStore
 from mbench.sandbox import open_nursery
 from mbench.submission import BASELINES_FOLDER, Source, read_submission
 
 REPLICATES = 5
-CURVE_SIZES = (1_000, 3_162, 10_000, 31_623, 100_000, 316_228, 1_000_000, 3_162_278, 10_000_000)
+CURVE_SIZES = (10, 32, 100, 316, 1_000, 3_162, 10_000, 31_623, 100_000, 316_228, 1_000_000, 3_162_278, 10_000_000)
 _CURVE_REPLICATES = {size: 5 if size <= 100_000 else 1 for size in CURVE_SIZES}  # large samples hardly vary
 _UNLIMITED_S = 3600.0
 

@@ -10,7 +10,7 @@ from mbench.api import run_evaluation
 from mbench.errors import UsageError
 from mbench.leaderboard import RECORDED_FOLDER
 from mbench.results import SCHEMA_VERSION, Record, Result, read_result, write_result
-from mbench.submission import baseline_names, baseline_path, read_submission
+from mbench.submission import BASELINES_FOLDER, baseline_names, baseline_path, read_submission
 from mbench.suite import SUITE_VERSION
 
 __all__ = ["baseline_names", "compare_recorded", "record_result", "run_baseline"]
@@ -33,7 +33,14 @@ def run_baseline(name: str, **options: Any) -> Result:
 
 
 def record_result(result: Result, track: str) -> Path:
-    """Store a result as the baseline's recorded one; what is recorded of other tracks stays."""
+    """Store a result as the baseline's recorded one; what is recorded of other tracks stays.
+
+    Raises UsageError where the baselines are an installed package's: they are recorded in a checkout.
+    """
+    if BASELINES_FOLDER.name.startswith("_"):
+        raise UsageError(
+            f"{BASELINES_FOLDER}: belongs to an installed mbench. Record baselines in a checkout (pip install -e .)"
+        )
     path = RECORDED_FOLDER / f"{result.name}.json"
     others: tuple[Record, ...] = ()
     if path.exists():

@@ -35,6 +35,7 @@ SAVE_LIMIT_S = 60.0
 MEMORY_LIMIT_MB = 8192
 CAPTURE_LIMIT = 1_000_000  # bytes of output read; more is drained and forgotten
 ARTIFACT_LIMIT = 4 << 30
+SPARE_DISK = 1 << 20  # bytes: with less, a failure is the disk's
 _ANSWER_LIMIT = 65_536
 _TICK_S = 0.02
 # What the operating system says where the child removed or replaced a folder: its doing, not a failure of ours.
@@ -204,6 +205,8 @@ class Child:
         try:
             self._await_line("start-up", time.monotonic(), LOAD_LIMIT_S)
         except ChildFailure as failure:
+            if failure.status == "out-of-memory":  # what it imports is too large for its limit
+                raise
             raise HarnessError(f"the worker did not start: {failure}. {self.output.strip()[-300:]}") from None
 
     def _hand_over(self, name: str, array: FloatArray) -> None:
@@ -216,7 +219,7 @@ class Child:
             if error.errno in _TAMPERED:
                 raise ChildFailure("invalid", f"changed the harness's folders: {name}: {error.strerror}") from None
             raise HarnessError(
-                f"{self._scratch}: cannot be written ({error.strerror}). Free space in $TMPDIR"
+                f"{self._scratch}: cannot be written ({error.strerror or error}). Free space in $TMPDIR"
             ) from error
 
     def _request(self, verb: str, limit_s: float, **arguments: Any) -> tuple[float, dict[str, Any]]:
@@ -240,6 +243,8 @@ class Child:
             ) from None
         if event == "done":
             return seconds, answer
+        if shutil.disk_usage(self._scratch).free < SPARE_DISK:
+            raise HarnessError(f"{self._scratch}: the disk is full, on which {verb} failed. Free space in $TMPDIR")
         status = str(answer.get("status"))
         known = status in ("crash", "invalid", "refused", "out-of-memory")
         raise ChildFailure(status if known else "invalid", str(answer.get("reason")))
@@ -252,7 +257,7 @@ class Child:
                 raise Interrupted
             if time.monotonic() - started > limit_s:
                 self._kill()
-                raise ChildFailure("timeout", f"{verb} ran past its limit of {limit_s:g} s")
+                raise ChildFailure("timeout", f"{verb} ran past its limit of {limit_s:.1f} s")
             self._watch_memory(verb, whole_tree=tick % _TREE_EVERY == 0)
             tick += 1
             ended = self._process.poll() is not None  # a process it left behind may hold the channel open
@@ -323,6 +328,8 @@ class Child:
         for process in descendants:
             with contextlib.suppress(psutil.Error):
                 process.kill()
+        if isinstance(self._process, ForkedChild):
+            self._process.dismiss_keeper()
         self._process.wait()
 
 

@@ -95,7 +95,7 @@ class Entry:
 
     @property
     def is_complete(self) -> bool:
-        """Was every headline task of the track run?"""
+        """Was every replicate of every headline task of the track run?"""
         return not self.missing
 
     @property
@@ -151,7 +151,8 @@ def score_entry(name: str, track_name: str, records: Sequence[Record], reference
         if task in by_task
     )
     scored = {task.task: task for task in tasks}
-    missing = tuple(task for task in track.tasks if task not in scored)
+    replicates = {task: {r.replicate for r in by_task.get(task, ())} for task in track.tasks}
+    missing = tuple(task for task in track.tasks if len(replicates[task]) < track.replicates)
     headline = [scored[task] for task in track.tasks if task in scored]
     families = {
         family: _mean([task.score for task in headline if task.family == family], len(set(members) & set(track.tasks)))

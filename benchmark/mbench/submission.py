@@ -27,6 +27,9 @@ _TEMPLATE = _PACKAGE / "_template"
 TEMPLATE_FOLDER = _TEMPLATE if _TEMPLATE.exists() else _PACKAGE.parents[1] / "submissions" / "example"
 
 
+_KNOWN_LIBRARIES = frozenset({"mbench", "numpy", "pandas", "scipy", "sklearn", "torch"})
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """A submission: the entry file and every local file it imports, by path relative to the entry's folder."""
@@ -46,16 +49,23 @@ class Source:
 
     @property
     def libraries(self) -> tuple[str, ...]:
-        """The modules, none of them its own, that the submission imports wherever it is imported itself."""
+        """The well-known libraries that a file of the submission imports before it does anything else.
+
+        Importing them ahead of the submission changes nothing for it. Of any other module that is not certain, nor of
+        one imported after, say, `os.environ` was set.
+        """
         own = {PurePosixPath(path).parts[0].removesuffix(".py") for path, _ in self.files}
         names: dict[str, None] = {}
         for path, content in self.files:
-            for node in ast.parse(content).body if path.endswith(".py") else ():
+            body = ast.parse(content).body if path.endswith(".py") else []
+            for node in body[1:] if ast.get_docstring(ast.Module(body, [])) is not None else body:
                 if isinstance(node, ast.Import):
                     names |= dict.fromkeys(alias.name for alias in node.names)
-                elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-                    names[node.module] = None
-        return tuple(name for name in names if name.partition(".")[0] not in own)
+                elif isinstance(node, ast.ImportFrom):
+                    names |= {} if node.level else {str(node.module): None}
+                else:
+                    break
+        return tuple(name for name in names if name.partition(".")[0] in _KNOWN_LIBRARIES - own)
 
     def write_to(self, folder: Path) -> Path:
         """Copy the files into a folder and return the entry's path there."""

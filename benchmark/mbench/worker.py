@@ -1,6 +1,6 @@
 """The child's side of a cell: obeys one command a line, runs the submission, answers with one JSON line.
 
-Commands: build, fit, predict, save, load, stop. Started by `mbench.sandbox` in a scratch folder:
+Commands: build, fit, predict, save, load. Started by `mbench.sandbox` in a scratch folder:
 
     submission/          the source            out/predictions.npy   (m, k) float32, written by predict
     in/X.npy, in/y.npy   before fit            out/artifact          the fitted estimator, written by save
@@ -26,8 +26,10 @@ import numpy as np
 from mbench.submission import PICKLED_ENTRY
 from mbench.types import FloatArray, Spec
 
-MODULE_NAME = "submission"
-PREDICT_BLOCK = 65_536  # rows per call of predict: bounds a submission's memory, and no answer may depend on it
+# Rows per call of predict: bounds a submission's memory. A stream comes in at least three blocks, so that queries asked
+# twice show whether answers depend on the block.
+PREDICT_BLOCK = 65_536
+MIN_BLOCKS = 3
 
 
 class ContractError(Exception):
@@ -62,6 +64,8 @@ class Worker:
             self.estimator = build(Spec(**spec))
         except BaseException as error:
             raise ContractError("refused", f"build(spec) raised {_describe(error)}") from error
+        if self.estimator is None:
+            raise ContractError("refused", "build(spec) returned None. Is its `return` missing?")
         for method in ("fit", "predict"):
             if not callable(getattr(self.estimator, method, None)):
                 kind = type(self.estimator).__name__
@@ -84,8 +88,9 @@ class Worker:
         """Predict the queries block by block."""
         queries = np.load("in/queries.npy", mmap_mode="r", allow_pickle=False)
         predictions = np.empty((len(queries), self.n_outputs), dtype="<f4")
-        for start in range(0, len(queries), PREDICT_BLOCK):
-            block = np.array(queries[start : start + PREDICT_BLOCK])
+        size = min(PREDICT_BLOCK, max(1, len(queries) // MIN_BLOCKS))
+        for start in range(0, len(queries), size):
+            block = np.array(queries[start : start + size])
             try:
                 answer = self.estimator.predict(block)
             except Exception as error:
@@ -126,11 +131,11 @@ class Worker:
         import importlib.util
 
         sys.path.insert(0, str(self.entry.parent.resolve()))
-        spec = importlib.util.spec_from_file_location(MODULE_NAME, self.entry.resolve())
+        spec = importlib.util.spec_from_file_location(self.entry.stem, self.entry.resolve())
         assert spec is not None
         assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
-        sys.modules[MODULE_NAME] = module
+        sys.modules[self.entry.stem] = module  # under its own name, as the files it imports know it
         spec.loader.exec_module(module)
         return getattr(module, "build", None)
 
@@ -169,7 +174,7 @@ def check_answer(answer: Any, n_rows: int, n_outputs: int) -> FloatArray:
     if not np.isfinite(single).all():
         bad = int(np.flatnonzero(~np.isfinite(single).all(axis=1))[0])
         raise ContractError(
-            "invalid", f"predict() returned {values[bad].tolist()} in row {bad}: every value must be finite"
+            "invalid", f"predict() returned {values[bad].tolist()} in row {bad}: every value must be finite as float32"
         )
     return single
 
@@ -197,14 +202,12 @@ def _print_traceback(error: BaseException) -> None:
 
 
 def serve(commands: io.TextIOBase, answers: io.TextIOBase, worker: Worker) -> None:
-    """Say that we are up, then obey commands until `stop` or the end of the stream."""
+    """Say that we are up, then obey commands until the end of the stream."""
     answers.write(json.dumps({"event": "started"}) + "\n")
     answers.flush()
     for line in commands:
         command = json.loads(line)
         verb, token = command.pop("do"), command.pop("token")
-        if verb == "stop":
-            return
         try:
             answer = {"event": "done", **getattr(worker, verb)(**command)}
         except MemoryError as error:

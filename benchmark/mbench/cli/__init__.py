@@ -25,6 +25,7 @@ from mbench.cli.tasks import tasks
 from mbench.errors import MbenchError
 
 INTERRUPTED = 130
+_RESUMABLE = ("evaluate", "reproduce", "reference", "render")
 
 
 class Verbs(click.Group):
@@ -40,7 +41,8 @@ class Verbs(click.Group):
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise
         except KeyboardInterrupt:
-            click.echo("\nInterrupted. Cells already done are kept: the same command goes on from there.", err=True)
+            kept = "Cells already done are kept: the same command, without --fresh, goes on from there."
+            click.echo(f"\nInterrupted. {kept if ctx.invoked_subcommand in _RESUMABLE else ''}", err=True)
             ctx.exit(INTERRUPTED)
         except MbenchError as error:
             if ctx.params.get("debug"):

@@ -22,7 +22,7 @@ def fetch() -> None:
     from rich.progress import DownloadColumn, Progress, SpinnerColumn, TextColumn, TransferSpeedColumn
 
     from mbench import datasets
-    from mbench.errors import MissingDataError
+    from mbench.errors import HarnessError, MissingDataError
 
     try:
         datasets.load_mnist()
@@ -30,6 +30,8 @@ def fetch() -> None:
         return
     except MissingDataError:
         pass
+    except HarnessError as error:
+        click.echo(f"{error}: fetching it again", err=True)
     columns = (
         SpinnerColumn(),
         TextColumn("MNIST from OpenML (then unpacking: half a minute)"),

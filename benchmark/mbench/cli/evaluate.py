@@ -47,10 +47,13 @@ def evaluate(
     from mbench.cli.progress import LiveProgress
     from mbench.cli.tables import print_entry
     from mbench.leaderboard import entry_as_json
+    from mbench.sandbox import choose_isolation
     from mbench.scoring import load_reference
     from mbench.submission import read_submission
 
     source = read_submission(submission)
+    isolation = choose_isolation()
+    click.echo(f"{source.name} on track {track}, isolation tier {isolation.tier}: {isolation.summary}", err=True)
     with LiveProgress(load_reference()) as live:
         outcome = api.run_evaluation(
             source, track=track, tasks=tasks, replicates=replicates, out=out, pictures=pictures, report=live, **running

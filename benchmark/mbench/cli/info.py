@@ -14,8 +14,9 @@ def info(as_json: bool) -> None:
     import json
 
     from mbench import __version__, datasets, escape, suite
+    from mbench.cells import harness_digest
+    from mbench.environment import describe_environment
     from mbench.errors import MbenchError
-    from mbench.evaluation import describe_environment, harness_digest
     from mbench.sandbox import choose_isolation
 
     isolation = choose_isolation()

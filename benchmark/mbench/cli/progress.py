@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from mbench.evaluation import Cell
-from mbench.evaluation import Progress as CellProgress
+from mbench.cells import Cell
+from mbench.cells import Progress as CellProgress
 from mbench.results import Record
 from mbench.scoring import Reference, score_entry
 

@@ -21,6 +21,7 @@ def rescore(folder: Path, as_json: bool) -> None:
 
     from mbench.errors import UsageError
     from mbench.evaluation import rescore_record
+    from mbench.leaderboard import refresh_results
     from mbench.results import ResultStore
 
     if not (folder / "cells").is_dir():
@@ -38,5 +39,6 @@ def rescore(folder: Path, as_json: bool) -> None:
         if not as_json:
             change = reason or f"error {row['before']:.6f} → {row['after']:.6f}"
             click.echo(f"{record.submission} {record.track} {record.task} r{record.replicate}: {change}")
+    refresh_results(store)
     if as_json:
         click.echo(json.dumps(rows, indent=1))

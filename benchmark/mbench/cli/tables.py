@@ -33,17 +33,43 @@ HEADINGS = {
 }
 
 
+# What a narrow terminal does without, first to go first: a column that is cut short would say something false.
+_DISPENSABLE = ("predict_us", "params", "fit_s", "octaves", "psnr_db", "n", "precision", "depth", "worth")
+
+
+def _columns_that_fit(rows: Sequence[dict[str, str]], width: int) -> list[str]:
+    columns = list(HEADINGS)
+    for dispensable in _DISPENSABLE:
+        needed = sum(
+            max(len(line) for line in (*HEADINGS[column].split("\n"), *(row[column] for row in rows))) + 1
+            for column in columns
+        )
+        if needed <= width:
+            break
+        columns.remove(dispensable)
+    return columns
+
+
 def print_entries(entries: Sequence[Entry], *, highlight: str = "") -> None:
-    """Print one row per entry, best first."""
+    """Print one row per entry, best first, with as many columns as the terminal has room for."""
+    console = _console()
+    rows = entry_rows(entries)
+    shown = [{column: format_cell(column, row[column]) for column in HEADINGS} for row in rows]
+    for row, cells in zip(rows, shown, strict=True):
+        cells["name"] += "" if row["complete"] else " (incomplete)"
+    columns = _columns_that_fit(shown, console.width)
     table = Table(box=None, pad_edge=False, collapse_padding=True, header_style="bold", padding=(0, 1))
-    for column, heading in HEADINGS.items():
-        table.add_column(heading, justify="left" if column == "name" else "right", no_wrap=True)
-    for row in entry_rows(entries):
-        cells = [escape(format_cell(column, row[column])) for column in HEADINGS]
-        if not row["complete"]:
-            cells[0] += " [dim](incomplete)[/dim]"
-        table.add_row(*cells, style="bold green" if row["name"] == highlight else None)
-    _console().print(table)
+    for column in columns:
+        table.add_column(HEADINGS[column], justify="left" if column == "name" else "right", no_wrap=True)
+    for row, cells in zip(rows, shown, strict=True):
+        style = "bold green" if row["name"] == highlight else None
+        table.add_row(*(escape(cells[column]) for column in columns), style=style)
+    console.print(table)
+    if len(columns) < len(HEADINGS):
+        left_out = ", ".join(
+            HEADINGS[column].replace("-\n", "").replace("\n", " ") for column in HEADINGS if column not in columns
+        )
+        console.print(f"[dim]left out for want of width: {left_out}[/dim]")
 
 
 def print_entry(outcome: Outcome) -> None:
@@ -68,13 +94,16 @@ def print_entry(outcome: Outcome) -> None:
             console.print(
                 f"[red]{escape(task.task)}: {task.n_failed} of {task.n_replicates} failed:[/red] {escape(task.reason)}"
             )
+    if any(task.n_failed for task in entry.tasks):
+        console.print("[dim]Failures are kept. To run them again: --fresh, with --task NAME for each.[/dim]")
     console.print("\n[bold]Beside the recorded baselines[/bold]", f"(track {entry.track}; skills: 0 learned nothing, "
                   "100 interpolates the sample as 12-NN does)", highlight=False)  # fmt: skip
     baselines = [score_entry(result.name, entry.track, result.records, reference) for result in recorded_baselines()]
     same = {baseline.source_digest for baseline in baselines}
-    others = [baseline for baseline in baselines if baseline.tasks and baseline.source_digest != entry.source_digest]
+    replaced = entry.source_digest if entry.is_complete else None
+    others = [baseline for baseline in baselines if baseline.tasks and baseline.source_digest != replaced]
     print_entries([entry, *others], highlight=entry.name)
-    if entry.source_digest in same:
+    if replaced in same:
         console.print(f"[dim]{entry.name} is itself a recorded baseline; its row shows this run.[/dim]")
     for task, reason in outcome.missing.items():
         console.print(f"[yellow]{task} was left out:[/yellow] {escape(reason)}. Without it the entry is incomplete.")

@@ -46,7 +46,10 @@ def _image(name: str) -> Task:
     from mbench.tasks.images import Image
 
     if name.startswith(suite.IMAGE_PREFIX):
-        return Image(name, datasets.read_picture(name.removeprefix(suite.IMAGE_PREFIX)))
+        try:
+            return Image(name, datasets.read_picture(name.removeprefix(suite.IMAGE_PREFIX)))
+        except ValueError as error:
+            raise UsageError(f"{name}: {error}. Give a larger picture") from None
     return Image(name, datasets.load_photo(name))
 
 

@@ -29,6 +29,11 @@ class Task(ABC):
     is_classification = False
     n_available: int | None = None  # the largest sample there is; None where points never run out
 
+    @property
+    def stream(self) -> str:
+        """What the task is called where its random streams and seeds are named."""
+        return self.name
+
     @abstractmethod
     def truth(self, points: FloatArray) -> FloatArray:
         """Return the labels of points (m, p): (m, k) float32."""
@@ -96,14 +101,14 @@ class BoxTask(Task):
 
     def draw_points(self, n: int, replicate: int, start: int = 0) -> FloatArray:
         """Return uniform points of the box."""
-        return self.place(uniform_rows(stream_key(self.name, "train", replicate), start, n, self.n_inputs))
+        return self.place(uniform_rows(stream_key(self.stream, "train", replicate), start, n, self.n_inputs))
 
     def draw_queries(self, n: int, replicate: int, secret: bytes | None = None) -> Queries:
         """Return `n_test` fresh uniform points, the same for every replicate."""
         return self._uniform_queries(self._test_points(self.n_test, secret))
 
     def _test_points(self, count: int, secret: bytes | None) -> FloatArray:
-        return self.place(uniform_rows(stream_key(self.name, "test", 0, secret), 0, count, self.n_inputs))
+        return self.place(uniform_rows(stream_key(self.stream, "test", 0, secret), 0, count, self.n_inputs))
 
 
 class ItemTask(Task):
@@ -113,4 +118,4 @@ class ItemTask(Task):
     """
 
     def _order(self, size: int, replicate: int) -> IntArray:
-        return permutation(stream_key(self.name, "train", replicate), size)
+        return permutation(stream_key(self.stream, "train", replicate), size)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, Literal
 
 import numpy as np
 
 from mbench import escape
 from mbench.ladder import ladder_points, misiurewicz_points
-from mbench.sampler import stream_key
+from mbench.sampler import stream_key, uniform_rows
 from mbench.tasks.base import BoxTask
 from mbench.types import ComplexArray, FloatArray, Queries
 
@@ -91,28 +92,33 @@ class Fractal(BoxTask):
         """Return the stratified test set and the zoom ladder; the set's relatives have a uniform test set alone."""
         if not self.has_ladder:
             return super().draw_queries(n, replicate, secret)
-        test, weight = self._stratified_points(secret)
+        test, weight = _stratified_points(self.name, secret)
         # Both Mandelbrot tasks climb the same ladder, so that their profiles can be held side by side.
         centres = misiurewicz_points(stream_key("mandelbrot", "ladder", 0, secret))
         ladder, octave, centre = ladder_points(centres, self.lower, self.upper)
         points = np.concatenate([test, ladder])
         return Queries(X=self.scale(points), points=points, weight=weight, octave=octave, centre=centre)
 
-    def _stratified_points(self, secret: bytes | None) -> tuple[FloatArray, FloatArray]:
-        """Draw many candidates, keep most of those near the set and few of the rest: points (n, 2), weight (n,).
 
-        Near are the candidates whose distance to the set is below `NEAR_DISTANCE`; those inside have none. A stratum's
-        weight is its share of the candidates, so that a weighted mean estimates the uniform one without bias.
-        """
-        candidates = self._test_points(N_CANDIDATES, secret)
-        orbit = escape.escape_time(
-            _as_complex(candidates), self.escape_family, max_iter=SMOOTH_MAX_ITER, bailout=DISTANCE_BAILOUT
-        )
-        near = escape.distance_estimate(orbit) < NEAR_DISTANCE
-        kept = [np.flatnonzero(near)[:N_NEAR], np.flatnonzero(~near)[:N_REST]]
-        share = [near.mean(), 1.0 - near.mean()]
-        weight = np.concatenate([np.full(len(rows), s / len(rows)) for rows, s in zip(kept, share, strict=True)])
-        return candidates[np.concatenate(kept)], weight
+@cache
+def _stratified_points(task: str, secret: bytes | None) -> tuple[FloatArray, FloatArray]:
+    """Draw many candidates, keep most of those near the set and few of the rest: points (n, 2), weight (n,).
+
+    Near are the candidates whose distance to the set is below `NEAR_DISTANCE`; those inside have none. A stratum's
+    weight is its share of the candidates, so that a weighted mean estimates the uniform one without bias. Kept for the
+    process, as every replicate asks for the same.
+    """
+    lower, upper = (np.array(corner) for corner in WINDOWS["mandelbrot"])
+    candidates = lower + uniform_rows(stream_key(task, "test", 0, secret), 0, N_CANDIDATES, 2) * (upper - lower)
+    orbit = escape.escape_time(_as_complex(candidates), max_iter=SMOOTH_MAX_ITER, bailout=DISTANCE_BAILOUT)
+    near = escape.distance_estimate(orbit) < NEAR_DISTANCE
+    kept = [np.flatnonzero(near)[:N_NEAR], np.flatnonzero(~near)[:N_REST]]
+    share = [near.mean(), 1.0 - near.mean()]
+    weight = np.concatenate([np.full(len(rows), s / len(rows)) for rows, s in zip(kept, share, strict=True)])
+    points = candidates[np.concatenate(kept)]
+    points.setflags(write=False)
+    weight.setflags(write=False)
+    return points, weight
 
 
 def _as_complex(points: FloatArray) -> ComplexArray:

@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from mbench import suite
 from mbench.tasks.base import ItemTask
 from mbench.types import ByteArray, FloatArray, Queries
 
+MIN_PIXELS = 64
 MAX_SAMPLED_SHARE = 0.8  # of a small picture, so that enough pixels are left to test on
 
 
@@ -24,9 +26,18 @@ class Image(ItemTask):
         """pixels: (height, width, 3) uint8."""
         if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8:
             raise ValueError(f"pixels must be (height, width, 3) uint8, got {pixels.shape} {pixels.dtype}")
+        if pixels.shape[0] * pixels.shape[1] < MIN_PIXELS or (pixels == pixels[0, 0]).all():
+            raise ValueError(
+                f"a picture of {pixels.shape[0]} x {pixels.shape[1]} pixels has nothing to learn: too small or plain"
+            )
         self.name = name
         self.pixels = pixels
         self.n_available = int(MAX_SAMPLED_SHARE * pixels.shape[0] * pixels.shape[1])
+
+    @property
+    def stream(self) -> str:
+        """A bundled photo's name; a person's own picture is what its pixels are, wherever the file lies."""
+        return self.name if suite.is_headline(self.name) else f"image:{self._pixel_digest()}"
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -38,7 +49,7 @@ class Image(ItemTask):
         return {
             "name": self.name.split(":")[0],
             "shape": list(self.pixels.shape),
-            "sha256": hashlib.sha256(np.ascontiguousarray(self.pixels).tobytes()).hexdigest(),
+            "sha256": self._pixel_digest(),
         }
 
     def truth(self, points: FloatArray) -> FloatArray:
@@ -58,6 +69,9 @@ class Image(ItemTask):
     def draw_queries(self, n: int, replicate: int, secret: bytes | None = None) -> Queries:
         """Return every pixel not among the replicate's first n; a secret changes nothing, all pixels being known."""
         return self._uniform_queries(self._locate(replicate, slice(n, None)))
+
+    def _pixel_digest(self) -> str:
+        return hashlib.sha256(np.ascontiguousarray(self.pixels).tobytes()).hexdigest()
 
     def _locate(self, replicate: int, items: slice) -> FloatArray:
         height, width = self.shape

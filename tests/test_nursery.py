@@ -1,0 +1,75 @@
+import os
+import signal
+import subprocess
+import sys
+
+import psutil
+import pytest
+
+from mbench.errors import HarnessError
+from mbench.nursery import IS_SUPPORTED, Nursery
+from mbench.sandbox import child_environment
+from mbench.submission import read_submission
+
+pytestmark = pytest.mark.skipif(not IS_SUPPORTED, reason="children are forked on Linux only")
+
+
+@pytest.mark.parametrize(
+    ("source", "libraries"),
+    [
+        ("import numpy as np\nfrom sklearn.svm import SVR\nimport torch.nn", ("numpy", "sklearn.svm", "torch.nn")),
+        ('"""Docs."""\nfrom __future__ import annotations\nimport scipy', ("scipy",)),
+        ("import os\nos.environ['OMP_NUM_THREADS'] = '1'\nimport numpy", ()),
+        ("import hangs_on_import\nimport antigravity", ()),
+        ("def build(spec):\n    import torch", ()),
+        ("from . import torch\nfrom .numpy import x", ()),
+    ],
+    ids=["plain", "docstring", "after another statement", "unknown", "inside a function", "relative"],
+)
+def test_only_well_known_libraries_imported_first_of_all_are_imported_ahead(submission_file, source, libraries):
+    path = submission_file(f"{source}\ndef build(spec): ...")
+    assert read_submission(path).libraries == libraries
+
+
+def test_a_module_of_the_submission_named_like_a_library_is_not_imported_ahead(submission_file):
+    path = submission_file("import torch\ndef build(spec): ...")
+    path.with_name("torch.py").write_text("")
+    assert read_submission(path).libraries == ()
+
+
+def test_a_nursery_that_is_gone_says_so(tmp_path):
+    with Nursery((), child_environment(1)) as nursery:
+        nursery._process.kill()
+        nursery._process.wait()
+        with pytest.raises(HarnessError, match="nursery of child processes"):
+            nursery.fork(tmp_path, "submission.py")
+
+
+def test_nothing_is_left_when_the_harness_is_killed(tmp_path, submission_file, estimator):
+    """Not even what a child forked: the nursery outlives the harness for as long as it takes to kill it."""
+    path = submission_file(
+        estimator(fit="import os\nif os.fork() == 0:\n    os.setsid()\nprint('pid', os.getpid())\nwhile True: pass")
+    )
+    code = f"""
+from mbench.sandbox import LIMITS_ONLY, Child, open_nursery
+from mbench.submission import read_submission
+from mbench.types import Spec
+import numpy as np, threading, time
+source = read_submission({str(path)!r})
+with open_nursery(source, 1, LIMITS_ONLY) as nursery:
+    with Child(source, Spec(1, 1, 20, 600.0, 1, "cpu", 0), isolation=LIMITS_ONLY, nursery=nursery) as child:
+        child.build()
+        def tell():
+            while child.output.count("pid") < 2:
+                time.sleep(0.02)
+            print(child.output, flush=True)
+        threading.Thread(target=tell, daemon=True).start()
+        child.fit(np.zeros((20, 1)), np.zeros((20, 1)))
+"""
+    harness = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    pids = [int(harness.stdout.readline().split()[1]) for _ in range(2)]
+    processes = [psutil.Process(pid) for pid in pids]
+    os.kill(harness.pid, signal.SIGKILL)
+    harness.communicate()
+    _, alive = psutil.wait_procs(processes, timeout=30)
+    assert alive == []
