@@ -32,7 +32,8 @@ def make_entry(make_record):
     """Score an entry that has the same error on every task, and the depth of k-NN."""
 
     def make(name="idea", error=0.1, tasks=QUICK.tasks, depth=5.0, **changes):
-        profile = Profile((depth,), (depth,), (depth,))
+        octaves = (depth / 16,) * 16
+        profile = Profile(octaves, octaves, octaves)
         records = [
             make_record(task=task, metrics=Metrics(error, 20.0, profile if task in FRACTALS else None), **changes)
             for task in tasks

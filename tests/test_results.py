@@ -1,4 +1,5 @@
 import errno
+import io
 import json
 import os
 import subprocess
@@ -10,15 +11,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mbench.disk import DRAFT_SUFFIX
 from mbench.errors import HarnessError, MbenchError, UsageError
 from mbench.metrics import Profile
 from mbench.results import (
+    RECORD_LIMIT,
     SCHEMA_VERSION,
     Costs,
     Metrics,
     Result,
     ResultStore,
     canonical_digest,
+    predictions_digest,
     read_result,
     write_result,
 )
@@ -119,6 +123,36 @@ def test_a_record_that_is_no_json_is_damaged(store, make_record, damage):
         ({"costs": None}, "costs"),
         ({"extra": 1}, "extra"),
         ({"seed": ...}, "seed"),
+        ({"x" * 5_000: 1}, "x{80}"),
+        # what fuzzing found: each was read, and broke a table later
+        ({"metrics": None}, ""),
+        ({"status": "crash"}, ""),
+        ({"metrics": {"error": -0.1}}, "metrics"),
+        ({"metrics": {"error": 1e300}}, "metrics"),
+        ({"metrics": {"error": 1.0, "psnr_db": 1e308}}, "metrics"),
+        (
+            {"metrics": {"error": 1.0, "profile": {"mean": [1.0], "lower_quartile": [], "upper_quartile": []}}},
+            "metrics",
+        ),
+        (
+            {"metrics": {"error": 1.0, "profile": {"mean": [9], "lower_quartile": [0], "upper_quartile": [0]}}},
+            "metrics",
+        ),
+        ({"costs": {"n_params": -1}}, "costs"),
+        ({"costs": {"fit_s": 1e300}}, "costs"),
+        ({"n_samples": 0}, ""),
+        ({"replicate": -1}, ""),
+        ({"seed": 10**400}, ""),
+        ({"task": "nobody"}, ""),
+        ({"track": "nobody"}, ""),
+        ({"created": "now"}, ""),
+        ({"created": "202" + "[" * 5_000 + "+00:00"}, ""),
+        ({"created": "2026-01-01+00:00"}, ""),
+        ({"created": "20260101T000000+00:00"}, ""),
+        ({"created": "2026-02-30T00:00:00+00:00"}, ""),
+        ({"created": "2026-01-01T00:00:00"}, ""),
+        ({"created": "2026-01-01T00:00:00+01:00"}, ""),
+        ({"created": "9999-12-31T23:59:59+00:00"}, ""),
     ],
     ids=str,
 )
@@ -126,6 +160,84 @@ def test_a_record_with_a_wrong_field_is_damaged_there(store, make_record, change
     (store.cells / f"{KEY}.json").write_text(edited(make_record(), **changes))
     with pytest.raises(HarnessError, match=f"damaged at '{place}'"):
         store.read(KEY)
+
+
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize(("name", "other"), [("schema", 99), ("seed", 8)])
+def test_a_record_that_says_one_thing_twice_is_damaged(store, make_record, name, other, first):
+    text = edited(make_record())
+    said = json.dumps({name: getattr(make_record(), name)})[1:-1]
+    twice = f'"{name}": {other}, {said}' if first else f'{said}, "{name}": {other}'
+    (store.cells / f"{KEY}.json").write_text(text.replace(said, twice))
+    with pytest.raises(HarnessError, match="damaged"):
+        store.read(KEY)
+
+
+@pytest.mark.parametrize("version", ["\x1b[31m", "\ud800", "x" * 5_000, 10**400, [[]], None], ids=ascii)
+def test_what_a_strangers_file_calls_its_version_is_not_printed(tmp_path, version):
+    (tmp_path / "r.json").write_text(json.dumps({"schema": version, "suite": 1}))
+    with pytest.raises(UsageError) as caught:
+        read_result(tmp_path / "r.json")
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize("size", [RECORD_LIMIT + 1, 1 << 40], ids=["larger", "huge"])
+def test_a_record_too_large_to_be_one_is_damaged_and_not_read(store, size):
+    path = store.cells / f"{KEY}.json"
+    with path.open("wb") as file:
+        file.truncate(size)
+    with pytest.raises(HarnessError, match="larger than 1 MB"):
+        store.read(KEY)
+    path.rename(store.folder / "mbench.json")
+    with pytest.raises(HarnessError, match="larger than 1 MB"):
+        ResultStore(store.folder)
+
+
+def test_a_draft_is_never_taken_for_a_record(store, make_record):
+    store.write(make_record())
+    path = store.cells / f"{KEY}.json"
+    for name in (f".{KEY}.json.0123abcd{DRAFT_SUFFIX}", f".{KEY}.json.part", f"{KEY}.json{DRAFT_SUFFIX}"):
+        (store.cells / name).write_bytes(path.read_bytes().replace(KEY.encode(), b"1" * 64))
+    assert list(store.records()) == [make_record()]
+
+
+def test_what_a_killed_run_left_is_gone_when_the_folder_is_opened_again(store, make_record, tmp_path):
+    result = store.folder / "idea" / "quick" / "result.json"
+    write_result(result, make_result(make_record()))
+    left = [folder / f".x.0123abcd{DRAFT_SUFFIX}" for folder in (store.folder, store.cells, result.parent)]
+    for path in left:
+        path.write_text("half")
+    ResultStore(store.folder)
+    assert not any(path.exists() for path in left)
+    assert result.exists()
+
+
+@pytest.mark.parametrize("kind", ["absent", "link", "pipe", "folder"])
+def test_an_artifact_that_its_child_made_something_else_of_is_left_out(store, make_record, tmp_path, kind):
+    artifact = tmp_path / "artifact"
+    match kind:
+        case "link":
+            (tmp_path / "secret").write_text("secret")
+            artifact.symlink_to(tmp_path / "secret")
+        case "pipe":
+            os.mkfifo(artifact)
+        case "folder":
+            artifact.mkdir()
+    store.write(make_record(), np.zeros((2, 1), np.float32), artifact)
+    assert store.read(KEY) == make_record()
+    assert names_in(store) == [f"{KEY}.json", f"{KEY}.npy"]
+
+
+def test_predictions_of_another_run_can_be_told(store, make_record):
+    mine, other = np.zeros((2, 1), np.float32), np.ones((2, 1), np.float32)
+    assert predictions_digest(mine) == predictions_digest(store_and_read(store, make_record, mine))
+    assert predictions_digest(mine) != predictions_digest(other)
+
+
+def store_and_read(store, make_record, predictions):
+    store.write(make_record(), predictions)
+    return store.read_predictions(KEY)
 
 
 def test_a_record_under_another_cells_key_is_damaged(store, make_record):
@@ -167,7 +279,7 @@ def test_a_folder_of_another_version_is_a_usage_error(store, marker):
         ResultStore(store.folder)
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"\xff"])
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff", b"[" * 100_000], ids=["empty", "cut", "bytes", "deep"])
 def test_a_damaged_marker_is_our_failure(store, content):
     (store.folder / "mbench.json").write_bytes(content)
     with pytest.raises(HarnessError, match="damaged"):
@@ -210,7 +322,38 @@ def test_records_passes_over_what_cannot_be_read(store, make_record):
     assert list(store.records()) == [second, first]
 
 
-@pytest.mark.parametrize("content", [b"", b"junk", b"\x93NUMPY\x01\x00"])
+def npy(array, **options):
+    buffer = io.BytesIO()
+    np.lib.format.write_array(buffer, array, **options)
+    return buffer.getvalue()
+
+
+def npy_header(*shape):
+    buffer = io.BytesIO()
+    np.lib.format.write_array_header_1_0(buffer, {"descr": "<f4", "fortran_order": False, "shape": shape})
+    return buffer.getvalue()
+
+
+def archive():
+    buffer = io.BytesIO()
+    np.savez(buffer, np.zeros((3, 2), np.float32))
+    return buffer.getvalue()
+
+
+GOOD = npy(np.zeros((3, 2), np.float32))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"", b"junk", b"\x93NUMPY\x01\x00", GOOD[:-1], GOOD + b"x", archive(), npy(np.zeros((3, 2))),
+        npy(np.zeros(3, "<f4")),
+        npy(np.asfortranarray(np.zeros((3, 2), "<f4"))), npy(np.zeros((3, 2), "<f4"), version=(2, 0)),
+        npy(np.full((3, 2), np.nan, "<f4")), npy(np.full((3, 2), np.inf, "<f4")),
+        npy_header(999_999_999_999, 999_999_999), npy_header(3, 2) + bytes(20), GOOD.replace(b"(3, 2)", b"(2, 2)"),
+    ],
+    ids=lambda content: content[:90].decode("latin1").strip()[-40:] + str(len(content)),
+)  # fmt: skip
 def test_damaged_predictions_are_our_failure(store, content):
     store.predictions_path(KEY).write_bytes(content)
     with pytest.raises(HarnessError, match="damaged"):
@@ -280,10 +423,11 @@ def test_the_record_is_written_last(store, make_record, monkeypatch, tmp_path):
     assert order == [".npy", ".artifact", ".json"]
 
 
-def test_a_record_that_json_cannot_hold_is_not_written(store, make_record):
-    with pytest.raises(ValueError, match="JSON"):
-        store.write(make_record(metrics=Metrics(error=float("nan"))))
-    assert names_in(store) == []
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+@pytest.mark.parametrize(("kind", "name"), [(Metrics, "error"), (Metrics, "psnr_db"), (Costs, "fit_s")])
+def test_what_is_no_number_is_in_no_record(kind, name, number):
+    with pytest.raises(ValueError, match=f"{name} is out of range"):
+        kind(**({"error": 1.0} if kind is Metrics else {}) | {name: number})
 
 
 def test_a_missing_result_is_a_usage_error(tmp_path):

@@ -52,6 +52,13 @@ def test_knns_own_numbers_score_one_hundred_everywhere():
     assert scored.is_universal
 
 
+def test_a_fractals_record_without_its_depth_has_no_depth_skill():
+    records = [make_record("mandelbrot", 0.1), record("mandelbrot-distance")]
+    depths = {task.task: task.depth_skill for task in entry(records).tasks}
+    assert depths["mandelbrot"] is None
+    assert depths["mandelbrot-distance"] == pytest.approx(100.0)
+
+
 def test_mandelbrot_score_is_the_mean_of_precision_and_depth():
     records = [record(task) for task in TASKS if "mandelbrot" not in task]
     records += [record("mandelbrot", 0.01, 4.0), record("mandelbrot-distance", 0.1, 3.0)]

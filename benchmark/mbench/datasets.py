@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import hashlib
 import os
-import tempfile
 import warnings
 import zlib
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from threading import Event, Thread
 
 import numpy as np
 
+from mbench.disk import disk_error, scratch_folder, write_atomically
 from mbench.errors import HarnessError, MissingDataError, UsageError
 from mbench.sampler import permutation, stream_key
 from mbench.types import ByteArray, IntArray
@@ -28,6 +28,7 @@ MNIST_SHA256 = {
     "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
     "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
 }
+MNIST_DOWNLOAD = 15_000_000  # bytes that OpenML sends, about; it does not say beforehand
 MNIST_N_TRAIN = 60_000
 
 
@@ -90,9 +91,17 @@ def fetch_mnist(report: Callable[[int], None] = lambda received: None) -> Path:
     Raises HarnessError when the download fails or is not MNIST.
     """
     folder = data_folder() / "mnist"
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder, prefix="download-") as cache:
-        images, labels = _download_mnist(Path(cache), report)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with scratch_folder(folder) as cache:
+            images, labels = _download_mnist(cache, report)
+        _store_mnist(folder, images, labels)
+    except OSError as error:
+        raise disk_error(folder, error) from error
+    return folder
+
+
+def _store_mnist(folder: Path, images: ByteArray, labels: ByteArray) -> None:
     packed = {
         "train-images-idx3-ubyte": _pack(2051, images[:MNIST_N_TRAIN].reshape(-1, 28, 28)),
         "train-labels-idx1-ubyte": _pack(2049, labels[:MNIST_N_TRAIN]),
@@ -105,10 +114,7 @@ def fetch_mnist(report: Callable[[int], None] = lambda received: None) -> Path:
                 f"MNIST from OpenML: {name} has another SHA-256 than the published file. Try again later"
             )
     for name, content in packed.items():
-        partial = folder / f"{name}.gz.part"
-        partial.write_bytes(gzip.compress(content, mtime=0))
-        partial.replace(folder / f"{name}.gz")
-    return folder
+        write_atomically(folder / f"{name}.gz", gzip.compress(content, mtime=0))
 
 
 def _download_mnist(cache: Path, report: Callable[[int], None]) -> tuple[ByteArray, ByteArray]:

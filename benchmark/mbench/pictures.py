@@ -10,7 +10,7 @@ from threading import Event
 
 from mbench import suite
 from mbench.cells import Cell, Progress, Report, Settings, make_spec
-from mbench.errors import HarnessError
+from mbench.disk import disk_error
 from mbench.executor import run_all
 from mbench.nursery import Nursery
 from mbench.results import Record, ResultStore
@@ -44,7 +44,24 @@ def draw_pictures(
     """Draw every task that can be looked at, from the stored estimators of replicate 0, and the depth profiles.
 
     A picture that was drawn from the same cell is kept. A submission that fails here loses the picture only.
+    Raises HarnessError when the disk refuses.
     """
+    try:
+        return _draw_pictures(source, records, store, folder, settings, reference, nursery, report)
+    except OSError as error:
+        raise disk_error(folder, error, "Scores are kept") from error
+
+
+def _draw_pictures(
+    source: Source,
+    records: Sequence[Record],
+    store: ResultStore,
+    folder: Path,
+    settings: Settings,
+    reference: Reference,
+    nursery: Nursery | None,
+    report: Report,
+) -> list[Drawing]:
     from mbench.render.draw import draw_depth_profile
     from mbench.render.page import read_cell
 
@@ -106,13 +123,10 @@ def _draw_cell(
     truth = task.truth(plan.points)
     title, subtitle = source.name, _subtitle(record, reference)
     sample = task.draw_sample(record.n_samples, record.replicate) if plan.kind == "curve" else None
-    try:
-        if record.task == "mandelbrot":
-            profile = record.metrics.profile if record.metrics else None
-            draw_card(plan, predictions, truth, profile, path.with_name(CARD_NAME), title=title, subtitle=subtitle)
-        draw_picture(plan, predictions, truth, path, title=title, subtitle=subtitle, sample=sample, cell=record.key)
-    except OSError as error:
-        raise HarnessError(f"{path}: cannot be written ({error.strerror})") from error
+    if record.task == "mandelbrot":
+        profile = record.metrics.profile if record.metrics else None
+        draw_card(plan, predictions, truth, profile, path.with_name(CARD_NAME), title=title, subtitle=subtitle)
+    draw_picture(plan, predictions, truth, path, title=title, subtitle=subtitle, sample=sample, cell=record.key)
     report(Progress(cell, "drawn"))
 
 

@@ -2,34 +2,48 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import os
-import secrets
-import shutil
-from collections.abc import Iterator
+import re
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
 from functools import cache
+from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from threading import Lock
+from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, Literal
 
 import numpy as np
 
+from mbench.disk import DISK_FULL, Draft, disk_error, settle_folder, sweep_drafts, write_atomically
 from mbench.errors import HarnessError, UsageError
 from mbench.metrics import Profile
-from mbench.suite import SUITE_VERSION
+from mbench.suite import SUITE_VERSION, TRACKS, family_of
 from mbench.types import FloatArray
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 SCHEMA_VERSION = 1
+RECORD_LIMIT = 1 << 20  # bytes: a record has some thousands, so more is none, and is not read into memory
+RESULT_LIMIT = 16 << 20
+PREDICTIONS_LIMIT = 1 << 30
 
 # What pydantic validates these dataclasses by: JSON's own types only, no field more, no NaN.
 _STRICT = {"extra": "forbid", "strict": True, "allow_inf_nan": False}
 
-_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+_KEPT = "Cells already done are kept"
+_LARGEST = 2**63 - 1
+_WORST_ERROR, _LARGEST_DB = 1e200, 1e4  # farther than float32 predictions can lead
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{6})?\+00:00", re.ASCII)
+# What numpy writes before predictions, and the only header that is read.
+_NPY_HEADER = re.compile(
+    rb"\x93NUMPY\x01\x00v\x00\{'descr': '<f4', 'fortran_order': False, 'shape': \((\d{1,12}), (\d{1,9})\), \} *\n"
+)
 
 Status = Literal["ok", "crash", "timeout", "out-of-memory", "invalid", "refused", "infrastructure"]
 
@@ -44,6 +58,19 @@ class Metrics:
     psnr_db: float | None = None
     profile: Profile | None = None
 
+    def __post_init__(self) -> None:
+        """Raise ValueError for what no predictions are worth."""
+        if not 0 <= self.error <= _WORST_ERROR:
+            raise ValueError("error is out of range")
+        if self.psnr_db is not None and not abs(self.psnr_db) <= _LARGEST_DB:
+            raise ValueError("psnr_db is out of range")
+        if self.profile:
+            means, *quartiles = self.profile.mean, self.profile.lower_quartile, self.profile.upper_quartile
+            if any(len(values) != len(means) for values in quartiles):
+                raise ValueError("profile has octaves of its own in each part")
+            if not all(0 <= score <= 1 + 1e-9 for values in (means, *quartiles) for score in values):
+                raise ValueError("profile has a score outside [0, 1]")
+
 
 @dataclass(frozen=True, slots=True)
 class Costs:
@@ -57,6 +84,11 @@ class Costs:
     n_params: int | None = None
     model_bytes: int | None = None
     peak_memory_mb: float | None = None
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for what nothing costs."""
+        for name in self.__slots__:
+            _check_number(name, getattr(self, name) or 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +120,25 @@ class Record:
     costs: Costs
     output: str
     environment: dict[str, str]
-    created: str
+    created: str  # in UTC, as `ResultStore.stamp` writes it: sorted as text it is sorted in time
+    predictions_digest: str | None = None  # tells whether the predictions beside a record are its own
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for what no cell is, so that whoever has a record can score it."""
+        for name in ("replicate", "n_samples", "seed", "threads", "fit_limit_s"):
+            _check_number(name, getattr(self, name))
+        if self.n_samples == 0:
+            raise ValueError("n_samples is 0")
+        if self.track not in TRACKS:
+            raise ValueError("track is unknown")
+        try:
+            family_of(self.task)
+        except KeyError:
+            raise ValueError("task is unknown") from None
+        if self.ok != (self.metrics is not None):
+            raise ValueError("metrics do not fit the status")
+        if not _is_time(self.created):
+            raise ValueError("created is no time in UTC")
 
     @property
     def ok(self) -> bool:
@@ -108,6 +158,25 @@ class Result:
     records: tuple[Record, ...]
 
 
+def predictions_digest(predictions: FloatArray) -> str:
+    """Return the SHA-256 of predictions (m, k) as they are stored."""
+    return hashlib.sha256(_pack_predictions(predictions)).hexdigest()
+
+
+def _is_time(text: str) -> bool:
+    if not _TIME.fullmatch(text):
+        return False
+    try:
+        return 1970 <= datetime.fromisoformat(text).year < 9000  # room for the next stamp
+    except ValueError:
+        return False
+
+
+def _check_number(name: str, value: float) -> None:
+    if not 0 <= value <= _LARGEST:
+        raise ValueError(f"{name} is out of range")
+
+
 def canonical_digest(value: dict[str, Any]) -> str:
     """Return the SHA-256 of a JSON object written with sorted keys and no spaces."""
     return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
@@ -120,33 +189,51 @@ def _adapter(kind: type[Record] | type[Result]) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
 
 
-def _parse(kind: type[Any], text: str | bytes, origin: Path) -> Any:
+def _parse(kind: type[Any], text: bytes, origin: Path) -> Any:
     from pydantic import ValidationError
 
     try:
-        head = json.loads(text)
+        head = json.loads(text, object_pairs_hook=_without_duplicates)
         versions = head.get("schema"), head.get("suite")
     except (ValueError, AttributeError, RecursionError):
         raise HarnessError(f"{origin}: damaged, not a JSON object. Delete it, and its cell is run again") from None
     if versions != (SCHEMA_VERSION, SUITE_VERSION):
+        schema, suite = (str(value)[:20] if type(value) is int else "unknown" for value in versions)
         raise UsageError(
-            f"{origin}: made by schema {versions[0]} of suite {versions[1]}, this is schema {SCHEMA_VERSION} of suite "
+            f"{origin}: made by schema {schema} of suite {suite}, this is schema {SCHEMA_VERSION} of suite "
             f"{SUITE_VERSION}. Results of different suites do not compare; run it again"
         )
     try:
         return _adapter(kind).validate_json(text)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(str(part) for part in first["loc"])[:80]
         raise HarnessError(
-            f"{origin}: damaged at {place!r} ({first['msg']}). Delete it, and its cell is run again"
+            f"{origin}: damaged at {place!r} ({first['msg'][:200]}). Delete it, and its cell is run again"
         ) from None
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return a JSON object. Raises ValueError for a name that it has twice: readers differ in which one they take."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError
+    return found
+
+
+def _read_bytes(path: Path, limit: int) -> bytes:
+    """Return a file's content. Raises HarnessError for one of more than `limit` bytes, without reading it all."""
+    with path.open("rb") as file:
+        content = file.read(limit + 1)
+    if len(content) > limit:
+        raise HarnessError(f"{path}: damaged, larger than {limit >> 20} MB. Delete it, and its cells are run again")
+    return content
 
 
 def read_result(path: Path) -> Result:
     """Read a portable result. UsageError for a missing file or another suite's, HarnessError for a damaged one."""
     try:
-        return _parse(Result, path.read_bytes(), path)
+        return _parse(Result, _read_bytes(path, RESULT_LIMIT), path)
     except FileNotFoundError:
         raise UsageError(f"{path}: no such result") from None
     except OSError as error:
@@ -156,46 +243,64 @@ def read_result(path: Path) -> Result:
 def write_result(path: Path, result: Result) -> None:
     """Write a portable result atomically. Raises HarnessError when the disk refuses."""
     try:
-        _write_atomically(path, (json.dumps(asdict(result), indent=1, allow_nan=False) + "\n").encode())
+        write_atomically(path, (json.dumps(asdict(result), indent=1, allow_nan=False) + "\n").encode())
     except OSError as error:
-        raise _disk_error(path, error) from error
+        raise disk_error(path, error, _KEPT) from error
 
 
 class ResultStore:
     """A results folder: `cells/KEY.json` per cell, with `KEY.npy` (predictions) and `KEY.artifact` beside it.
 
     A record is written last and in one step, so whatever ends a run leaves whole cells only. Several runs may share a
-    folder: equal keys mean equal records.
+    folder: equal keys mean records as good as each other, and the one written last stays.
     """
 
-    def __init__(self, folder: Path) -> None:
-        """Open or make the folder.
+    def __init__(self, folder: Path, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        """Open or make the folder, and remove what killed runs left half-written.
 
+        now: the clock that stamps records.
         Raises UsageError if it cannot be used or holds another suite's results, HarnessError if it is damaged or full.
         """
         self.folder = folder
         self.cells = folder / "cells"
+        self._now = now
+        self._newest: datetime | None = None
+        self._stamping = Lock()
         marker = folder / "mbench.json"
         try:
             self.cells.mkdir(parents=True, exist_ok=True)
             if not marker.exists():
-                _write_atomically(marker, json.dumps({"schema": SCHEMA_VERSION, "suite": SUITE_VERSION}).encode())
-            found = json.loads(marker.read_text())
+                write_atomically(marker, json.dumps({"schema": SCHEMA_VERSION, "suite": SUITE_VERSION}).encode())
+            found = json.loads(_read_bytes(marker, RECORD_LIMIT))
         except OSError as error:
-            if error.errno in _DISK_FULL:
-                raise _disk_error(folder, error) from error
+            if error.errno in DISK_FULL:
+                raise disk_error(folder, error, _KEPT) from error
             raise UsageError(
                 f"{folder}: cannot be used for results ({error.strerror}). Choose another folder with --out"
             ) from error
-        except ValueError:
+        except (ValueError, RecursionError):
             raise HarnessError(
                 f"{marker}: damaged. Delete it if every result here is of suite {SUITE_VERSION}"
             ) from None
         if found != {"schema": SCHEMA_VERSION, "suite": SUITE_VERSION}:
             raise UsageError(
-                f"{folder}: holds results of another version ({found}), this is suite {SUITE_VERSION}, schema "
-                f"{SCHEMA_VERSION}. Choose another folder with --out"
+                f"{folder}: holds results of another version ({ascii(found)[:80]}), this is suite "
+                f"{SUITE_VERSION}, schema {SCHEMA_VERSION}. Choose another folder with --out"
             )
+        for place in (folder, self.cells, *(path.parent for path in folder.glob("*/*/result.json"))):
+            sweep_drafts(place)
+
+    def stamp(self) -> str:
+        """Return when a record is made: now, or just after the newest record here where the clock was set back.
+
+        So the record made last is the newest one, whatever the clock did.
+        """
+        with self._stamping:
+            if self._newest is None:
+                made = [datetime.fromisoformat(record.created) for record in self.records()]
+                self._newest = max(made, default=datetime.min.replace(tzinfo=UTC))
+            self._newest = max(self._now().astimezone(UTC), self._newest + timedelta(microseconds=1))
+            return self._newest.isoformat(timespec="microseconds")
 
     def artifact_path(self, key: str) -> Path:
         """Where a cell's fitted estimator lies: opaque bytes, only ever loaded in a child."""
@@ -209,7 +314,7 @@ class ResultStore:
         """Return the record of this key, or None. Raises HarnessError if it is damaged."""
         path = self.cells / f"{key}.json"
         try:
-            record: Record = _parse(Record, path.read_bytes(), path)
+            record: Record = _parse(Record, _read_bytes(path, RECORD_LIMIT), path)
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -226,7 +331,7 @@ class ResultStore:
         except FileNotFoundError:  # another run on this folder did it first
             pass
         except OSError as error:
-            raise _disk_error(self.folder, error) from error
+            raise disk_error(self.folder, error, _KEPT) from error
         return aside
 
     def records(self) -> Iterator[Record]:
@@ -242,68 +347,84 @@ class ResultStore:
         yield from sorted(found, key=lambda record: (record.created, record.key))
 
     def write(self, record: Record, predictions: FloatArray | None = None, artifact: Path | None = None) -> None:
-        """Store a cell: predictions and artifact first, the record last. Raises HarnessError when the disk refuses."""
+        """Store a cell: predictions and artifact first, the record last. Raises HarnessError when the disk refuses.
+
+        All of it is on the disk before any of it is in its place: a full disk, a kill or a loss of power leaves the
+        cell as it was or as it is to be. An artifact that its child made something else of is left out.
+        """
+        content = (json.dumps(asdict(record), indent=1, allow_nan=False) + "\n").encode()
         try:
-            if predictions is not None:
-                _write_atomically(self.predictions_path(record.key), _npy_bytes(predictions))
-            if artifact is not None:
-                _copy_atomically(artifact, self.artifact_path(record.key))
-            _write_atomically(
-                self.cells / f"{record.key}.json",
-                (json.dumps(asdict(record), indent=1, allow_nan=False) + "\n").encode(),
-            )
+            with ExitStack() as stack:
+                drafts = []
+
+                def begin(path: Path) -> Draft:
+                    drafts.append(stack.enter_context(Draft(path)))
+                    return drafts[-1]
+
+                if predictions is not None:
+                    begin(self.predictions_path(record.key)).file.write(_pack_predictions(predictions))
+                if artifact is not None and (opened := _open_artifact(artifact)):
+                    with opened:
+                        _copy(opened, begin(self.artifact_path(record.key)).file)
+                begin(self.cells / f"{record.key}.json").file.write(content)
+                for draft in drafts:
+                    draft.settle()
+                for draft in drafts:
+                    draft.publish()
+            settle_folder(self.cells)
         except OSError as error:
-            raise _disk_error(self.folder, error) from error
+            raise disk_error(self.folder, error, _KEPT) from error
 
     def read_predictions(self, key: str) -> FloatArray | None:
-        """Return stored predictions (m, k) float32, or None where there are none."""
+        """Return stored predictions (m, k) float32, finite, or None where there are none."""
+        path = self.predictions_path(key)
         try:
-            return np.load(self.predictions_path(key), allow_pickle=False)
+            with path.open("rb") as file:
+                return _unpack_predictions(file)
         except FileNotFoundError:
             return None
-        except (ValueError, OSError, EOFError) as error:
-            raise HarnessError(
-                f"{self.predictions_path(key)}: damaged ({error}). Delete it and evaluate again"
-            ) from None
+        except (ValueError, OSError) as error:
+            raise HarnessError(f"{path}: damaged ({error}). Delete it and evaluate again") from None
 
 
-def _disk_error(folder: Path, error: OSError) -> HarnessError:
-    if error.errno in _DISK_FULL:
-        return HarnessError(
-            f"{folder}: the disk is full. Cells already done are kept; free some space and repeat the command"
-        )
-    return HarnessError(f"{folder}: cannot be written ({error.strerror}). Cells already done are kept")
-
-
-def _npy_bytes(array: FloatArray) -> bytes:
-    from io import BytesIO
-
-    buffer = BytesIO()
-    np.save(buffer, array, allow_pickle=False)
+def _pack_predictions(array: FloatArray) -> bytes:
+    buffer = BytesIO()  # numpy writing to a file itself does not say why it could not
+    np.save(buffer, array.astype("<f4"), allow_pickle=False)
     return buffer.getvalue()
 
 
-def _temporary(path: Path) -> Path:
-    return path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+def _unpack_predictions(file: BinaryIO) -> FloatArray:
+    """Read what `ResultStore.write` wrote and nothing else; no more is read than a file of its shape holds."""
+    header = _NPY_HEADER.match(head := file.read(128))
+    if not header or len(head) != header.end():
+        raise ValueError("not predictions")
+    shape = int(header[1]), int(header[2])
+    n_bytes = 4 * shape[0] * shape[1]
+    if n_bytes > PREDICTIONS_LIMIT:
+        raise ValueError("larger than any predictions")
+    if os.fstat(file.fileno()).st_size != len(head) + n_bytes:
+        raise ValueError(f"not the size of {shape[0]} x {shape[1]} values")
+    values = np.frombuffer(file.read(n_bytes), "<f4").reshape(shape)
+    if not np.isfinite(values).all():
+        raise ValueError("values that are not finite")
+    return values.astype(np.float32)
 
 
-def _write_atomically(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = _temporary(path)
+def _open_artifact(path: Path) -> BinaryIO | None:
+    """Open what a child stored, or return None where that is no longer a file: the child may still be changing it."""
     try:
-        with temporary.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return None
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return os.fdopen(descriptor, "rb")
+    os.close(descriptor)
+    return None
 
 
-def _copy_atomically(source: Path, path: Path) -> None:
-    temporary = _temporary(path)
-    try:
-        shutil.copyfile(source, temporary, follow_symlinks=False)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+def _copy(source: BinaryIO, target: BinaryIO) -> None:
+    """Copy as many bytes as there are now: the child may be adding to them."""
+    left = os.fstat(source.fileno()).st_size
+    while left and (block := source.read(min(left, 1 << 20))):
+        target.write(block)
+        left -= len(block)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -22,6 +21,7 @@ from matplotlib.patches import Rectangle
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from mbench.disk import Draft
 from mbench.render.colours import BACKGROUND, DIM, RAISED, RULE, TEXT, paint
 from mbench.types import IntArray
 
@@ -106,17 +106,12 @@ class Page:
         path = Path(path)
         self._canvas.draw()
         picture = Image.fromarray(np.asarray(self._canvas.buffer_rgba())[..., :3].copy())
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        try:
-            # Pillow writes neither a date nor its own name.
-            notes = PngInfo()
-            if cell:
-                notes.add_text(_CELL, cell)
-            picture.save(draft, format="PNG", compress_level=6, pnginfo=notes)
-            os.replace(draft, path)
-        finally:
-            draft.unlink(missing_ok=True)
+        notes = PngInfo()  # Pillow writes neither a date nor its own name
+        if cell:
+            notes.add_text(_CELL, cell)
+        with Draft(path) as draft:
+            picture.save(draft.file, format="PNG", compress_level=6, pnginfo=notes)
+            draft.publish()  # not settled: what a loss of power damages is drawn again
         return path
 
 
