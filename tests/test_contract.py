@@ -2,6 +2,7 @@ import pytest
 
 from mbench import contract
 from mbench.contract import check_submission
+from mbench.isolation import choose_isolation
 from mbench.submission import baseline_path, read_submission
 
 
@@ -10,7 +11,7 @@ def findings(submission_file, estimator):
     """Check an estimator given by the bodies of its methods."""
 
     def run(**bodies):
-        return list(check_submission(read_submission(submission_file(estimator(**bodies)))))
+        return list(check_submission(read_submission(submission_file(estimator(**bodies))), choose_isolation()))
 
     return run
 
@@ -32,7 +33,7 @@ def test_a_sound_submission_passes_on_every_shape(findings):
 
 @pytest.mark.parametrize("name", ["knn", "constant"])
 def test_a_baseline_passes(name):
-    assert failures(check_submission(read_submission(baseline_path(name)))) == []
+    assert failures(check_submission(read_submission(baseline_path(name)), choose_isolation())) == []
 
 
 @pytest.mark.parametrize(

@@ -51,13 +51,15 @@ def test_nothing_is_left_when_the_harness_is_killed(tmp_path, submission_file, e
         estimator(fit="import os\nif os.fork() == 0:\n    os.setsid()\nprint('pid', os.getpid())\nwhile True: pass")
     )
     code = f"""
-from mbench.sandbox import LIMITS_ONLY, Child, open_nursery
+from mbench.isolation import choose_isolation
+from mbench.sandbox import Child, open_nursery
 from mbench.submission import read_submission
 from mbench.types import Spec
 import numpy as np, threading, time
 source = read_submission({str(path)!r})
-with open_nursery(source, 1, LIMITS_ONLY) as nursery:
-    with Child(source, Spec(1, 1, 20, 600.0, 1, "cpu", 0), isolation=LIMITS_ONLY, nursery=nursery) as child:
+none = choose_isolation("C", allow_none=True)
+with open_nursery(source, 1, none) as nursery:
+    with Child(source, Spec(1, 1, 20, 600.0, 1, "cpu", 0), isolation=none, nursery=nursery) as child:
         child.build()
         def tell():
             while child.output.count("pid") < 2:

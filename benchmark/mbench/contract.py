@@ -9,9 +9,10 @@ from typing import Literal
 import numpy as np
 
 from mbench import suite
+from mbench.isolation import Isolation
 from mbench.nursery import Nursery
 from mbench.sampler import permutation, stream_key
-from mbench.sandbox import Child, ChildFailure, choose_isolation, open_nursery
+from mbench.sandbox import Child, ChildFailure, open_nursery
 from mbench.submission import Source
 from mbench.tasks import load_task
 from mbench.types import FloatArray, Spec
@@ -33,13 +34,13 @@ class Finding:
     advice: str = ""
 
 
-def check_submission(source: Source) -> Iterator[Finding]:
+def check_submission(source: Source, isolation: Isolation) -> Iterator[Finding]:
     """Yield findings as they are made; stops at the first task whose fit or predict fails."""
-    with open_nursery(source, 1, choose_isolation()) as nursery:
-        yield from _check_tasks(source, nursery)
+    with open_nursery(source, 1, isolation) as nursery:
+        yield from _check_tasks(source, isolation, nursery)
 
 
-def _check_tasks(source: Source, nursery: Nursery | None) -> Iterator[Finding]:
+def _check_tasks(source: Source, isolation: Isolation, nursery: Nursery | None) -> Iterator[Finding]:
     for name in TASKS:
         shape = ""
         try:
@@ -56,7 +57,7 @@ def _check_tasks(source: Source, nursery: Nursery | None) -> Iterator[Finding]:
                 device="cpu",
                 seed=suite.init_seed(name, 0),
             )
-            with Child(source, spec, isolation=choose_isolation(), nursery=nursery) as child:
+            with Child(source, spec, isolation=isolation, nursery=nursery) as child:
                 child.build()
                 fit_s, n_params = child.fit(sample.X, sample.y)
                 first, _ = child.predict(queries, FIT_LIMIT_S)
@@ -66,7 +67,7 @@ def _check_tasks(source: Source, nursery: Nursery | None) -> Iterator[Finding]:
                     yield _check_saving(child)
                     yield _describe_params(n_params)
             if name == TASKS[1]:
-                yield _check_determinism(source, nursery, spec, sample.X, sample.y, queries, first)
+                yield _check_determinism(source, isolation, nursery, spec, sample.X, sample.y, queries, first)
         except ChildFailure as failure:
             yield Finding(f"{shape}: {failure.status}", "failed", str(failure))
             return
@@ -94,6 +95,7 @@ def _check_batching(child: Child, queries: FloatArray, first: FloatArray, shape:
 
 def _check_determinism(
     source: Source,
+    isolation: Isolation,
     nursery: Nursery | None,
     spec: Spec,
     X: FloatArray,
@@ -101,7 +103,7 @@ def _check_determinism(
     queries: FloatArray,
     first: FloatArray,
 ) -> Finding:
-    with Child(source, spec, isolation=choose_isolation(), nursery=nursery) as child:
+    with Child(source, spec, isolation=isolation, nursery=nursery) as child:
         child.build()
         child.fit(X, y)
         again, _ = child.predict(queries, FIT_LIMIT_S)

@@ -5,9 +5,9 @@ line of a submission and never sees a sample, our environment is stripped from i
 which sooner or later makes no difference: so a child forked from it is as fresh as one started from nothing.
 
 Between the nursery and each child stands its keeper, which every process that the child leaves behind falls to: so all
-of them are found below the keeper, and killed with it. The harness asks by sending {"scratch": …, "entry": …} and four
-descriptors, the child's stdin, stdout, stderr and a pipe on which the keeper tells "keeper child" and, later, the
-child's exit code.
+of them are found below the keeper, and killed with it. The harness asks by sending {"scratch": …, "entry": …,
+"confinement": …} and four descriptors, the child's stdin, stdout, stderr and a socket on which the keeper sends handles
+on itself and the child (numbers mean nothing across namespaces) and, later, the child's exit code.
 """
 
 from __future__ import annotations
@@ -21,52 +21,58 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import psutil
 
 from mbench import worker
+from mbench.confinement import Confinement, bind_lifetimes, confine
+from mbench.disk import scratch_folder
 from mbench.errors import HarnessError
 
 START_LIMIT_S = 120.0
 IS_SUPPORTED = sys.platform == "linux"  # elsewhere forking a process with frameworks loaded is not safe
-_PACKET = 8192
+_PACKET = 1 << 17
 
 
 class ForkedChild:
     """A child of the nursery, with the part of `subprocess.Popen`'s interface that the harness uses."""
 
-    def __init__(self, stdin: int, stdout: int, stderr: int, status: int) -> None:
-        """Take over our ends of the four pipes. Raises HarnessError if the nursery does not answer."""
+    def __init__(self, stdin: int, stdout: int, stderr: int, status: socket.socket) -> None:
+        """Take over our ends of three pipes and a socket. Raises HarnessError if the nursery does not answer."""
         self.stdin, self.stdout, self.stderr = (
             os.fdopen(stdin, "wb", 0),
             os.fdopen(stdout, "rb", 0),
             os.fdopen(stderr, "rb", 0),
         )
-        self._status = os.fdopen(status, "rb", 0)
-        self._told = b""
+        self._status = status
         self.returncode: int | None = None
-        if not self._listen(START_LIMIT_S, lines=1):
+        handles: list[int] = []
+        if self._has_news(START_LIMIT_S):
+            _, handles, _, _ = socket.recv_fds(status, 16, 2)
+        if len(handles) != 2:
             self.close()
             raise HarnessError("the nursery of child processes did not fork one")
-        self._keeper, self.pid = map(int, self._told.split(b"\n")[0].split())
+        self._keeper, self.pid = map(_process_number, handles)
 
     def poll(self) -> int | None:
         """Return the exit code, negative for a signal, or None while the child runs."""
-        if self.returncode is None and self._listen(0.0, lines=2):
-            self.returncode = int(self._told.split(b"\n")[1])
+        if self.returncode is None and self._has_news(0.0):
+            told = self._status.recv(16)
+            self.returncode = int(told) if told else -signal.SIGKILL  # without a word: killed with its keeper
         return self.returncode
 
     def wait(self, timeout: float | None = None) -> int:
         """Return the exit code. Raises subprocess.TimeoutExpired."""
-        if self.returncode is None:
-            if not self._listen(timeout, lines=2):
-                raise subprocess.TimeoutExpired(f"child {self.pid}", timeout or 0.0)
-            self.returncode = int(self._told.split(b"\n")[1])
-        return self.returncode
+        if self.returncode is None and not self._has_news(timeout):
+            raise subprocess.TimeoutExpired(f"child {self.pid}", timeout or 0.0)
+        code = self.poll()
+        assert code is not None
+        return code
 
     def descendants(self) -> list[psutil.Process]:
         """Return the child and every process it left behind."""
@@ -86,38 +92,49 @@ class ForkedChild:
             with contextlib.suppress(OSError):
                 stream.close()
 
-    def _listen(self, timeout: float | None, lines: int) -> bool:
-        """Read what the keeper tells until there are so many lines; return False when time ran out or it is gone."""
-        deadline = None if timeout is None else time.monotonic() + timeout
+    def _has_news(self, timeout: float | None) -> bool:
+        """Wait until the keeper has told something, or is gone."""
         poll = select.poll()  # not select(), which stops at descriptor 1,023
         poll.register(self._status, select.POLLIN)
-        while self._told.count(b"\n") < lines:
-            left = None if deadline is None else max(0.0, deadline - time.monotonic())
-            if not poll.poll(None if left is None else 1000.0 * left):
-                return False
-            content = self._status.read(256)
-            if not content:  # killed with its child
-                self._told += b"%d\n" % -signal.SIGKILL if self._told.count(b"\n") == 1 else b""
-                return self._told.count(b"\n") >= lines
-            self._told += content
-        return True
+        return bool(poll.poll(None if timeout is None else 1000.0 * timeout))
+
+
+def _process_number(handle: int) -> int:
+    """Return the number under which we know the process behind a pidfd, which is closed."""
+    try:
+        lines = Path(f"/proc/self/fdinfo/{handle}").read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("Pid:"))
+    finally:
+        os.close(handle)
 
 
 class Nursery:
     """The harness's side. A context manager: leaving it ends the nursery, and with it whatever it forked."""
 
-    def __init__(self, modules: Sequence[str], environment: dict[str, str]) -> None:
-        """modules: what to import before the first fork.  environment: the nursery's, and so every child's."""
+    def __init__(
+        self,
+        modules: Sequence[str],
+        environment: dict[str, str],
+        wrap: Callable[[list[str], Path], list[str]] = lambda command, folder: command,
+    ) -> None:
+        """modules: what to import before the first fork.  environment: the nursery's, and so every child's.
+
+        wrap: from the nursery's command line and the folder of its children's scratch folders to one that isolates it.
+        """
         self._modules = modules
         self._environment = environment
+        self._wrap = wrap
         self._has_forked = False
+        self._lent = contextlib.ExitStack()
 
     def __enter__(self) -> Nursery:
         """Start the nursery; it imports while the harness goes on. Raises HarnessError if it cannot be started."""
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        command = [sys.executable, "-s", "-P", "-B", "-m", "mbench.nursery", str(theirs.fileno()), *self._modules]
         try:
+            self.folder = self._lent.enter_context(scratch_folder())
             self._process = subprocess.Popen(
-                [sys.executable, "-s", "-P", "-B", "-m", "mbench.nursery", str(theirs.fileno()), *self._modules],
+                self._wrap(command, self.folder),
                 env=self._environment,
                 cwd="/",
                 pass_fds=(theirs.fileno(),),
@@ -128,6 +145,7 @@ class Nursery:
             )
         except OSError as error:
             self._socket.close()
+            self._lent.close()
             raise HarnessError(f"the nursery of child processes could not be started: {error}") from error
         finally:
             theirs.close()
@@ -145,18 +163,25 @@ class Nursery:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        self._lent.close()
 
-    def fork(self, scratch: Path, entry: str) -> ForkedChild:
+    def fork(self, scratch: Path, entry: str, confinement: Confinement | None = None) -> ForkedChild:
         """Fork a child that serves `worker` in a scratch folder. Raises HarnessError if the nursery is gone."""
         child_stdin, stdin = os.pipe()
-        (stdout, child_stdout), (stderr, child_stderr), (status, child_status) = os.pipe(), os.pipe(), os.pipe()
-        theirs = [child_stdin, child_stdout, child_stderr, child_status]
+        (stdout, child_stdout), (stderr, child_stderr) = os.pipe(), os.pipe()
+        status, child_status = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        theirs = [child_stdin, child_stdout, child_stderr, child_status.detach()]
+        request = {
+            "scratch": str(scratch),
+            "entry": entry,
+            "confinement": None if confinement is None else asdict(confinement),
+        }
         try:
             self._has_forked = True
-            request = json.dumps({"scratch": str(scratch), "entry": entry}).encode()
-            socket.send_fds(self._socket, [request], theirs)
+            socket.send_fds(self._socket, [json.dumps(request).encode()], theirs)
         except OSError as error:
-            for descriptor in (stdin, stdout, stderr, status):
+            status.close()
+            for descriptor in (stdin, stdout, stderr):
                 os.close(descriptor)
             raise HarnessError(f"the nursery of child processes is gone ({error.strerror})") from error
         finally:
@@ -167,11 +192,12 @@ class Nursery:
 
 def scratch_variables(scratch: str | Path) -> dict[str, str]:
     """Return the variables that keep a child's caches and temporary files in its scratch folder."""
+    home = Path(scratch, "home")
     return {
-        "HOME": str(scratch),
-        "TMPDIR": str(scratch),
-        "NUMBA_CACHE_DIR": str(Path(scratch, "numba")),
-        "MPLCONFIGDIR": str(Path(scratch, "matplotlib")),
+        "HOME": str(home),
+        "TMPDIR": str(home),
+        "NUMBA_CACHE_DIR": str(home / "numba"),
+        "MPLCONFIGDIR": str(home / "matplotlib"),
     }
 
 
@@ -195,27 +221,29 @@ def serve(control: socket.socket) -> None:
             os.close(descriptor)
 
 
-def _keep(request: dict[str, str], descriptors: Sequence[int]) -> None:
+def _keep(request: dict[str, Any], descriptors: Sequence[int]) -> None:
     """Fork the child, tell its number and its exit code, and stay until the harness kills us."""
-    worker.bind_lifetimes()
+    bind_lifetimes()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    *streams, status = descriptors
+    *streams, channel = descriptors
+    status = socket.socket(fileno=channel)
     child = os.fork()
     if child == 0:
-        os.close(status)
+        status.close()
         _never_return(_become_child, request, streams)
     for descriptor in streams:
         os.close(descriptor)
-    os.write(status, b"%d %d\n" % (os.getpid(), child))
+    handles = [os.pidfd_open(process) for process in (os.getpid(), child)]
+    socket.send_fds(status, [b"up"], handles)
     # Not reaped: as long as the harness may signal the child, its number must not go to another process.
     ended = os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
     assert ended is not None
-    os.write(status, b"%d\n" % (ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status))
+    status.send(b"%d" % (ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status))
     while True:
         signal.pause()
 
 
-def _become_child(request: dict[str, str], streams: Sequence[int]) -> None:
+def _become_child(request: dict[str, Any], streams: Sequence[int]) -> None:
     os.setsid()
     for target, descriptor in enumerate(streams):
         os.dup2(descriptor, target)
@@ -223,11 +251,14 @@ def _become_child(request: dict[str, str], streams: Sequence[int]) -> None:
     os.chdir(request["scratch"])
     os.environ |= scratch_variables(request["scratch"])
     sys.stdout, sys.stderr = (os.fdopen(fd, "w", encoding="utf-8", errors="backslashreplace") for fd in (1, 2))
+    bind_lifetimes()
+    if request["confinement"] is not None:
+        confine(Confinement(**request["confinement"]), request["scratch"])
     worker.main(request["entry"])
 
 
 def _never_return(
-    work: Callable[[dict[str, str], Sequence[int]], None], request: dict[str, str], descriptors: Sequence[int]
+    work: Callable[[dict[str, Any], Sequence[int]], None], request: dict[str, Any], descriptors: Sequence[int]
 ) -> None:
     """Do the work of a fork and end its process; what goes wrong is told on stderr."""
     code = 1

@@ -15,8 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from threading import Event
 from types import TracebackType
@@ -25,46 +24,43 @@ from typing import Any
 import numpy as np
 import psutil
 
+from mbench.confinement import FILE_LIMIT
+from mbench.disk import remove_folder, scratch_folder
 from mbench.errors import HarnessError
+from mbench.isolation import Isolation
 from mbench.nursery import IS_SUPPORTED, ForkedChild, Nursery, scratch_variables
 from mbench.submission import Source
 from mbench.types import FloatArray, Spec
+from mbench.usage import is_overfull, process_usage
 
 LOAD_LIMIT_S = 60.0  # importing a submission and building its estimator, before any data is there
 SAVE_LIMIT_S = 60.0
 MEMORY_LIMIT_MB = 8192
 CAPTURE_LIMIT = 1_000_000  # bytes of output read; more is drained and forgotten
-ARTIFACT_LIMIT = 4 << 30
+SCRATCH_LIMIT = FILE_LIMIT  # bytes that a child may have in its scratch folder, in this many files at most
+SCRATCH_FILES = 20_000
+THREAD_LIMIT = 512
 SPARE_DISK = 1 << 20  # bytes: with less, a failure is the disk's
 _ANSWER_LIMIT = 65_536
 _TICK_S = 0.02
+_BUSY_SLACK_S = 1.0  # of start and end, and of what the kernel counts coarsely
 # What the operating system says where the child removed or replaced a folder: its doing, not a failure of ours.
 _TAMPERED = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.EACCES, errno.EPERM)
-_TREE_EVERY = 10  # ticks between looks at the child's own children, which cost a scan of all processes
+_CLOSELY_EVERY = 10  # ticks between looks at the child's own children and files, which cost a scan of all processes
+
+# A child's first words, in a process of one thread still: NumPy, which may start more, comes with the worker.
+_START = """
+import json, sys
+from mbench.confinement import Confinement, bind_lifetimes, confine
+bind_lifetimes()
+if len(sys.argv) > 2:
+    confine(Confinement(**json.loads(sys.argv[2])), ".")
+from mbench import worker
+worker.main(sys.argv[1])
+"""
 
 # Passed on to the child; everything else of our environment stays here.
 _KEPT_VARIABLES = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "SYSTEMROOT")
-
-
-@dataclass(frozen=True, slots=True)
-class Isolation:
-    """How a child is kept apart. `wrap` turns its command line into one that starts it so.
-
-    allows_nursery: may its children be forked instead, past `wrap`? Only where nothing is lost by that.
-    """
-
-    tier: str
-    summary: str
-    wrap: Callable[[list[str], Path], list[str]]
-    allows_nursery: bool = False
-
-
-LIMITS_ONLY = Isolation("C", "time and memory limits only", wrap=lambda command, scratch: command, allows_nursery=True)
-
-
-def choose_isolation() -> Isolation:
-    """Return the strongest tier this machine offers."""
-    return LIMITS_ONLY
 
 
 class ChildFailure(Exception):
@@ -104,23 +100,29 @@ class Child:
         self._nursery = nursery
         self._memory_limit_mb = memory_limit_mb
         self._cancel = cancel or Event()
+        self._lent = contextlib.ExitStack()
         self._captured = bytearray()
         self._answers = bytearray()
         self.peak_memory_mb = 0.0
+        self._busy_s = 0.0  # of the processor's time, all threads together
+        self._n_drained = 0  # bytes of what it wrote to us
 
     def __enter__(self) -> Child:
         """Start the process."""
         try:
-            self._scratch = Path(tempfile.mkdtemp(prefix="mbench-"))
-            for folder in ("submission", "in", "out"):
+            parent = self._lent.enter_context(scratch_folder()) if self._nursery is None else self._nursery.folder
+            self._scratch = Path(tempfile.mkdtemp(prefix="cell-", dir=parent))
+            for folder in ("submission", "in", "out", "home"):
                 (self._scratch / folder).mkdir()
+            for path in self._written():
+                path.touch()
             self._source.write_to(self._scratch / "submission")
             self._process = self._start()
         except OSError as error:
-            shutil.rmtree(getattr(self, "_scratch", ""), ignore_errors=True)
+            self._remove_scratch()
             raise HarnessError(f"the child process could not be started: {error}") from error
         except HarnessError:
-            shutil.rmtree(self._scratch, ignore_errors=True)
+            self._remove_scratch()
             raise
         self._selector = selectors.DefaultSelector()
         for stream, buffer in ((self._process.stdout, self._answers), (self._process.stderr, self._captured)):
@@ -141,16 +143,23 @@ class Child:
                 stream.close()
         if isinstance(self._process, ForkedChild):
             self._process.close()
-        shutil.rmtree(self._scratch, ignore_errors=True)
+        self._remove_scratch()
+
+    def _remove_scratch(self) -> None:
+        if hasattr(self, "_scratch"):
+            remove_folder(self._scratch)
+        self._lent.close()
 
     def _start(self) -> subprocess.Popen[bytes] | ForkedChild:
+        confinement = self._isolation.confinement(self._memory_limit_mb)
         if self._nursery is not None:
-            return self._nursery.fork(self._scratch, self._source.entry)
+            return self._nursery.fork(self._scratch, self._source.entry, confinement)
         # -s, -P: neither the user's site folder nor the current folder is searched for modules. Not -I, which would
         # ignore PYTHONHASHSEED; the environment is ours anyway.
-        command = [sys.executable, "-s", "-P", "-B", "-m", "mbench.worker", self._source.entry]
+        command = [sys.executable, "-s", "-P", "-B", "-c", _START, self._source.entry]
+        command += [] if confinement is None else [json.dumps(asdict(confinement))]
         return subprocess.Popen(
-            self._isolation.wrap(command, self._scratch),
+            self._isolation.wrap(command, self._scratch, writable=[self._scratch / "home", *self._written()]),
             cwd=self._scratch,
             env=child_environment(self._spec.threads) | scratch_variables(self._scratch),
             stdin=subprocess.PIPE,
@@ -158,6 +167,10 @@ class Child:
             stderr=subprocess.PIPE,
             start_new_session=True,
         )
+
+    def _written(self) -> list[Path]:
+        """The files that a child writes its answers to: they are there before it, so that it need not create any."""
+        return [self._scratch / "out" / name for name in ("predictions.npy", "artifact")]
 
     @property
     def output(self) -> str:
@@ -188,7 +201,7 @@ class Child:
         self._request("save", SAVE_LIMIT_S)
         path = self._scratch / "out" / "artifact"
         status = path.lstat() if path.exists() else None
-        if status is None or not stat.S_ISREG(status.st_mode) or status.st_size > ARTIFACT_LIMIT:
+        if status is None or not stat.S_ISREG(status.st_mode) or status.st_size > FILE_LIMIT:
             raise ChildFailure("invalid", "the stored estimator is not a regular file of at most 4 GiB")
         return path
 
@@ -250,16 +263,26 @@ class Child:
         raise ChildFailure(status if known else "invalid", str(answer.get("reason")))
 
     def _await_line(self, verb: str, started: float, limit_s: float) -> bytes:
-        tick = 0
+        n_looks, next_look = 0, started
+        busy_limit_s = self._busy_s + self._spec.threads * limit_s + _BUSY_SLACK_S
         while (end := self._answers.find(b"\n")) < 0:
             if self._cancel.is_set():
                 self._kill()
                 raise Interrupted
-            if time.monotonic() - started > limit_s:
+            now = time.monotonic()
+            if now - started > limit_s:
                 self._kill()
                 raise ChildFailure("timeout", f"{verb} ran past its limit of {limit_s:.1f} s")
-            self._watch_memory(verb, whole_tree=tick % _TREE_EVERY == 0)
-            tick += 1
+            if now >= next_look:  # not at every turn: a child that floods its output makes thousands a second
+                self._watch(verb, closely=n_looks % _CLOSELY_EVERY == 0)
+                if self._busy_s > busy_limit_s:
+                    self._kill()
+                    raise ChildFailure(
+                        "timeout",
+                        f"{verb} kept more than {self._spec.threads} of the processor's cores busy for its limit of "
+                        f"{limit_s:.1f} s. Use spec.threads threads",
+                    )
+                n_looks, next_look = n_looks + 1, now + _TICK_S
             ended = self._process.poll() is not None  # a process it left behind may hold the channel open
             alive = self._drain() and not ended
             if not alive or len(self._answers) > _ANSWER_LIMIT:
@@ -275,6 +298,7 @@ class Child:
         alive = True
         for key, _ in self._selector.select(_TICK_S):
             content = os.read(key.fd, 65_536)
+            self._n_drained += len(content)
             if not content:
                 self._selector.unregister(key.fileobj)
                 alive = alive and key.data is not self._answers
@@ -285,18 +309,30 @@ class Child:
                 del key.data[:-CAPTURE_LIMIT]
         return alive and self._process.stdout in {key.fileobj for key in self._selector.get_map().values()}
 
-    def _watch_memory(self, verb: str, *, whole_tree: bool) -> None:
+    def _watch(self, verb: str, *, closely: bool) -> None:
+        """Kill a child that takes too much.  closely: look at its own children and its files, too, which costs more."""
         try:
             child = psutil.Process(self._process.pid)
-            used = child.memory_info().rss
-            if whole_tree:
-                used += sum(_resident(process) for process in child.children(recursive=True))
+            usage = process_usage(child)
+            # Under bubblewrap without a nursery, the process that we know is bubblewrap itself.
+            if closely or (self._isolation.bubblewrap and self._nursery is None):
+                usage = sum(map(process_usage, child.children(recursive=True)), usage)
         except psutil.Error:
             return
-        self.peak_memory_mb = max(self.peak_memory_mb, used / 2**20)
+        self.peak_memory_mb = max(self.peak_memory_mb, usage.memory_bytes / 2**20)
+        self._busy_s = max(self._busy_s, usage.busy_s)
+        # What it wrote and removed again, or never gave a name, is on the disk all the same while it is open.
+        n_written = usage.n_written - self._n_drained
+        reason = ""
         if self.peak_memory_mb > self._memory_limit_mb:
+            reason = f"{verb} took more than {self._memory_limit_mb:g} MB"
+        elif usage.n_threads > THREAD_LIMIT:
+            reason = f"{verb} started more than {THREAD_LIMIT} threads"
+        elif closely and (n_written > SCRATCH_LIMIT or is_overfull(self._scratch, SCRATCH_LIMIT, SCRATCH_FILES)):
+            reason = f"{verb} wrote more than {SCRATCH_LIMIT >> 30} GiB or {SCRATCH_FILES} files to its scratch folder"
+        if reason:
             self._kill()
-            raise ChildFailure("out-of-memory", f"{verb} took more than {self._memory_limit_mb:g} MB")
+            raise ChildFailure("out-of-memory", reason)
 
     def _death(self, verb: str) -> ChildFailure:
         try:
@@ -306,8 +342,10 @@ class Child:
             return ChildFailure("crash", f"the process closed the harness's channel during {verb}")
         while self._selector.get_map() and self._selector.select(0):  # what it printed last says why
             self._drain()
-        if code == -signal.SIGKILL:
+        if code in (-signal.SIGKILL, 128 + signal.SIGKILL):
             return ChildFailure("out-of-memory", f"the process was killed during {verb}, as a rule for want of memory")
+        if self._isolation.bubblewrap and code > 128:  # how bubblewrap passes a signal on
+            code = 128 - code
         known = {number.value: number.name for number in signal.Signals}
         how = f"signal {known.get(-code, -code)}" if code < 0 else f"exit code {code}"
         return ChildFailure("crash", f"the process ended during {verb} ({how})")
@@ -371,19 +409,13 @@ def read_predictions(path: Path, n_rows: int, n_outputs: int) -> FloatArray:
     return values.astype(np.float32)
 
 
-def _resident(process: psutil.Process) -> int:
-    try:
-        return process.memory_info().rss
-    except psutil.Error:
-        return 0
-
-
-def _find_processes_at_home(folder: Path) -> list[psutil.Process]:
-    """Return the processes that were started with this folder as their home."""
+def _find_processes_at_home(scratch: Path) -> list[psutil.Process]:
+    """Return the processes whose home is in this scratch folder."""
+    home = scratch_variables(scratch)["HOME"]
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
-            if process.environ().get("HOME") == str(folder):
+            if process.environ().get("HOME") == home:
                 found.append(process)
     return found
 
@@ -392,7 +424,12 @@ def child_environment(threads: int) -> dict[str, str]:
     """Return the environment of children: what little of ours they need, and the size of every thread pool."""
     kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
     pools = ("OMP", "OPENBLAS", "MKL", "VECLIB_MAXIMUM", "NUMEXPR", "NUMBA")
-    return kept | {"PYTHONHASHSEED": "0", **{f"{pool}_NUM_THREADS": str(threads) for pool in pools}}
+    # No process may be forked in a sandbox, so joblib is told to stay in its own on every tier.
+    return kept | {
+        "PYTHONHASHSEED": "0",
+        "JOBLIB_MULTIPROCESSING": "0",
+        **{f"{pool}_NUM_THREADS": str(threads) for pool in pools},
+    }
 
 
 def open_nursery(
@@ -401,4 +438,4 @@ def open_nursery(
     """Return a nursery for a submission's children, or a context of None where they are to start from nothing."""
     if not (IS_SUPPORTED and isolation.allows_nursery):
         return contextlib.nullcontext()
-    return Nursery(source.libraries, child_environment(threads))
+    return Nursery(source.libraries, child_environment(threads), isolation.wrap)

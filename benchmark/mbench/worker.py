@@ -196,6 +196,11 @@ def _describe(error: BaseException) -> str:
     return f"{text} ({Path(own[-1].filename).name}, line {own[-1].lineno})" if own else text
 
 
+def _wants_memory(error: BaseException | None) -> bool:
+    # PyTorch has no exception of its own for it on the CPU.
+    return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "can't allocate memory" in str(error))
+
+
 def _print_traceback(error: BaseException) -> None:
     with contextlib.suppress(Exception):  # a submission may have closed stderr, or its exception may not print
         traceback.print_exception(error)
@@ -215,7 +220,7 @@ def serve(commands: io.TextIOBase, answers: io.TextIOBase, worker: Worker) -> No
         except ContractError as error:
             cause = error.__cause__
             _print_traceback(cause or error)
-            status = "out-of-memory" if isinstance(cause, MemoryError) else error.status
+            status = "out-of-memory" if _wants_memory(cause) else error.status
             answer = {"event": "failed", "status": status, "reason": str(error)}
         except BaseException as error:
             _print_traceback(error)
@@ -227,23 +232,8 @@ def serve(commands: io.TextIOBase, answers: io.TextIOBase, worker: Worker) -> No
         answers.flush()
 
 
-def bind_lifetimes() -> None:
-    """Ask the kernel (Linux) to kill this process when the harness dies, and to make it the parent of its orphans.
-
-    So kill -9 of the harness leaves no child, and a daemon is still found below this process when it is killed.
-    """
-    if sys.platform == "linux":
-        import ctypes
-        import signal
-
-        pr_set_pdeathsig, pr_set_child_subreaper = 1, 36
-        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
-        ctypes.CDLL(None).prctl(pr_set_child_subreaper, 1)
-
-
 def main(entry: str) -> None:
     """Serve on stdin and stdout for the submission whose file is `entry`; what it prints goes to stderr instead."""
-    bind_lifetimes()
     commands = os.fdopen(os.dup(0), "r", encoding="utf-8")
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)

@@ -7,15 +7,17 @@ from pathlib import Path
 
 import click
 
-from mbench.cli.options import examples, json_option
+from mbench.cli.options import examples, isolation_option, json_option, unsafe_option
 
 _MARKS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "failed": ("✗", "red")}
 
 
 @click.command(epilog=examples("mbench check my.py", "mbench check my.py --json"))
 @click.argument("submission", type=click.Path(path_type=Path))
+@isolation_option
+@unsafe_option
 @json_option
-def check(submission: Path, as_json: bool) -> None:
+def check(submission: Path, isolation: str | None, unsafe_no_sandbox: bool, as_json: bool) -> None:
     """Check a submission's contract in seconds: loading, shapes, batching, determinism.
 
     Exit code 1 if something has to be fixed; the line under it says what.
@@ -24,10 +26,12 @@ def check(submission: Path, as_json: bool) -> None:
     import shlex
 
     from mbench.contract import check_submission
+    from mbench.isolation import choose_isolation
     from mbench.submission import read_submission
 
     findings = []
-    for finding in check_submission(read_submission(submission)):
+    tier = choose_isolation(isolation, allow_none=unsafe_no_sandbox)
+    for finding in check_submission(read_submission(submission), tier):
         findings.append(finding)
         if not as_json:
             mark, colour = _MARKS[finding.verdict]

@@ -17,9 +17,9 @@ def info(as_json: bool) -> None:
     from mbench.cells import harness_digest
     from mbench.environment import describe_environment
     from mbench.errors import MbenchError
-    from mbench.sandbox import choose_isolation
+    from mbench.isolation import choose_isolation
 
-    isolation = choose_isolation()
+    isolation = choose_isolation(allow_none=True)
     try:
         escape.self_test()
         truth = "passed"
@@ -36,6 +36,7 @@ def info(as_json: bool) -> None:
         **describe_environment(),
         "cuda": _cuda(),
         "isolation": f"tier {isolation.tier}: {isolation.summary}",
+        **({"stronger isolation": isolation.why_not_higher} if isolation.why_not_higher else {}),
         "ground truth self-test": truth,
         "mnist": mnist,
         "harness digest": harness_digest()[:16],

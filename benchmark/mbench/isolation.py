@@ -1,0 +1,214 @@
+"""How a child is kept apart from us: the three tiers, and which of them this machine offers.
+
+A: bubblewrap, an empty file system with only libraries in it and no process, network or user of the machine's, and in
+   it every child confined as in B.  B: the child confined by Landlock and seccomp.  C: time and memory limits only.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from mbench.confinement import Confinement, landlock, seccomp
+from mbench.errors import UsageError
+
+Tier = Literal["A", "B", "C"]
+TIERS: tuple[Tier, ...] = ("A", "B", "C")
+_PROBE_LIMIT_S = 20.0
+_TEMPORARY = str(64 << 20)  # bytes of /tmp and /dev/shm under bubblewrap; a child's own are in its scratch folder
+
+# All of this package that a child may import; the rest tells the truth, or leads to it.
+_CHILD_SIDE = (
+    "__init__.py", "confinement", "disk.py", "errors.py", "nn", "nursery.py", "submission.py", "suite.py", "types.py",
+    "worker.py",
+)  # fmt: skip
+# Where libraries keep the data of tasks: with it, a submission would have the labels.
+_LABELS = ("sklearn/datasets/data", "sklearn/datasets/images")
+_SYSTEM = ("/usr", "/lib", "/lib64", "/lib32", "/bin", "/sbin", "/nix/store", "/gnu/store")
+_SETTINGS = ("/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/alternatives", "/etc/localtime")
+_GPU_NODES = ("/dev/nvidiactl", "/dev/nvidia-uvm", "/dev/nvidia-uvm-tools", *(f"/dev/nvidia{i}" for i in range(16)))
+
+
+@dataclass(frozen=True, slots=True)
+class Isolation:
+    """One tier on this machine.
+
+    why_not_higher: what a stronger tier lacks and the command that would bring it, or "".
+    bubblewrap: the start of its command line, () on another tier.
+    """
+
+    tier: Tier
+    summary: str
+    why_not_higher: str = ""
+    bubblewrap: tuple[str, ...] = ()
+    devices: tuple[str, ...] = ()
+
+    @property
+    def is_confined(self) -> bool:
+        """Do children give up files and system calls before a submission runs in them?"""
+        return self.tier != "C"
+
+    @property
+    def allows_nursery(self) -> bool:
+        """May children share a process that forks them? Under bubblewrap only where Landlock keeps them apart."""
+        return self.tier != "A" or landlock.supported_version() > 0
+
+    def confinement(self, memory_limit_mb: float) -> Confinement | None:
+        """Return what a child is left with, None on tier C."""
+        if not self.is_confined:
+            return None
+        readable = (*_libraries(), *_existing(_SYSTEM), *_existing(_SETTINGS))
+        return Confinement(readable, _hidden(), self.devices, memory_limit_mb)
+
+    def wrap(self, command: Sequence[str], folder: Path, writable: Sequence[Path] | None = None) -> list[str]:
+        """Return a command line that starts `command` in this tier's own world.
+
+        folder: of ours, to be seen there.  writable: what of it can be written, None for all.
+        """
+        if not self.bubblewrap:
+            return list(command)
+        words = [*self.bubblewrap, "--bind" if writable is None else "--ro-bind", str(folder), str(folder)]
+        for path in writable or ():
+            words += ["--bind", str(path), str(path)]
+        return [*words, "--remount-ro", "/", "--remount-ro", "/dev", "--chdir", str(folder), "--", *command]
+
+    def with_devices(self, device: str) -> Isolation:
+        """Return this tier with the nodes that a device needs: for "cuda" those of NVIDIA's driver."""
+        if device != "cuda":
+            return self
+        nodes = _existing(_GPU_NODES)
+        binds = [word for node in (*nodes, *_existing(("/proc/driver/nvidia",))) for word in ("--dev-bind", node, node)]
+        return replace(self, devices=nodes, bubblewrap=(*self.bubblewrap, *binds) if self.bubblewrap else ())
+
+
+@cache
+def offered_tiers() -> dict[Tier, Isolation | str]:
+    """Return every tier, strongest first: how this machine offers it, or why it does not and what would help."""
+    tiers: dict[Tier, Isolation | str] = {}
+    if sys.platform != "linux" or not seccomp.is_supported():
+        tiers["A"] = tiers["B"] = "needs Linux on x86-64 or arm64"
+    else:
+        tiers["A"] = _probe_bubblewrap()
+        version = landlock.supported_version()
+        tiers["B"] = (
+            Isolation("B", f"Landlock (version {version}) and seccomp")
+            if version
+            else "needs a kernel with Landlock: Linux 5.13 or newer, with landlock in its list of security modules"
+        )
+    tiers["C"] = Isolation("C", "time and memory limits only, results unverified")
+    return tiers
+
+
+def choose_isolation(tier: str | None = None, *, allow_none: bool = False, device: str = "cpu") -> Isolation:
+    """Return the strongest tier this machine offers, or the one asked for.
+
+    allow_none: accept tier C. Raises UsageError where a tier is not offered, and for C without that consent.
+    """
+    if tier is not None and tier not in TIERS:
+        raise UsageError(f"unknown isolation tier {tier!r}: expected one of {', '.join(TIERS)}")
+    offered = offered_tiers()
+    missing = ""
+    for name, isolation in offered.items():
+        if isinstance(isolation, str):
+            if name == tier:
+                raise UsageError(f"isolation tier {tier} is not to be had here: it {isolation}")
+            missing = missing or f"tier {name} {isolation}"
+        elif tier in (None, name):
+            if name == "C" and not allow_none:
+                why = f" ({missing})" if missing and tier is None else ""
+                raise UsageError(
+                    f"tier C is no sandbox{why}: a submission could read and change whatever you can. If you trust "
+                    "the file, add --unsafe-no-sandbox; its results count as unverified"
+                )
+            return replace(isolation, why_not_higher=missing).with_devices(device)
+    raise AssertionError("tier C is always offered")
+
+
+def _probe_bubblewrap() -> Isolation | str:
+    program = shutil.which("bwrap")
+    if program is None:
+        return "needs bubblewrap: apt install bubblewrap (or your system's package of that name)"
+    reason = ""
+    for options in (("--disable-userns",), ()):  # older ones do not know it; seccomp forbids the same
+        words = (program, *options, *_world())
+        try:
+            outcome = subprocess.run(
+                [*words, "--", sys.executable, "-S", "-c", ""],
+                env={}, stdin=subprocess.DEVNULL, capture_output=True, timeout=_PROBE_LIMIT_S, check=False,
+            )  # fmt: skip
+        except (OSError, subprocess.TimeoutExpired) as error:
+            return f"needs bubblewrap, which does not run here ({error})"
+        if outcome.returncode == 0:
+            inner = ", Landlock" if landlock.supported_version() else ""
+            return Isolation("A", f"bubblewrap{inner} and seccomp", bubblewrap=words)
+        reason = outcome.stderr.decode("utf-8", "replace").strip().splitlines()[-1:] or ["no reason given"]
+        reason = reason[0]
+    return f"needs bubblewrap, which is not allowed to work here ({reason}); a container has to permit user namespaces"
+
+
+def _world() -> list[str]:
+    """Return bubblewrap's options for a world of libraries alone: their data and our truth masked, nothing writable."""
+    words = ["--unshare-all", "--unshare-user", "--die-with-parent", "--new-session", "--cap-drop", "ALL"]
+    words += ["--hostname", "sandbox", "--proc", "/proc", "--dev", "/dev"]
+    words += ["--dev-bind", "/dev/null", "/dev/zero"]  # a shared mapping of it is memory that nothing counts
+    for folder in ("/tmp", "/dev/shm"):  # noqa: S108  # new ones, in the sandbox
+        words += ["--size", _TEMPORARY, "--tmpfs", folder]
+    for path in _SYSTEM:
+        if os.path.islink(path):
+            words += ["--symlink", os.readlink(path), path]
+        elif os.path.isdir(path):
+            words += ["--ro-bind", path, path]
+    for path in (*_existing(_SETTINGS), *_existing(("/sys/devices/system",))):
+        words += ["--ro-bind", path, path]
+    for path in _libraries():
+        words += ["--ro-bind", path, path]
+    for path in _library_paths():
+        if os.path.realpath(path) != path and not any(Path(path).is_relative_to(root) for root in _SYSTEM):
+            words += ["--symlink", os.path.realpath(path), path]
+    for path in _hidden():
+        words += ["--tmpfs", path] if os.path.isdir(path) else ["--ro-bind", "/dev/null", path]
+    return words
+
+
+@cache
+def _library_paths() -> tuple[str, ...]:
+    """Return where this interpreter and what a child can import lie, as the child names them."""
+    code = "import json, sys; print(json.dumps(sys.path))"  # ours may hold the current folder, and PYTHONPATH's
+    found = subprocess.run([sys.executable, "-s", "-P", "-c", code], env={}, capture_output=True, check=True).stdout
+    paths = [sys.base_prefix, sys.prefix, sys.base_exec_prefix, sys.exec_prefix, *json.loads(found)]
+    paths += os.environ.get("LD_LIBRARY_PATH", "").split(os.pathsep)
+    return tuple(dict.fromkeys(path for path in paths if os.path.isdir(path)))
+
+
+@cache
+def _libraries() -> tuple[str, ...]:
+    """Return the real folders of `_library_paths`, less those inside another or inside the system's."""
+    real = sorted({os.path.realpath(path) for path in _library_paths()}, key=len)
+    kept: list[str] = []
+    for path in real:
+        if not any(Path(path).is_relative_to(root) for root in (*kept, *_SYSTEM)):
+            kept.append(path)
+    return tuple(kept)
+
+
+@cache
+def _hidden() -> tuple[str, ...]:
+    """Return what lies in those folders and a child may not read: the truth's side of mbench, and the tasks' data."""
+    package = Path(os.path.realpath(__file__)).parent
+    found = [str(entry) for entry in sorted(package.iterdir()) if entry.name not in _CHILD_SIDE]
+    found += [str(package / "nn" / "__pycache__")] if (package / "nn" / "__pycache__").exists() else []
+    for root in map(os.path.realpath, _library_paths()):
+        found += [str(Path(root, labels)) for labels in _LABELS if Path(root, labels).exists()]
+    return tuple(dict.fromkeys(found))
+
+
+def _existing(paths: Sequence[str]) -> tuple[str, ...]:
+    return tuple(path for path in paths if os.path.exists(path))

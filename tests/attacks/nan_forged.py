@@ -1,0 +1,22 @@
+"""Write NaN as a wildcard past the check of the worker, which is in its own process."""
+
+import numpy as np
+from kit import Mean
+
+EXPECTED = "invalid"
+OUT = "out/predictions.npy"
+
+
+class Forging(Mean):
+    def predict(self, X):
+        np.save = write  # what the worker calls next
+        return super().predict(X)
+
+
+def write(path, predictions, **options):
+    with open(OUT, "wb") as file:
+        np.lib.format.write_array(file, np.full_like(predictions, np.nan))
+
+
+def build(spec):
+    return Forging(lambda: None)

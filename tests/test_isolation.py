@@ -1,0 +1,188 @@
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from mbench import isolation
+from mbench.errors import UsageError
+from mbench.isolation import Isolation, choose_isolation, offered_tiers
+
+PACKAGE = Path(isolation.__file__).resolve().parent
+
+
+@pytest.fixture
+def offering(monkeypatch):
+    """Have this machine offer some tiers, and give reasons for the others."""
+
+    def offer(**reasons):
+        tiers = {tier: reasons.get(tier, Isolation(tier, f"{tier} as usual")) for tier in isolation.TIERS}
+        monkeypatch.setattr(isolation, "offered_tiers", lambda: tiers)
+
+    return offer
+
+
+@pytest.fixture
+def fresh(monkeypatch):
+    """Ask this machine anew, rather than what it answered before."""
+    offered_tiers.cache_clear()
+    yield monkeypatch
+    offered_tiers.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("reasons", "tier", "why_not_higher"),
+    [
+        ({}, "A", ""),
+        ({"A": "needs bubblewrap"}, "B", "tier A needs bubblewrap"),
+        ({"A": "needs bubblewrap", "B": "needs Landlock"}, "C", "tier A needs bubblewrap"),
+    ],
+)
+def test_the_strongest_tier_is_chosen_and_says_what_a_stronger_one_lacks(offering, reasons, tier, why_not_higher):
+    offering(**reasons)
+    chosen = choose_isolation(allow_none=True)
+    assert (chosen.tier, chosen.why_not_higher) == (tier, why_not_higher)
+
+
+@pytest.mark.parametrize("tier", ["A", "B", "C"])
+def test_a_tier_can_be_asked_for(offering, tier):
+    offering()
+    assert choose_isolation(tier, allow_none=True).tier == tier
+
+
+@pytest.mark.parametrize(
+    ("tier", "reasons", "message"),
+    [
+        ("D", {}, "unknown isolation tier 'D': expected one of A, B, C"),
+        ("a", {}, "unknown isolation tier"),
+        (
+            "A",
+            {"A": "needs bubblewrap: apt install bubblewrap"},
+            "tier A is not to be had here: it needs bubblewrap: apt",
+        ),
+        ("B", {"B": "needs a kernel with Landlock"}, "tier B is not to be had here: it needs a kernel with Landlock"),
+        ("C", {}, "--unsafe-no-sandbox"),
+        (None, {"A": "needs bubblewrap", "B": "needs Landlock"}, r"\(tier A needs bubblewrap\).*--unsafe-no-sandbox"),
+    ],
+)
+def test_a_refusal_says_what_to_do(offering, tier, reasons, message):
+    offering(**reasons)
+    with pytest.raises(UsageError, match=message):
+        choose_isolation(tier)
+
+
+def test_without_bubblewrap_the_command_that_brings_it_is_named(fresh):
+    if isinstance(offered_tiers()["B"], str):
+        pytest.skip("this machine does not offer tier B")
+    offered_tiers.cache_clear()
+    fresh.setattr("shutil.which", lambda name: None)
+    chosen = choose_isolation()
+    assert chosen.tier == "B"
+    assert "apt install bubblewrap" in chosen.why_not_higher
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [("bwrap: No permissions to create new namespace", "No permissions to create new namespace"), ("", "no reason")],
+)
+def test_bubblewrap_that_may_not_work_here_is_no_tier(fresh, said, told):
+    if isinstance(offered_tiers()["A"], str):
+        pytest.skip("this machine does not offer tier A")
+    offered_tiers.cache_clear()
+    real = subprocess.run
+
+    def refuse(command, **options):
+        if Path(command[0]).name != "bwrap":
+            return real(command, **options)
+        return subprocess.CompletedProcess(command, 1, b"", f"note\n{said}\n".encode() if said else b"")
+
+    fresh.setattr(subprocess, "run", refuse)
+    reason = offered_tiers()["A"]
+    assert isinstance(reason, str)
+    assert told in reason
+    assert "user namespaces" in reason
+
+
+def test_elsewhere_than_on_linux_there_is_tier_c_alone(fresh):
+    fresh.setattr("mbench.isolation.sys.platform", "darwin")
+    tiers = offered_tiers()
+    assert [tier for tier, offer in tiers.items() if isinstance(offer, Isolation)] == ["C"]
+    assert "Linux" in tiers["A"]
+
+
+def test_without_landlock_there_is_no_tier_b_and_no_nursery_on_a(fresh):
+    fresh.setattr("mbench.isolation.landlock.supported_version", lambda: 0)
+    tiers = offered_tiers()
+    if sys.platform == "linux":
+        assert "Landlock" in tiers["B"]
+    assert not Isolation("A", "").allows_nursery
+    assert Isolation("C", "").allows_nursery
+
+
+def test_tier_c_confines_nothing():
+    chosen = choose_isolation("C", allow_none=True)
+    assert not chosen.is_confined
+    assert chosen.confinement(100.0) is None
+    assert chosen.wrap(["python", "x"], Path("/scratch")) == ["python", "x"]
+
+
+def test_the_truth_and_the_tasks_data_are_hidden():
+    hidden = set(isolation._hidden())
+    for name in ("escape.py", "escape_kernels.py", "tasks", "sampler.py", "ladder.py", "datasets.py", "evaluation.py",
+                 "results.py", "sandbox.py", "isolation.py", "cells.py", "reference-1.json", "audit"):  # fmt: skip
+        if (PACKAGE / name).exists():
+            assert str(PACKAGE / name) in hidden
+    package = Path(find_spec("sklearn").submodule_search_locations[0]).resolve()
+    assert {str(package / "datasets" / name) for name in ("data", "images")} <= hidden
+
+
+def test_what_a_child_imports_of_ours_leads_to_nothing_hidden():
+    """A module that a child can read may import only such as it can read, or it would not start."""
+    child_side = [path for name in isolation._CHILD_SIDE for path in (PACKAGE / name).rglob("*.py")]
+    child_side += [PACKAGE / name for name in isolation._CHILD_SIDE if name.endswith(".py")]
+    lazy = {"__init__.py"}  # the public functions, imported when they are asked for
+    code = "; ".join(
+        f"import mbench.{path.stem}" for path in child_side if path.parent == PACKAGE and path.name not in lazy
+    )
+    code += "; import sys; print([name for name in sys.modules if name.startswith('mbench.')])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    for name in ("escape", "tasks", "sampler", "sandbox", "isolation", "results", "datasets", "evaluation"):
+        assert f"'mbench.{name}'" not in done.stdout
+
+
+def words_after(option, command):
+    pairs = zip(command[1:], [*command[2:], ""], strict=True)
+    return [pair for word, pair in zip(command, pairs, strict=False) if word == option]
+
+
+def test_bubblewrap_binds_the_folder_and_of_it_only_what_is_written():
+    chosen = Isolation("A", "", bubblewrap=("bwrap",))
+    command = chosen.wrap(["python", "x"], Path("/scratch"), [Path("/scratch/home")])
+    assert command[0] == "bwrap"
+    assert command[command.index("--") + 1 :] == ["python", "x"]
+    assert words_after("--ro-bind", command) == [("/scratch", "/scratch")]
+    assert words_after("--bind", command) == [("/scratch/home", "/scratch/home")]
+    assert words_after("--bind", chosen.wrap(["python"], Path("/scratch"))) == [("/scratch", "/scratch")]
+    assert [path for path, _ in words_after("--remount-ro", command)] == ["/", "/dev"]
+
+
+def test_bubblewraps_world_has_nothing_of_ours_that_can_be_written():
+    words = isolation._world()
+    assert words_after("--bind", words) == []
+    assert words_after("--dev-bind", words) == [("/dev/null", "/dev/zero")]
+    for flag in ("--unshare-all", "--die-with-parent", "--new-session"):
+        assert flag in words
+    shown = {source for source, _ in words_after("--ro-bind", words)}
+    assert not {"/", "/home", "/root", "/etc", "/var", "/run", "/proc", str(Path.home())} & shown
+    masked = {path for path, _ in words_after("--tmpfs", words)} | {path for _, path in words_after("--ro-bind", words)}
+    assert set(isolation._hidden()) <= masked
+
+
+def test_a_gpus_nodes_are_bound_for_cuda_alone(monkeypatch):
+    monkeypatch.setattr(isolation, "_GPU_NODES", ("/dev/null",))
+    chosen = Isolation("A", "", bubblewrap=("bwrap",))
+    assert chosen.with_devices("cpu") == chosen
+    bound = chosen.with_devices("cuda")
+    assert bound.devices == ("/dev/null",)
+    assert ("/dev/null", "/dev/null") in words_after("--dev-bind", bound.bubblewrap)

@@ -1,0 +1,82 @@
+import os
+import subprocess
+import sys
+
+import psutil
+import pytest
+
+from mbench.disk import remove_folder
+from mbench.usage import Usage, is_overfull, process_usage
+
+
+def test_usage_adds_up():
+    assert sum([Usage(1, 2, 0.5, 4), Usage(10, 20, 0.25, 40)], Usage()) == Usage(11, 22, 0.75, 44)
+
+
+def test_what_a_process_takes_is_what_the_kernel_says():
+    usage = process_usage(psutil.Process())
+    assert usage.memory_bytes >= psutil.Process().memory_info().rss * 0.9
+    assert usage.n_threads == psutil.Process().num_threads()
+    assert usage.busy_s > 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counted on Linux only")
+def test_a_file_without_a_name_counts_as_written(tmp_path):
+    before = process_usage(psutil.Process()).n_written
+    with (tmp_path / "x").open("wb") as file:
+        (tmp_path / "x").unlink()
+        file.write(bytes(3 << 20))
+        file.flush()
+        assert process_usage(psutil.Process()).n_written - before >= 3 << 20
+
+
+def test_a_process_that_is_gone_takes_nothing():
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        known = psutil.Process(process.pid)
+    assert process_usage(known) == Usage()
+
+
+@pytest.mark.parametrize(
+    ("max_bytes", "max_files", "over"), [(1 << 20, 10, False), (1 << 20, 2, True), (4096, 10, True)]
+)
+def test_a_folder_is_overfull_by_bytes_or_by_files(tmp_path, max_bytes, max_files, over):
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    (tmp_path / "a" / "b" / "file").write_bytes(os.urandom(50_000))
+    assert is_overfull(tmp_path, max_bytes, max_files) == over
+
+
+def nest(folder, name, depth):
+    home = os.open(".", os.O_RDONLY)
+    os.chdir(folder)
+    for _ in range(depth):
+        os.mkdir(name)
+        os.chdir(name)
+    open("file", "w").close()
+    os.fchdir(home)
+    os.close(home)
+
+
+@pytest.mark.skipif(
+    os.chmod not in os.supports_dir_fd and os.open not in os.supports_dir_fd, reason="needs descriptors"
+)
+def test_what_no_path_can_name_is_overfull_and_is_removed(tmp_path):
+    nest(tmp_path, "d" * 250, 20)
+    (tmp_path / "closed").mkdir(0o000)
+    (tmp_path / "link").symlink_to("/")
+    assert is_overfull(tmp_path, 1 << 30, 1000)
+    remove_folder(tmp_path)
+    assert not tmp_path.exists()
+
+
+def test_a_link_is_removed_and_not_followed(tmp_path):
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "file").touch()
+    (tmp_path / "gone" / "inner").mkdir(parents=True)
+    (tmp_path / "gone" / "inner" / "link").symlink_to(tmp_path / "kept")
+    (tmp_path / "gone" / "link").symlink_to("../kept")
+    remove_folder(tmp_path / "gone")
+    assert [path.name for path in tmp_path.rglob("*")] == ["kept", "file"]
+
+
+def test_a_folder_that_is_gone_is_none_to_remove(tmp_path):
+    remove_folder(tmp_path / "absent")
