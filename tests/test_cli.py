@@ -18,7 +18,9 @@ from mbench.submission import read_submission
 from mbench.tasks import load_task
 
 HEAVY = ("torch", "numba", "matplotlib", "pandas", "sklearn", "scipy")
-VERBS = [name for name, verb in main.commands.items() if not isinstance(verb, click.Group)] + ["data", "data fetch"]
+VERBS = [name for name, verb in main.commands.items() if not isinstance(verb, click.Group)] + [
+    "data", "data fetch", "suite", "suite seed",
+]  # fmt: skip
 
 
 @pytest.fixture
@@ -356,6 +358,10 @@ def test_init_writes_a_submission_that_can_be_read(mbench, tmp_path, folder):
     assert read_submission(tmp_path.joinpath(*folder)).entry == "submission.py"
 
 
+def test_init_tells_its_path_as_json(mbench):
+    assert json.loads(mbench("init", "idea", "--json").stdout) == {"path": "idea/submission.py"}
+
+
 def test_init_does_not_overwrite(mbench, tmp_path):
     (tmp_path / "submission.py").write_text("mine")
     assert_message(mbench("init"), 2, "submission.py: exists already")
@@ -514,6 +520,15 @@ def test_reference_that_could_not_be_written_ends_before_any_cell_is_run(mbench,
 
 def test_info_says_how_to_get_what_is_missing(mbench, no_data):
     assert "mbench data fetch" in mbench("info").stdout
+
+
+def test_fetching_tells_its_folder_as_json(mbench, no_data, monkeypatch, tmp_path):
+    def fetch(report):
+        report(20_000_000)  # more than the bar expects
+        return tmp_path
+
+    monkeypatch.setattr("mbench.datasets.fetch_mnist", fetch)
+    assert json.loads(mbench("data", "fetch", "--json").stdout) == {"folder": str(tmp_path), "downloaded": True}
 
 
 def test_a_missing_data_set_asked_for_is_usage(mbench, no_data, submission_file, estimator):

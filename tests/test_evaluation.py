@@ -16,7 +16,7 @@ from mbench import cells, evaluation, metrics, suite
 from mbench.cells import Cell, Settings, cell_key
 from mbench.errors import HarnessError, MissingDataError, UsageError
 from mbench.evaluation import evaluate_source, plan_cells, rescore_record
-from mbench.results import ResultStore, canonical_digest
+from mbench.results import ResultStore, canonical_digest, predictions_digest
 from mbench.sandbox import Child, Interrupted
 from mbench.submission import read_submission
 from mbench.tasks import load_task
@@ -133,9 +133,17 @@ def test_a_hang_is_a_timeout(evaluate, monkeypatch, phase):
 
 
 def test_memory_beyond_the_limit_is_recorded(evaluate):
-    record = evaluate(settings=Settings(memory_limit_mb=400), fit="self.a = np.ones(2 * 10**8)\nwhile True: pass")
+    record = evaluate(settings=Settings(memory_limit_mb=400), fit="self.a = np.ones(9 * 10**7)\nwhile True: pass")
     assert (record.status, record.reason) == ("out-of-memory", "fit took more than 400 MB")
     assert record.costs.peak_memory_mb > 400
+
+
+@pytest.mark.parametrize("library", ["numpy", "torch"])
+def test_memory_that_a_library_cannot_have_is_recorded_as_that(evaluate, library):
+    head = "import torch" if library == "torch" else ""
+    fit = f"self.a = {'torch' if library == 'torch' else 'np'}.ones(10**9)"
+    record = evaluate(settings=Settings(memory_limit_mb=1_000), head=head, fit=fit)
+    assert record.status == "out-of-memory"
 
 
 def test_a_cell_that_ran_out_of_memory_is_run_again_with_more(evaluate):
@@ -358,7 +366,7 @@ def test_a_full_disk_ends_the_run_and_keeps_the_cells_done(store, source, monkey
 
     def fill(descriptor):
         calls.append(descriptor)
-        if len(calls) > 2:  # the first cell's predictions and record
+        if len(calls) > 4:  # the first cell's predictions, artifact and record, and their folder
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         fsync(descriptor)
 
@@ -512,22 +520,51 @@ def test_rescoring_uses_a_changed_metric(evaluate, store, monkeypatch):
     assert store.read(record.key).metrics.error == 0.125
 
 
+def keep_other_predictions(store, key, shape):
+    predictions = np.zeros(shape, np.float32)
+    digest = predictions_digest(predictions)
+    store.write(replace(store.read(key), predictions_digest=digest), predictions)
+
+
 @pytest.mark.parametrize(
     ("spoil", "why"),
     [
         (lambda store, key: store.predictions_path(key).unlink(), "not stored"),
         (lambda store, key: store.predictions_path(key).write_bytes(b"junk"), "damaged"),
-        (lambda store, key: np.save(store.predictions_path(key), np.zeros((5, 1), np.float32)), "test set has changed"),
+        (lambda store, key: np.save(store.predictions_path(key), np.zeros((5, 1), np.float32)), "of another run"),
+        (lambda store, key: keep_other_predictions(store, key, (5, 1)), "test set has changed"),
+        (lambda store, key: keep_other_predictions(store, key, (20_000, 3)), "test set has changed"),
     ],
-    ids=["absent", "damaged", "short"],
+    ids=["absent", "damaged", "another's", "short", "wide"],
 )
 def test_what_cannot_be_rescored_stays_and_says_why(evaluate, store, spoil, why):
-    record = evaluate()
-    spoil(store, record.key)
+    key = evaluate().key
+    spoil(store, key)
+    record = store.read(key)
     scores, reason = rescore_record(record, store)
     assert scores is None
     assert why in reason
     assert store.read(record.key) == record
+
+
+def test_a_record_made_before_predictions_had_digests_is_rescored(evaluate, store):
+    record = replace(evaluate(), predictions_digest=None)
+    assert rescore_record(record, store) == (record.metrics, "")
+
+
+def test_an_artifact_that_its_child_took_away_again_costs_the_picture_only(evaluate, store, monkeypatch):
+    save = Child.save
+
+    def save_and_lose(child):
+        path = save(child)
+        path.unlink()
+        return path
+
+    monkeypatch.setattr(Child, "save", save_and_lose)
+    record = evaluate()
+    assert record.ok
+    assert record.costs.model_bytes is None
+    assert not store.artifact_path(record.key).exists()
 
 
 def test_a_failed_cell_has_nothing_to_rescore(evaluate, store):

@@ -11,17 +11,18 @@ PACKAGE = Path(mbench.__file__).parent
 
 ROWS = (
     {"errors", "types", "suite", "environment"},
-    {"sampler", "escape_kernels", "metrics", "nn"},
+    {"hidden", "sampler", "escape_kernels", "metrics", "nn", "disk", "usage"},
     {"escape", "ladder", "datasets", "render"},
-    {"tasks", "submission"},
-    {"results", "worker"},
+    {"tasks", "submission", "confinement"},
+    {"results", "worker", "isolation"},
     {"scoring", "nursery", "executor"},
     {"leaderboard", "sandbox"},
     {"cells"},
     {"evaluation"},
-    {"pictures", "contract", "reference"},
+    {"pictures", "contract", "reference", "audit"},
     {"api"},
     {"reproduction", "bench"},
+    {"verification"},
     {"cli"},
     {"__main__"},
 )

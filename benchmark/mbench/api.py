@@ -12,6 +12,8 @@ from mbench import suite
 from mbench.cells import Report, Settings
 from mbench.errors import UsageError
 from mbench.evaluation import evaluate_source, plan_cells
+from mbench.hidden import PUBLIC, name_test_set
+from mbench.isolation import choose_isolation
 from mbench.leaderboard import newest_result
 from mbench.pictures import Drawing, draw_pictures
 from mbench.results import Result, ResultStore, write_result
@@ -47,14 +49,23 @@ def make_settings(
     device: str = "cpu",
     memory_limit_mb: float = MEMORY_LIMIT_MB,
     resume: bool = True,
+    isolation: str | None = None,
+    unsafe_no_sandbox: bool = False,
+    secret: bytes | None = None,
 ) -> Settings:
-    """Return settings with the defaults of this machine filled in."""
+    """Return settings with the defaults of this machine filled in.
+
+    isolation: "A", "B" or "C", or None for the strongest tier there is. Raises UsageError where it is not to be had,
+    and for tier C, which is no sandbox, without `unsafe_no_sandbox`.  secret: of a hidden test set.
+    """
     return Settings(
         threads=threads,
         device=device,
         jobs=jobs or default_jobs(threads),
         fresh=not resume,
         memory_limit_mb=memory_limit_mb,
+        isolation=choose_isolation(isolation, allow_none=unsafe_no_sandbox, device=device),
+        secret=secret,
     )
 
 
@@ -66,18 +77,23 @@ def run_evaluation(
     replicates: int | None = None,
     out: Path = Path("results"),
     pictures: bool = True,
-    jobs: int | None = None,
-    threads: int = 1,
-    device: str = "cpu",
-    memory_limit_mb: float = MEMORY_LIMIT_MB,
-    resume: bool = True,
     report: Report = lambda progress: None,
+    **running: Any,
 ) -> Outcome:
-    """Evaluate a submission, write `out/NAME/TRACK/result.json` and the pictures beside it."""
-    settings = make_settings(jobs, threads, device, memory_limit_mb, resume)
+    """Evaluate a submission, write `out/NAME/TRACK/result.json` and the pictures beside it.
+
+    running: see `make_settings`. What was scored on a hidden test set lies in a folder of its own in that one, so that
+    it never stands for the submission's public result.
+    """
+    settings = make_settings(**running)
+    test_set = name_test_set(settings.secret)
     folder = out / source.name / track
+    if settings.secret is not None:
+        folder /= test_set.replace(":", "-")[:15]
     paths = [folder / "result.json"]
-    with open_nursery(source, threads, settings.isolation) as nursery:  # first of all: it imports while we plan
+    with open_nursery(
+        source, settings.threads, settings.isolation
+    ) as nursery:  # first of all: it imports while we plan
         cells, missing = plan_cells(track, tasks, replicates)
         store = ResultStore(out)
         expect = getattr(report, "expect", None)  # a display wants to know how many there will be
@@ -85,7 +101,11 @@ def run_evaluation(
             expect(cells)
         result, set_aside = evaluate_source(source, cells, store, settings, nursery=nursery, report=report)
         # What was run before of the same submission counts, too: an evaluation may be made task by task.
-        kept = [r for r in store.records() if r.source_digest == source.digest and r.track == track]
+        kept = [
+            record
+            for record in store.records()
+            if (record.source_digest, record.track, record.test_set) == (source.digest, track, test_set)
+        ]
         whole = newest_result(source.name, [*kept, *result.records])
         write_result(paths[0], whole)
         notes = [f"a damaged record was set aside as {path} and its cell run again" for path in set_aside]
@@ -111,7 +131,7 @@ def render(
 ) -> list[Drawing]:
     """Draw an evaluated submission from its stored estimators. Raises UsageError where there is nothing to draw."""
     store = ResultStore(out)
-    records = [r for r in store.records() if r.source_digest == source.digest and r.track == track]
+    records = [r for r in store.records() if (r.source_digest, r.track, r.test_set) == (source.digest, track, PUBLIC)]
     records = [record for record in records if not tasks or record.task in tasks]
     if not records:
         raise UsageError(f"{source.name}: nothing evaluated on track {track} in {out}. Run `mbench evaluate` first")
@@ -136,6 +156,8 @@ def evaluate(
     threads: int = 1,
     device: str = "cpu",
     resume: bool = True,
+    isolation: str | None = None,
+    unsafe_no_sandbox: bool = False,
 ) -> pd.DataFrame:
     """Evaluate a submission's file, or a `build(spec)` function, and return one row per cell.
 
@@ -143,6 +165,7 @@ def evaluate(
     predict_us_per_point, n_params, model_bytes, peak_memory_mb. The entry's scores are in `.attrs["entry"]`, as
     `mbench evaluate --json` prints them.
 
+    Where no sandbox is to be had, only `unsafe_no_sandbox=True` runs the submission, and its results are unverified.
     Raises UsageError and SubmissionError as the command does; a cell that failed is a row with its status.
     """
     import pandas as pd
@@ -158,7 +181,7 @@ def evaluate(
     tasks = (tasks,) if isinstance(tasks, str) else tasks
     outcome = run_evaluation(
         source, track=track, tasks=tasks, replicates=replicates, out=Path(out), pictures=pictures, jobs=jobs,
-        threads=threads, device=device, resume=resume,
+        threads=threads, device=device, resume=resume, isolation=isolation, unsafe_no_sandbox=unsafe_no_sandbox,
     )  # fmt: skip
     reference = load_reference()
     rows = []

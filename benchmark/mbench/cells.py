@@ -12,9 +12,11 @@ from typing import Literal
 import numpy as np
 
 from mbench import suite
+from mbench.hidden import name_test_set
+from mbench.isolation import Isolation, choose_isolation
 from mbench.results import Record, canonical_digest
 from mbench.sampler import permutation, stream_key
-from mbench.sandbox import MEMORY_LIMIT_MB, Child, ChildFailure, Isolation, choose_isolation
+from mbench.sandbox import MEMORY_LIMIT_MB, Child, ChildFailure
 from mbench.submission import Source
 from mbench.tasks import Task
 from mbench.types import FloatArray, Spec
@@ -60,6 +62,7 @@ class Settings:
     fresh: bool = False
     memory_limit_mb: float = MEMORY_LIMIT_MB
     isolation: Isolation = field(default_factory=choose_isolation)
+    secret: bytes | None = field(default=None, repr=False)  # of a hidden test set; None for the public one
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,10 @@ class Progress:
 
 
 Report = Callable[[Progress], None]
+
+
+class Inconsistent(ChildFailure):
+    """The same query got two answers."""
 
 
 def cell_key(cell: Cell, task: Task, source: Source, settings: Settings) -> str:
@@ -89,6 +96,7 @@ def cell_key(cell: Cell, task: Task, source: Source, settings: Settings) -> str:
             "memory_limit_mb": settings.memory_limit_mb,  # or a cell that ran out of it would not be run with more
             "harness": harness_digest(),
         }
+        | ({} if settings.secret is None else {"test_set": name_test_set(settings.secret)})
     )
 
 
@@ -118,7 +126,7 @@ def make_spec(cell: Cell, task: Task, settings: Settings) -> Spec:
 def predict_shuffled(child: Child, task: Task, cell: Cell, X: FloatArray) -> tuple[FloatArray, float]:
     """Ask all queries in one shuffled stream, some of them twice; return predictions in the order of X and the seconds.
 
-    Raises ChildFailure("invalid") if the same query got two answers.
+    Raises Inconsistent if the same query got two answers.
     """
     again = permutation(stream_key(task.stream, "repeat", cell.replicate), len(X))[:N_REPEATED]
     row = np.concatenate([np.arange(len(X)), again])
@@ -129,7 +137,7 @@ def predict_shuffled(child: Child, task: Task, cell: Cell, X: FloatArray) -> tup
     first, second = predictions[again], predictions[len(X) :]
     if not np.allclose(first, second, rtol=REPEAT_TOLERANCE, atol=REPEAT_TOLERANCE):
         gap = float(np.abs(first - second).max())
-        raise ChildFailure(
+        raise Inconsistent(
             "invalid",
             f"predict() answered the same query with values {gap:.2g} apart: it may not depend on order or batch",
         )

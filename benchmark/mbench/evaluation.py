@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
 
@@ -24,14 +23,13 @@ from mbench.cells import (
 from mbench.environment import describe_environment
 from mbench.errors import HarnessError, MbenchError, MissingDataError, UsageError
 from mbench.executor import run_all
+from mbench.hidden import PUBLIC, name_test_set
 from mbench.nursery import Nursery
-from mbench.results import SCHEMA_VERSION, Costs, Metrics, Record, Result, ResultStore
+from mbench.results import SCHEMA_VERSION, Costs, Metrics, Record, Result, ResultStore, predictions_digest
 from mbench.sandbox import Child, ChildFailure, Interrupted
 from mbench.submission import Source
 from mbench.tasks import Task, load_task
 from mbench.types import FloatArray, Queries
-
-PUBLIC_TEST_SET = "public"
 
 
 def plan_cells(
@@ -92,7 +90,8 @@ def evaluate_source(
         except HarnessError:
             set_aside.append(store.set_aside(key))
             known = None
-        if known is not None and known.status != "infrastructure":
+        # A result of a weaker tier is worth less: it is made again where there is a stronger one.
+        if known is not None and known.status != "infrastructure" and known.isolation <= settings.isolation.tier:
             known = replace(known, task=cell.task)  # the same picture may have been called otherwise
             report(Progress(cell, "cached", known))
             return known
@@ -120,10 +119,17 @@ def score_cell(task: Task, queries: Queries, predictions: FloatArray) -> Metrics
     return Metrics(error=metrics.fraction_unexplained(*test), psnr_db=metrics.psnr_db(*test), profile=profile)
 
 
-def rescore_record(record: Record, store: ResultStore) -> tuple[Metrics | None, str]:
-    """Score a record's stored predictions again and store the record; return the metrics, or None and why not."""
+def rescore_record(record: Record, store: ResultStore, secret: bytes | None = None) -> tuple[Metrics | None, str]:
+    """Score a record's stored predictions again and store the record; return the metrics, or None and why not.
+
+    secret: of the hidden test set that a record was scored on; public records need none.
+    """
     if not record.ok:
         return None, f"nothing to score, the cell ended with {record.status}"
+    if record.test_set == PUBLIC:
+        secret = None
+    elif secret is None or record.test_set != name_test_set(secret):
+        return None, f"scored on the test set {record.test_set}: give its secret with --hidden-seed"
     try:
         task = load_task(record.task)
         predictions = store.read_predictions(record.key)
@@ -133,8 +139,10 @@ def rescore_record(record: Record, store: ResultStore) -> tuple[Metrics | None, 
         return None, "its predictions are not stored"
     if task.digest() != record.task_digest:
         return None, "its task has changed since, evaluate it again"
-    queries = task.draw_queries(record.n_samples, record.replicate)
-    if len(predictions) != len(queries.X):
+    if record.predictions_digest not in (None, predictions_digest(predictions)):
+        return None, "its predictions are those of another run, evaluate it again with --fresh"
+    queries = task.draw_queries(record.n_samples, record.replicate, secret)
+    if predictions.shape != (len(queries.X), task.n_outputs):
         return None, "its test set has changed since, evaluate it again"
     scores = score_cell(task, queries, predictions)
     store.write(replace(record, metrics=scores))
@@ -177,7 +185,7 @@ def _run_cell(
                 fit_s, n_params = child.fit(sample.X, sample.y)
                 costs = Costs(fit_s=fit_s, n_params=n_params)
                 report(Progress(cell, "asking"))
-                queries = task.draw_queries(cell.n_samples, cell.replicate)
+                queries = task.draw_queries(cell.n_samples, cell.replicate, settings.secret)
                 report(Progress(cell, "predicting"))
                 predictions, predict_s = predict_shuffled(child, task, cell, queries.X)
                 report(Progress(cell, "scoring"))
@@ -214,7 +222,7 @@ def _run_cell(
                 threads=settings.threads,
                 device=settings.device,
                 isolation=settings.isolation.tier,
-                test_set=PUBLIC_TEST_SET,
+                test_set=name_test_set(settings.secret),
                 harness_digest=harness_digest(),
                 status="ok" if failure is None else getattr(failure, "status", "infrastructure"),
                 reason="" if failure is None else str(failure),
@@ -222,7 +230,8 @@ def _run_cell(
                 costs=Costs(**{**asdict(costs), "peak_memory_mb": child.peak_memory_mb or None}),
                 output=child.output,
                 environment=describe_environment(),
-                created=datetime.now(UTC).isoformat(timespec="seconds"),
+                created=store.stamp(),
+                predictions_digest=None if failure or predictions is None else predictions_digest(predictions),
             )
             # Pictures are drawn of the first replicate only, and an artifact may be large.
             keep = artifact if cell.replicate == 0 and failure is None else None
@@ -235,6 +244,6 @@ def _save_artifact(child: Child) -> tuple[Path | None, int | None]:
     """Have the estimator stored; one that cannot be stored is still scored, but has no pictures."""
     try:
         path = child.save()
-    except ChildFailure:
+        return path, path.lstat().st_size
+    except (ChildFailure, FileNotFoundError):  # the child still runs, and may remove it again
         return None, None
-    return path, path.stat().st_size

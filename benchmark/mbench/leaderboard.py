@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from mbench import suite
 from mbench.errors import UsageError
+from mbench.hidden import PUBLIC
 from mbench.results import SCHEMA_VERSION, Record, Result, ResultStore, read_result, write_result
 from mbench.scoring import Entry
 from mbench.submission import BASELINES_FOLDER, ENTRY_NAME, baseline_names, read_submission, safe_name
@@ -30,12 +31,18 @@ def recorded_baselines() -> list[Result]:
 def find_result(name: str, store: ResultStore | None) -> Result:
     """Return the result that a name stands for: a submission's file, a result.json, a name in the store, a baseline.
 
+    Only a result.json may hold what was scored on a hidden test set; its name then says so.
+
     Raises UsageError where nothing of that name was evaluated.
     """
     path = Path(name)
     if path.suffix == ".json" and path.exists():
         result = read_result(path)
-        return replace(result, name=safe_name(result.name))  # a stranger's file: its name goes into tables
+        test_sets = {record.test_set for record in result.records} or {PUBLIC}
+        if len(test_sets) > 1:
+            raise UsageError(f"{name}: mixes records of different test sets, which do not compare. Evaluate it again")
+        mark = "" if test_sets == {PUBLIC} else "-hidden"
+        return replace(result, name=safe_name(result.name) + mark)  # a stranger's file: its name goes into tables
     if path.is_file() or (path / ENTRY_NAME).is_file():
         source = read_submission(path)
         found = [record for record in _stored(store) if record.source_digest == source.digest]
@@ -61,7 +68,7 @@ def find_result(name: str, store: ResultStore | None) -> Result:
 
 
 def _stored(store: ResultStore | None) -> list[Record]:
-    return [] if store is None else list(store.records())
+    return [] if store is None else [record for record in store.records() if record.test_set == PUBLIC]
 
 
 def newest_result(name: str, records: Iterable[Record]) -> Result:
@@ -78,11 +85,10 @@ def _manner(record: Record) -> tuple[int, str, str]:
 
 def refresh_results(store: ResultStore) -> None:
     """Write every result.json of a results folder again, from the records of its cells."""
-    for path in store.folder.glob("*/*/result.json"):
+    for path in (*store.folder.glob("*/*/result.json"), *store.folder.glob("*/*/hidden-*/result.json")):
         old = read_result(path)
-        digests = {record.source_digest for record in old.records}
-        track = path.parent.name
-        records = [r for r in store.records() if r.source_digest in digests and r.track == track]
+        alike = {(record.source_digest, record.track, record.test_set) for record in old.records}
+        records = [r for r in store.records() if (r.source_digest, r.track, r.test_set) in alike]
         write_result(path, newest_result(old.name, records))
 
 
@@ -106,6 +112,7 @@ def entry_rows(entries: Sequence[Entry]) -> list[dict[str, Any]]:
             "overall": entry.overall,
             "universal": entry.is_universal,
             "complete": entry.is_complete,
+            "isolation": entry.isolation + ("" if entry.is_verified else ", unverified"),
             "n": entry.n_replicates,
             "fit_s": entry.fit_s,
             "predict_us": entry.predict_us_per_point,
@@ -133,6 +140,7 @@ def entry_as_json(entry: Entry) -> dict[str, Any]:
         "mandelbrot": entry.mandelbrot,
         "universal": entry.is_universal,
         "complete": entry.is_complete,
+        "verified": entry.is_verified,
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,19 +56,34 @@ def compare_recorded(result: Result, track: str) -> list[str]:
     """Return a line for every cell that differs from its recorded result by more than the tolerance, or has none."""
     path = RECORDED_FOLDER / f"{result.name}.json"
     recorded = read_result(path).records if path.exists() else ()
+    return compare_records(result.records, [r for r in recorded if r.track == track], f"{result.name} {track}")
+
+
+def compare_records(records: Sequence[Record], recorded: Sequence[Record], where: str) -> list[str]:
+    """Return a line for every cell whose status, error or depth differs from the recorded one, or that has none.
+
+    where: how the lines begin.  Errors and depths may differ by `ERROR_TOLERANCE`.
+    """
     known = {(record.track, record.task, record.replicate): record for record in recorded}
     lines = []
-    for record in result.records:
+    for record in records:
         before = known.get((record.track, record.task, record.replicate))
-        place = f"{result.name} {track} {record.task} r{record.replicate}"
+        place = f"{where} {record.task} r{record.replicate}"
         if before is None:
             lines.append(f"{place}: nothing recorded. Record it with --record")
         elif before.metrics is None or record.metrics is None:
             if before.status != record.status:
                 lines.append(f"{place}: {record.status}, recorded {before.status}")
         elif not math.isclose(record.metrics.error, before.metrics.error, rel_tol=ERROR_TOLERANCE):
-            ratio = record.metrics.error / before.metrics.error
+            ratio = record.metrics.error / max(before.metrics.error, 1e-12)
             lines.append(
                 f"{place}: error {record.metrics.error:.5f}, recorded {before.metrics.error:.5f} (× {ratio:.2f})"
             )
+        elif not math.isclose(_depth(record), _depth(before), rel_tol=ERROR_TOLERANCE):
+            lines.append(f"{place}: depth {_depth(record):.2f} octaves, recorded {_depth(before):.2f}")
     return lines
+
+
+def _depth(record: Record) -> float:
+    profile = record.metrics.profile if record.metrics else None
+    return 0.0 if profile is None else profile.depth_octaves

@@ -92,6 +92,12 @@ class Entry:
     n_params: int | None
     model_bytes: int | None
     peak_memory_mb: float | None
+    isolation: str  # the weakest tier that any of its cells ran under
+
+    @property
+    def is_verified(self) -> bool:
+        """Did every cell run in a sandbox?"""
+        return self.isolation in ("A", "B")
 
     @property
     def is_complete(self) -> bool:
@@ -182,6 +188,7 @@ def score_entry(name: str, track_name: str, records: Sequence[Record], reference
         n_params=_max([cost.n_params for cost in measured]),
         model_bytes=_max([cost.model_bytes for cost in measured]),
         peak_memory_mb=_max([cost.peak_memory_mb for cost in measured]),
+        isolation=max((record.isolation for record in counted), default=""),
     )
 
 
@@ -209,7 +216,7 @@ def _score_task(
         psnr_db=_mean(psnrs, len(psnrs)),
         depth_octaves=_mean(depths, len(good)),
         skill=None if skills is None else fmean(skills),
-        depth_skill=None if depth_skills is None else fmean(depth_skills),
+        depth_skill=None if depth_skills is None else _mean(depth_skills, len(records)),
         worth=_worth(errors, records[0].n_samples, curve),
         fit_s=_mean([record.costs.fit_s for record in good], len(good)),
         reason=failed[0].reason if failed else "",

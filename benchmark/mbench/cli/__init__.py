@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from mbench import __version__
+from mbench.cli.audit import audit
 from mbench.cli.bench import bench
 from mbench.cli.check import check
 from mbench.cli.compare import compare
@@ -21,7 +22,9 @@ from mbench.cli.render import render
 from mbench.cli.reproduce import reproduce
 from mbench.cli.rescore import rescore
 from mbench.cli.sample import sample
+from mbench.cli.suite import suite
 from mbench.cli.tasks import tasks
+from mbench.cli.verify import verify
 from mbench.errors import MbenchError
 
 INTERRUPTED = 130
@@ -36,6 +39,9 @@ class Verbs(click.Group):
         signal.signal(
             signal.SIGTERM, _interrupt
         )  # so that `kill` ends children and keeps finished cells, as Ctrl-C does
+        signal.signal(
+            signal.SIGCHLD, signal.SIG_DFL
+        )  # who started us may ignore it, and then children cannot be awaited
         try:
             return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
@@ -72,5 +78,22 @@ def main(debug: bool) -> None:
     """How precisely and how deeply can an approximator learn the Mandelbrot set from a random sample of points?"""
 
 
-for verb in (evaluate, compare, check, init, sample, tasks, render, rescore, data, info, reproduce, reference, bench):
+for verb in (
+    evaluate,
+    compare,
+    check,
+    audit,
+    verify,
+    init,
+    sample,
+    tasks,
+    render,
+    rescore,
+    data,
+    info,
+    reproduce,
+    reference,
+    suite,
+    bench,
+):
     main.add_command(verb)

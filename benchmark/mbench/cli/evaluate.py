@@ -7,7 +7,15 @@ from typing import Any
 
 import click
 
-from mbench.cli.options import examples, json_option, out_option, running_options, task_option, track_option
+from mbench.cli.options import (
+    examples,
+    hidden_option,
+    json_option,
+    out_option,
+    running_options,
+    task_option,
+    track_option,
+)
 
 
 @click.command(
@@ -16,6 +24,7 @@ from mbench.cli.options import examples, json_option, out_option, running_option
         "mbench evaluate my.py --track standard --jobs 4",
         "mbench evaluate my.py --task mandelbrot --task image:cat.png --replicates 3",
         "mbench evaluate my.py --json > scores.json",
+        "mbench evaluate my.py --audit --hidden-seed secret.txt",
     )
 )
 @click.argument("submission", type=click.Path(path_type=Path))
@@ -24,6 +33,8 @@ from mbench.cli.options import examples, json_option, out_option, running_option
 @click.option("--replicates", type=click.IntRange(min=1), help="Samples per task. Default: the track's own number.")
 @running_options
 @out_option
+@hidden_option
+@click.option("--audit", is_flag=True, help="Then audit it, as `mbench audit` does.")
 @click.option("--pictures/--no-pictures", default=True, show_default=True, help="Draw what was learned.")
 @json_option
 def evaluate(
@@ -32,40 +43,54 @@ def evaluate(
     tasks: tuple[str, ...],
     replicates: int | None,
     out: Path,
+    secret: bytes | None,
+    audit: bool,
     pictures: bool,
     as_json: bool,
     **running: Any,
 ) -> None:
     """Score a submission: learn every task in a child process, compare with the baselines, draw what was learned.
 
-    SUBMISSION is a Python file with `build(spec)`, or a folder that holds submission.py. Exit code: 0 done, 1 the
-    submission failed, 2 usage, 3 our fault.
+    SUBMISSION is a Python file with `build(spec)`, or a folder that holds submission.py. With --hidden-seed the test
+    sets are drawn under a secret (those of images and digits are what the sample leaves over, and stay the same); such
+    results are kept apart. Exit code: 0 done, 1 the submission failed or was flagged, 2 usage, 3 our fault.
     """
     import json
 
     from mbench import api
+    from mbench.cli.audit import audit_source, print_report, report_as_json
     from mbench.cli.progress import LiveProgress
     from mbench.cli.tables import print_entry
+    from mbench.hidden import name_test_set
     from mbench.leaderboard import entry_as_json
-    from mbench.sandbox import choose_isolation
     from mbench.scoring import load_reference
     from mbench.submission import read_submission
 
     source = read_submission(submission)
-    isolation = choose_isolation()
+    settings = api.make_settings(**running)
+    isolation = settings.isolation
     click.echo(f"{source.name} on track {track}, isolation tier {isolation.tier}: {isolation.summary}", err=True)
+    if secret is not None:
+        click.echo(f"test set {name_test_set(secret)}", err=True)
     with LiveProgress(load_reference()) as live:
         outcome = api.run_evaluation(
-            source, track=track, tasks=tasks, replicates=replicates, out=out, pictures=pictures, report=live, **running
-        )
-    if as_json:
-        click.echo(
-            json.dumps(entry_as_json(outcome.entry) | {"paths": [str(path) for path in outcome.paths]}, indent=1)
-        )
-    else:
+            source, track=track, tasks=tasks, replicates=replicates, out=out, pictures=pictures, report=live,
+            secret=secret, **running,
+        )  # fmt: skip
+    content = entry_as_json(outcome.entry) | {"paths": [str(path) for path in outcome.paths]}
+    if not as_json:
         print_entry(outcome)
+    report = None
+    if audit:
+        report, path = audit_source(source, settings, track=track, secret=secret, out=out)
+        content["audit"] = json.loads(report_as_json(report))
+        content["paths"].append(str(path))
+        if not as_json:
+            print_report(report)
+    if as_json:
+        click.echo(json.dumps(content, indent=1))
     statuses = {record.status for record in outcome.result.records}
     if "infrastructure" in statuses:
         raise SystemExit(3)
-    if statuses - {"ok"}:
+    if statuses - {"ok"} or (report is not None and not report.ok):
         raise SystemExit(1)

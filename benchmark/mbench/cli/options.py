@@ -29,6 +29,25 @@ task_option = click.option(
 )
 
 
+def _read_secret(ctx: click.Context, parameter: click.Parameter, path: Path | None) -> bytes | None:
+    from mbench.hidden import read_secret
+
+    return None if path is None else read_secret(path)
+
+
+hidden_option = click.option(
+    "--hidden-seed", "secret", type=click.Path(path_type=Path, dir_okay=False), callback=_read_secret, metavar="FILE",
+    help="Secret that hidden test sets are drawn under (see `mbench suite seed`).",
+)  # fmt: skip
+isolation_option = click.option(
+    "--isolation", type=click.Choice(["A", "B", "C"]),
+    help="Sandbox: A bubblewrap, B Landlock and seccomp, C none. Default: the strongest there is.",
+)  # fmt: skip
+unsafe_option = click.option(
+    "--unsafe-no-sandbox", is_flag=True, help="Accept tier C: run the file with all your rights, results unverified."
+)
+
+
 def running_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that say how cells are run."""
     for option in reversed(
@@ -42,6 +61,8 @@ def running_options(command: Callable[..., Any]) -> Callable[..., Any]:
                          show_default=True, metavar="MB", help="Memory a submission may take."),
             click.option("--resume/--fresh", default=True, show_default=True,
                          help="Keep cells already in the results folder, or run them again."),
+            isolation_option,
+            unsafe_option,
         )
     ):  # fmt: skip
         command = option(command)

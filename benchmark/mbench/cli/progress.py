@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from threading import Lock
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
@@ -15,6 +16,9 @@ from mbench.cells import Cell
 from mbench.cells import Progress as CellProgress
 from mbench.results import Record
 from mbench.scoring import Reference, score_entry
+
+if TYPE_CHECKING:
+    from mbench.audit.run import AuditProgress
 
 
 class LiveProgress:
@@ -104,3 +108,57 @@ class LiveProgress:
             return []
         entry = score_entry(records[0].submission, records[0].track, records, self._reference)
         return [task.score for task in entry.tasks if task.score is not None]
+
+
+class AuditLive:
+    """A report callback for `run_audit`: a bar on a terminal, and a line per finished set."""
+
+    def __init__(self) -> None:
+        """Draw nothing yet."""
+        self._console = Console(stderr=True, highlight=False)
+        self._bar = Progress(
+            SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[count]}"),
+            TimeElapsedColumn(), console=self._console, transient=True, disable=not self._console.is_terminal,
+        )  # fmt: skip
+        self._total = self._bar.add_task("sets", total=None, count="")
+        self._running: dict[str, str] = {}
+        self._n_sets = self._n_done = 0
+        self._lock = Lock()
+        self._started = time.monotonic()
+
+    def __enter__(self) -> AuditLive:
+        """Start drawing."""
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop drawing; what was printed stays."""
+        self._bar.stop()
+
+    def expect(self, cells: Sequence[Cell]) -> None:
+        """Say how many sets there will be."""
+        self._n_sets, self._n_done = len(cells), 0
+
+    def __call__(self, progress: AuditProgress) -> None:
+        """Take in one step of one set; called from several threads."""
+        with self._lock:
+            name, score = progress.cell.task, progress.score
+            self._running[name] = f"{name} {progress.phase}"
+            if score is not None:
+                del self._running[name]
+                self._n_done += 1
+                outcome = f"[red]{score.status}[/red]: {escape(score.reason)}"
+                if score.hidden is not None:
+                    fit = f" [dim](fit {score.fit_s:.1f} s)[/dim]" if score.fit_s is not None else ""
+                    outcome = f"FVU {score.hidden.fvu:.5f}, k-NN {score.hidden.knn_fvu:.5f}{fit}"
+                clock = f"{time.monotonic() - self._started:6.1f} s"
+                self._console.print(f"[dim]{clock}[/dim]  {escape(name)}  {outcome}", soft_wrap=True)
+            self._bar.update(
+                self._total,
+                total=self._n_sets,
+                completed=self._n_done,
+                description=escape(", ".join(self._running.values()) or "sets"),
+                count=f"{self._n_done}/{self._n_sets}",
+            )

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import click
 
-from mbench.cli.options import DEFAULT_RESULTS, examples, json_option
+from mbench.cli.options import DEFAULT_RESULTS, examples, hidden_option, json_option
 
 
 @click.command(epilog=examples("mbench rescore", "mbench rescore other-results --json"))
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False), default=DEFAULT_RESULTS)
+@hidden_option
 @json_option
-def rescore(folder: Path, as_json: bool) -> None:
+def rescore(folder: Path, secret: bytes | None, as_json: bool) -> None:
     """Score the stored predictions of FOLDER (default: results) again, without training anything.
 
     For use after a change of metric. A cell whose task has changed needs `mbench evaluate` instead, and is named.
@@ -29,7 +30,7 @@ def rescore(folder: Path, as_json: bool) -> None:
     store = ResultStore(folder)
     rows = []
     for record in store.records():
-        after, reason = rescore_record(record, store)
+        after, reason = rescore_record(record, store, secret)
         before = record.metrics
         row = {
             "submission": record.submission, "task": record.task, "track": record.track, "replicate": record.replicate,

@@ -57,6 +57,7 @@ def print_entries(entries: Sequence[Entry], *, highlight: str = "") -> None:
     shown = [{column: format_cell(column, row[column]) for column in HEADINGS} for row in rows]
     for row, cells in zip(rows, shown, strict=True):
         cells["name"] += "" if row["complete"] else " (incomplete)"
+        cells["name"] += " (unverified)" if row["isolation"].endswith("unverified") else ""
     columns = _columns_that_fit(shown, console.width)
     table = Table(box=None, pad_edge=False, collapse_padding=True, header_style="bold", padding=(0, 1))
     for column in columns:

@@ -1,0 +1,89 @@
+"""Where the audit's bounds come from: the baselines, each audited under the same published secrets."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from mbench import suite
+from mbench.audit.reports import derive_bounds
+from mbench.audit.run import Report, score_sets
+from mbench.audit.statistics import RULE, SetScore, compute_statistics
+from mbench.cells import Settings
+from mbench.disk import disk_error, write_atomically
+from mbench.environment import describe_environment
+from mbench.errors import HarnessError
+from mbench.hidden import secret_digest
+from mbench.submission import BASELINES_FOLDER, Source, baseline_names, read_submission
+
+# What one audits with is fresh; what the bounds are calibrated with anybody may know, since it only sets the bounds.
+LABELS = tuple(f"mbench/{suite.SUITE_VERSION}|audit|calibration|{i}" for i in range(5))
+TRACK = suite.DEFAULT_TRACK
+_SETS = ("quadratics.py", "relatives.py", "warps.py")
+
+
+def calibration_secret(label: str) -> bytes:
+    """Return the published secret of a label: its SHA-256."""
+    return hashlib.sha256(label.encode()).digest()
+
+
+def calibrate(
+    folder: Path,
+    settings: Settings,
+    report: Report = lambda progress: None,
+    announce: Callable[[str], None] = lambda line: None,
+) -> dict[str, Any]:
+    """Audit every baseline under every calibration secret; return the bounds as JSON. What is in `folder` is kept.
+
+    announce: told which baseline is next.  Raises HarnessError if a baseline failed on a set.
+    """
+    sources = [read_submission(BASELINES_FOLDER / f"{name}.py") for name in baseline_names()]
+    values: dict[str, dict[str, list[float]]] = {}
+    for source in sources:
+        by_label: list[dict[str, float]] = []
+        for label in LABELS:
+            announce(f"{source.name}, {label}")
+            by_label.append(compute_statistics(_scores(source, label, folder, settings, report)))
+        values[source.name] = {name: [round(row[name], 6) for row in by_label] for name in by_label[0]}
+    return {
+        "suite": suite.SUITE_VERSION,
+        "made_by": "mbench audit --calibrate",
+        "rule": RULE,
+        "track": TRACK,
+        "secrets": {label: secret_digest(calibration_secret(label)) for label in LABELS},
+        "sources": {source.name: source.digest for source in sources},
+        "environment": describe_environment(),
+        "bounds": {name: asdict(bound) for name, bound in derive_bounds(values).items()},
+        "baselines": values,
+    }
+
+
+def _scores(source: Source, label: str, folder: Path, settings: Settings, report: Report) -> tuple[SetScore, ...]:
+    """Return the scores of one baseline under one secret, from the folder where they are there."""
+    from pydantic import TypeAdapter
+
+    adapter = TypeAdapter(tuple[SetScore, ...])
+    digest = hashlib.sha256(f"{source.digest} {label} {TRACK} {_sets_digest()}".encode()).hexdigest()
+    path = folder / f"{source.name}-{digest[:16]}.json"
+    if path.exists() and not settings.fresh:
+        return adapter.validate_json(path.read_bytes())
+    scores = score_sets(source, calibration_secret(label), settings, track=TRACK, report=report)
+    for score in scores:
+        if not score.ok:
+            raise HarnessError(f"{source.name} on {score.name}: {score.status} ({score.reason}). Run it again")
+    try:
+        write_atomically(path, json.dumps([asdict(score) for score in scores], indent=1).encode())
+    except OSError as error:
+        raise disk_error(path, error) from error
+    return scores
+
+
+def _sets_digest() -> str:
+    digest = hashlib.sha256()
+    for name in _SETS:
+        digest.update(Path(__file__).with_name(name).read_bytes())
+    return digest.hexdigest()

@@ -1,0 +1,102 @@
+"""The audit on disk: one JSON per submission and track, and the frozen bounds it is judged by."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, ClassVar
+
+import numpy as np
+
+from mbench import suite
+from mbench.audit.statistics import DESCRIPTIONS, STRICT, Bound, SetScore, prediction_bound
+from mbench.audit.verdicts import Statistic, Verdict
+from mbench.disk import disk_error, write_atomically
+from mbench.errors import HarnessError, UsageError
+
+SCHEMA_VERSION = 1
+REPORT_NAME = "audit.json"
+_REPORT_LIMIT = 1 << 20  # bytes: one has some thousands
+BOUNDS_NAME = f"audit-{suite.SUITE_VERSION}.json"  # lies beside the package's modules; `mbench audit --calibrate`
+GOOD = ("passed", "discovery")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditReport:
+    """One audit of one submission. secret_sha256: of the secret that its sets were drawn under."""
+
+    __pydantic_config__: ClassVar = STRICT
+
+    schema: int
+    suite: int
+    name: str
+    source_digest: str
+    track: str
+    secret_sha256: str
+    verdict: Verdict
+    reason: str
+    sets: tuple[SetScore, ...]
+    statistics: tuple[Statistic, ...]
+    threads: int
+    device: str
+    isolation: str
+    environment: dict[str, str]
+    created: str
+
+    @property
+    def ok(self) -> bool:
+        """Is it no mark against the submission?"""
+        return self.verdict in GOOD
+
+
+def write_report(path: Path, report: AuditReport) -> None:
+    """Write an audit atomically. Raises HarnessError when the disk refuses."""
+    try:
+        write_atomically(path, (json.dumps(asdict(report), indent=1, allow_nan=False) + "\n").encode())
+    except OSError as error:
+        raise disk_error(path, error) from error
+
+
+def read_report(path: Path) -> AuditReport:
+    """Read an audit. UsageError for a missing file or another suite's, HarnessError for a damaged one."""
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        with path.open("rb") as file:
+            content = file.read(_REPORT_LIMIT + 1)
+    except FileNotFoundError:
+        raise UsageError(f"{path}: no such audit. Run `mbench audit`") from None
+    except OSError as error:
+        raise HarnessError(f"{path}: cannot be read ({error.strerror})") from error
+    try:
+        report = TypeAdapter(AuditReport).validate_json(content)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(str(part) for part in first["loc"])[:80]
+        raise HarnessError(f"{path}: damaged at {place!r} ({first['msg']}). Run `mbench audit` again") from None
+    if (report.schema, report.suite) != (SCHEMA_VERSION, suite.SUITE_VERSION):
+        raise UsageError(f"{path}: made by another version of the audit. Run `mbench audit` again")
+    return report
+
+
+def load_bounds() -> Mapping[str, Bound]:
+    """Return the frozen bound of every statistic."""
+    return _parse_bounds(Path(__file__).parent.with_name(BOUNDS_NAME).read_text())
+
+
+@cache
+def _parse_bounds(text: str) -> Mapping[str, Bound]:
+    content = json.loads(text)
+    if content["suite"] != suite.SUITE_VERSION or content["bounds"].keys() != DESCRIPTIONS.keys():
+        raise HarnessError(f"{BOUNDS_NAME}: made by another version of the audit. Reinstall, or calibrate again")
+    return MappingProxyType({name: Bound(**bound) for name, bound in content["bounds"].items()})
+
+
+def derive_bounds(baselines: Mapping[str, Mapping[str, list[float]]]) -> dict[str, Bound]:
+    """Return the bound of every statistic from the baselines' values: by baseline, then statistic, one a secret."""
+    table: dict[str, Any] = {name: np.array([row[name] for row in baselines.values()]) for name in DESCRIPTIONS}
+    return {name: prediction_bound(values) for name, values in table.items()}

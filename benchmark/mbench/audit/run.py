@@ -1,0 +1,192 @@
+"""One audit: every set learned in a child and scored, the numbers put beside the baselines', the verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from threading import Event
+
+import numpy as np
+
+from mbench import escape, suite
+from mbench.audit.relatives import Relative, draw_sets, predict_by_neighbours
+from mbench.audit.reports import SCHEMA_VERSION, AuditReport, load_bounds
+from mbench.audit.statistics import SetScore, SetStatus, compute_statistics, correlate, score_answers
+from mbench.audit.verdicts import compare_statistics, reach_verdict
+from mbench.cells import REPEAT_TOLERANCE, Cell, Inconsistent, Phase, Settings, make_spec, predict_shuffled
+from mbench.environment import describe_environment
+from mbench.errors import HarnessError
+from mbench.executor import run_all
+from mbench.hidden import secret_digest
+from mbench.nursery import Nursery
+from mbench.sampler import random_words, stream_key
+from mbench.sandbox import Child, ChildFailure, Interrupted, open_nursery
+from mbench.submission import Source
+from mbench.types import FloatArray
+
+N_ASKED_AGAIN = 200  # queries that are asked once more, in a batch of their own
+
+
+@dataclass(frozen=True, slots=True)
+class AuditProgress:
+    """Where one set of an audit is; `score` is there once it is done."""
+
+    cell: Cell
+    phase: Phase
+    score: SetScore | None = None
+
+
+Report = Callable[[AuditProgress], None]
+
+
+def run_audit(
+    source: Source,
+    secret: bytes,
+    settings: Settings,
+    *,
+    track: str = suite.DEFAULT_TRACK,
+    report: Report = lambda progress: None,
+) -> AuditReport:
+    """Audit a submission on a track's budget, on sets drawn under a secret. Raises HarnessError for a failure of ours.
+
+    The bounds are those of the track quick on every track: with more points the sets are learned better, and differ
+    less.
+    """
+    sets = score_sets(source, secret, settings, track=track, report=report)
+    statistics = ()
+    if all(each.ok for each in sets):
+        statistics = compare_statistics(compute_statistics(sets), load_bounds())
+    verdict, reason = reach_verdict(sets, statistics)
+    return AuditReport(
+        schema=SCHEMA_VERSION,
+        suite=suite.SUITE_VERSION,
+        name=source.name,
+        source_digest=source.digest,
+        track=track,
+        secret_sha256=secret_digest(secret),
+        verdict=verdict,
+        reason=reason,
+        sets=sets,
+        statistics=statistics,
+        threads=settings.threads,
+        device=settings.device,
+        isolation=settings.isolation.tier,
+        environment=describe_environment(),
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def score_sets(
+    source: Source,
+    secret: bytes,
+    settings: Settings,
+    *,
+    track: str = suite.DEFAULT_TRACK,
+    report: Report = lambda progress: None,
+) -> tuple[SetScore, ...]:
+    """Fit a submission on every set of an audit, and score it beside k-NN; in the order of `draw_sets`."""
+    budget = suite.TRACKS[track].budgets["mandelbrot"]
+    # Which of the public samples is nobody's choice: what knows one of them by its points is likely to meet it.
+    replicate = int(random_words(stream_key("audit", "replicate", 0, secret), 0, 1)[0]) % suite.TRACKS[track].replicates
+    with open_nursery(source, settings.threads, settings.isolation) as nursery:
+        escape.self_test(*escape.FAMILIES.values())
+        sets = draw_sets(secret)
+        cells = {each.name: Cell(each.name, track, replicate, budget.n_samples, budget.fit_limit_s) for each in sets}
+        expect = getattr(report, "expect", None)  # a display wants to know how many there will be
+        if expect is not None:
+            expect(list(cells.values()))
+        cancel = Event()
+
+        def work(relative: Relative) -> SetScore:
+            cell = cells[relative.name]
+            score = _score_set(relative, cell, source, settings, nursery, report, cancel)
+            report(AuditProgress(cell, "done", score))
+            return score
+
+        scores = {score.name: score for score in run_all(sets, work, jobs=settings.jobs, cancel=cancel)}
+    return tuple(scores[each.name] for each in sets)
+
+
+def _score_set(
+    relative: Relative,
+    cell: Cell,
+    source: Source,
+    settings: Settings,
+    nursery: Nursery | None,
+    report: Report,
+    cancel: Event,
+) -> SetScore:
+    """Learn one set in a child; a failure of ours is tried once more before it is raised."""
+    for attempt in (1, 2):
+        child = Child(
+            source,
+            make_spec(cell, relative, settings),
+            isolation=settings.isolation,
+            nursery=nursery if attempt == 1 else None,  # a failure of ours may be the nursery's
+            memory_limit_mb=settings.memory_limit_mb,
+            cancel=cancel,
+        )
+        status: SetStatus
+        try:
+            with ExitStack() as stack:
+                report(AuditProgress(cell, "loading"))
+                stack.enter_context(child)
+                return _fit_and_ask(child, relative, cell, report)
+        except Inconsistent as failure:
+            status, reason = "inconsistent", str(failure)
+        except ChildFailure as failure:
+            status, reason = failure.status, str(failure)  # type: ignore[assignment]  # a cell's status
+        except HarnessError as error:
+            if cancel.is_set():
+                raise Interrupted from error
+            if attempt == 1:
+                continue
+            raise
+        return SetScore(name=relative.name, group=relative.group, status=status, reason=reason)
+    raise AssertionError("the second attempt always returns")
+
+
+def _fit_and_ask(child: Child, relative: Relative, cell: Cell, report: Report) -> SetScore:
+    child.build()
+    report(AuditProgress(cell, "sampling"))
+    sample = relative.draw_sample(cell.n_samples, cell.replicate)
+    report(AuditProgress(cell, "fitting"))
+    fit_s, _ = child.fit(sample.X, sample.y)
+    report(AuditProgress(cell, "asking"))
+    hidden = relative.draw_queries(cell.n_samples, cell.replicate)
+    public = relative.public_queries(cell.n_samples, cell.replicate)
+    asked = [hidden] if public is None else [hidden, public]
+    X = np.concatenate([queries.X for queries in asked])
+    report(AuditProgress(cell, "predicting"))
+    predicted, _ = predict_shuffled(child, relative, cell, X)
+    _ask_again(child, cell, X, predicted)
+    report(AuditProgress(cell, "scoring"))
+    by_knn = predict_by_neighbours(sample.X, sample.y, X)
+    scores, truths = [], []
+    for queries, part in zip(asked, (slice(0, len(hidden.X)), slice(len(hidden.X), None)), strict=False):
+        truths.append(relative.truth(queries.points))
+        scores.append(score_answers(predicted[part], by_knn[part], truths[-1], queries))
+    n_test = hidden.n_test
+    return SetScore(
+        name=relative.name,
+        group=relative.group,
+        status="ok",
+        reason="",
+        hidden=scores[0],
+        public=scores[1] if public is not None else None,
+        correlation=correlate(predicted[:n_test], truths[0][:n_test]),
+        fit_s=fit_s,
+    )
+
+
+def _ask_again(child: Child, cell: Cell, X: FloatArray, predicted: FloatArray) -> None:
+    """Ask some queries in a small batch, last first. Raises Inconsistent if the answers differ."""
+    rows = np.linspace(0, len(X) - 1, N_ASKED_AGAIN).astype(int)[::-1]
+    again, _ = child.predict(X[rows], suite.predict_limit_s(cell.fit_limit_s, len(rows)))
+    if not np.allclose(again, predicted[rows], rtol=REPEAT_TOLERANCE, atol=REPEAT_TOLERANCE):
+        gap = float(np.abs(again - predicted[rows]).max())
+        raise Inconsistent(
+            "invalid", f"predict() answered {len(rows)} queries with values {gap:.2g} apart when asked in a small batch"
+        )

@@ -1,0 +1,175 @@
+"""`mbench audit`: does a method learn from its sample, or does it know what the sample was drawn from?"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mbench.cli.options import examples, hidden_option, json_option, out_option, running_options, track_option
+
+if TYPE_CHECKING:
+    from mbench.audit.reports import AuditReport
+    from mbench.cells import Settings
+    from mbench.submission import Source
+
+
+@click.command(
+    epilog=examples(
+        "mbench audit my.py",
+        "mbench audit submissions/example --hidden-seed secret.txt --json",
+        "mbench audit my.py --track standard --jobs 4",
+        "mbench audit --calibrate --write audit.json  # after a change of the audit or of the baselines",
+    )
+)
+@click.argument("submission", type=click.Path(path_type=Path), required=False)
+@track_option
+@hidden_option
+@running_options
+@out_option
+@click.option("--calibrate", is_flag=True, help="Audit the baselines instead, and derive the bounds from them.")
+@click.option("--write", type=click.Path(path_type=Path, dir_okay=False), help="With --calibrate: file to write.")
+@json_option
+def audit(
+    submission: Path | None,
+    track: str,
+    secret: bytes | None,
+    out: Path,
+    calibrate: bool,
+    write: Path | None,
+    as_json: bool,
+    **running: Any,
+) -> None:
+    """Tell a method that learns from one that carries a formula or the test set with it.
+
+    SUBMISSION is fitted on the Mandelbrot set and on hidden relatives of it: the set under smooth warps of the plane,
+    other fractals, recurrences with secret coefficients, shuffled labels. Without --hidden-seed they are drawn under a
+    fresh secret. Exit code: 0 passed or discovery, 1 flagged or failed, 2 usage, 3 our fault.
+    """
+    from mbench import api
+    from mbench.errors import UsageError
+    from mbench.submission import read_submission
+
+    if calibrate == (submission is not None):
+        raise UsageError("give either a SUBMISSION or --calibrate (see `mbench audit --help`)")
+    settings = api.make_settings(**running)
+    if submission is None:
+        _calibrate(out / "calibration", settings, write)
+        return
+    source = read_submission(submission)
+    report, path = audit_source(source, settings, track=track, secret=secret, out=out)
+    if as_json:
+        click.echo(report_as_json(report))
+    else:
+        print_report(report)
+        click.echo(f"\nWritten:\n  {path}")
+    if not report.ok:
+        raise SystemExit(1)
+
+
+def audit_source(
+    source: Source, settings: Settings, *, track: str, secret: bytes | None, out: Path
+) -> tuple[AuditReport, Path]:
+    """Audit a submission with live progress, say what it is audited under, and write the report."""
+    from mbench.audit.reports import REPORT_NAME, write_report
+    from mbench.audit.run import run_audit
+    from mbench.cli.progress import AuditLive
+    from mbench.hidden import make_secret, secret_digest
+
+    kind = "the secret" if secret is not None else "a fresh secret"
+    secret = make_secret() if secret is None else secret
+    isolation = settings.isolation
+    click.echo(f"audit of {source.name} on track {track}, isolation tier {isolation.tier}: {isolation.summary}; "
+               f"under {kind} with SHA-256 {secret_digest(secret)[:16]}…", err=True)  # fmt: skip
+    with AuditLive() as live:
+        report = run_audit(source, secret, settings, track=track, report=live)
+    path = out / source.name / track / REPORT_NAME
+    write_report(path, report)
+    return report, path
+
+
+def report_as_json(report: AuditReport) -> str:
+    """Return a report as JSON, with the bits of each set."""
+    import json
+    from dataclasses import asdict
+
+    content = asdict(report)
+    for row, each in zip(content["sets"], report.sets, strict=True):
+        row["bits"] = each.hidden.bits if each.hidden else None
+        row["public_bits"] = each.public.bits if each.public else None
+    return json.dumps(content, indent=1)
+
+
+def print_report(report: AuditReport) -> None:
+    """Print the sets, the statistics beside the baselines', and the verdict."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    from mbench.audit.statistics import DESCRIPTIONS
+
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=160)
+
+    def make_table(*headings: str) -> Table:
+        table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1))
+        for heading in headings:
+            table.add_column(heading, justify="left" if heading in ("set", "statistic", "what it is") else "right")
+        return table
+
+    sets = make_table("set", "FVU", "FVU of k-NN", "bits", "octaves", "of k-NN", "public bits", "public oct.", "fit s")
+    for each in report.sets:
+        if each.hidden is None:
+            sets.add_row(escape(each.name), f"[red]{each.status}[/red]")
+            continue
+        hidden, public = each.hidden, each.public
+        sets.add_row(
+            escape(each.name),
+            f"{hidden.fvu:.5f}",
+            f"{hidden.knn_fvu:.5f}",
+            f"{hidden.bits:+.2f}",
+            *(_number(value) for value in (hidden.depth_octaves, hidden.knn_depth_octaves)),
+            "–" if public is None else f"{public.bits:+.2f}",
+            _number(public.depth_octaves if public else None),
+            _number(each.fit_s),
+        )
+    console.print()
+    console.print(sets)
+    if report.statistics:
+        console.print("\n[bold]Beside the baselines[/bold] (bits are ½ log₂ of k-NN's FVU over the method's)")
+        table = make_table("statistic", "value", "baselines", "threshold", "what it is")
+        for statistic in report.statistics:
+            style = "bold red" if statistic.exceeds else None
+            numbers = (statistic.value, statistic.baselines, statistic.threshold)
+            table.add_row(
+                escape(statistic.name), *(f"{number:+.2f}" for number in numbers),
+                escape(DESCRIPTIONS.get(statistic.name, "")), style=style,
+            )  # fmt: skip
+        console.print(table)
+    colour = "green" if report.verdict == "passed" else "yellow" if report.ok else "red"
+    console.print(f"\n[bold {colour}]{report.verdict}[/bold {colour}]: {escape(report.reason)}", soft_wrap=True)
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}"
+
+
+def _calibrate(folder: Path, settings: Settings, write: Path | None) -> None:
+    import json
+
+    from mbench.audit.calibration import calibrate
+    from mbench.cli.progress import AuditLive
+    from mbench.errors import UsageError
+
+    if write is not None and not os.access(write.parent, os.W_OK):
+        raise UsageError(f"{write}: {write.parent} is no folder to write in. Give another --write")
+    with AuditLive() as live:
+        made = calibrate(folder, settings, live, announce=lambda line: click.echo(line, err=True))
+    text = json.dumps(made, indent=1) + "\n"
+    if write is None:
+        click.echo(text, nl=False)
+    else:
+        write.write_text(text)

@@ -1,0 +1,100 @@
+"""`mbench verify`: what a maintainer runs before accepting a record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mbench.cli.options import examples, hidden_option, isolation_option, json_option, unsafe_option
+
+if TYPE_CHECKING:
+    from mbench.cells import Settings
+    from mbench.verification import Check, Claim
+
+TIER = "A"
+RUNNABLE = ("source", "test set", "one manner", "tasks")  # without these there is nothing to run again
+
+
+@click.command(
+    epilog=examples("mbench verify submissions/my-idea", "mbench verify submissions/my-idea --hidden-seed secret.txt")
+)
+@click.argument("folder", type=click.Path(path_type=Path))
+@hidden_option
+@click.option("--jobs", type=click.IntRange(min=1), help="Cells at a time. Default: cores / threads.")
+@isolation_option
+@unsafe_option
+@json_option
+def verify(
+    folder: Path, secret: bytes | None, jobs: int | None, isolation: str | None, unsafe_no_sandbox: bool, as_json: bool
+) -> None:
+    """Check a recorded result before it is accepted: run its source again, on hidden test points, and audit it.
+
+    FOLDER holds submission.py and result.json. Every recorded cell is run again from the source, under isolation tier A
+    unless --isolation names another, and compared; the tasks with fresh points are run on a hidden test set; then the
+    audit. Nothing is kept. Exit code: 0 every check holds, 1 one does not, 2 usage, 3 our fault.
+    """
+    import json
+    import tempfile
+    from dataclasses import asdict
+
+    from mbench import api
+    from mbench.errors import UsageError
+    from mbench.hidden import make_secret, secret_digest
+    from mbench.verification import check_claim, read_claims
+
+    claims = read_claims(folder)
+    running = {"jobs": jobs, "isolation": isolation, "unsafe_no_sandbox": unsafe_no_sandbox}
+    settings = [api.make_settings(**claim.running, **running) for claim in claims]
+    tier = settings[0].isolation
+    if tier.tier != TIER and isolation is None:
+        raise UsageError(
+            f"verifying needs isolation tier {TIER}, this machine offers {tier.tier}. {tier.why_not_higher or ''} "
+            f"To accept it all the same: --isolation {tier.tier}"
+        )
+    secret = make_secret() if secret is None else secret
+    click.echo(f"{folder}: isolation tier {tier.tier}, hidden test set {secret_digest(secret)}", err=True)
+    checks: list[tuple[str, Check]] = []
+    for claim, its_settings in zip(claims, settings, strict=True):
+        with tempfile.TemporaryDirectory(prefix="mbench-verify-") as out:
+            sure = check_claim(claim)
+            stages = iter(sure)
+            if all(check.ok for check in sure if check.what in RUNNABLE):
+                stages = _chain(sure, _run_stages(claim, its_settings, secret, Path(out), running))
+            for check in stages:
+                checks.append((claim.track, check))
+                if not as_json:
+                    mark = click.style("✓", fg="green") if check.ok else click.style("✗", fg="red")
+                    click.echo(f"{mark} {claim.track}: {check.what}: {'ok' if check.ok else 'failed'}: {check.detail}")
+    ok = all(check.ok for _, check in checks)
+    if as_json:
+        rows = [{"track": track, **asdict(check)} for track, check in checks]
+        click.echo(json.dumps({"ok": ok, "hidden_sha256": secret_digest(secret), "checks": rows}, indent=1))
+    elif ok:
+        click.echo(f"{folder}: every check holds.")
+    if not ok:
+        raise SystemExit(1)
+
+
+def _chain(first: list[Check], rest: Iterator[Check]) -> Iterator[Check]:
+    yield from first
+    yield from rest
+
+
+def _run_stages(claim: Claim, settings: Settings, secret: bytes, out: Path, running: dict[str, Any]) -> Iterator[Check]:
+    from mbench.audit.reports import load_bounds
+    from mbench.audit.run import run_audit
+    from mbench.cli.progress import AuditLive, LiveProgress
+    from mbench.verification import check_hidden, check_rerun, judge_audit
+
+    with LiveProgress(None, "rerun") as live:
+        rerun = check_rerun(claim, out, live, running)
+    yield rerun
+    with LiveProgress(None, "hidden test set") as live:
+        hidden = check_hidden(claim, secret, out, live, running, load_bounds())
+    yield from hidden
+    with AuditLive() as audit:
+        report = run_audit(claim.source, secret, settings, track=claim.track, report=audit)
+    yield judge_audit(report)

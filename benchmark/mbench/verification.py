@@ -1,0 +1,164 @@
+"""What a maintainer does before accepting a record: run its source again, on hidden test points too, and audit it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from mbench import suite
+from mbench.api import run_evaluation
+from mbench.audit.reports import AuditReport
+from mbench.audit.statistics import Bound, Score, compare_bits
+from mbench.cells import Report
+from mbench.errors import UsageError
+from mbench.evaluation import plan_cells
+from mbench.hidden import PUBLIC
+from mbench.reproduction import ERROR_TOLERANCE, compare_records
+from mbench.results import Record, Result, read_result
+from mbench.scoring import load_reference
+from mbench.submission import Source, read_submission
+from mbench.tasks import load_task
+
+RESULT_NAME = "result.json"
+# The audit's bounds are of the Mandelbrot tasks. On the curve, whose error lies at its jump, k-NN's two test sets were
+# 0.3 bits apart; a test set known by heart is worth many bits.
+OTHER_LEAK_BITS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at; detail: what was found, with its numbers."""
+
+    what: str
+    ok: bool
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A submission's source, and what it says it scored on one track."""
+
+    source: Source
+    track: str
+    records: tuple[Record, ...]
+
+    @property
+    def running(self) -> dict[str, Any]:
+        """How its cells were run, as options of `run_evaluation`."""
+        return {"threads": self.records[0].threads, "device": self.records[0].device}
+
+
+def read_claims(folder: Path) -> list[Claim]:
+    """Read a folder with submission.py and result.json: a claim per track, in the suite's order.
+
+    Raises UsageError where one of them is missing or the result holds nothing.
+    """
+    if not folder.is_dir():
+        raise UsageError(f"{folder}: no folder. Give one with submission.py and {RESULT_NAME}, as in submissions/")
+    source, result = read_submission(folder), read_result(folder / RESULT_NAME)
+    claims = [Claim(source, track, _of_track(result, track)) for track in suite.TRACKS]
+    claims = [claim for claim in claims if claim.records]
+    if not claims:
+        raise UsageError(f"{folder / RESULT_NAME}: holds no records. Copy it from results/NAME/TRACK/")
+    return claims
+
+
+def check_claim(claim: Claim) -> list[Check]:
+    """Look at the record itself: is it of this source, whole, and made in one way?"""
+    others = {record.source_digest for record in claim.records} - {claim.source.digest}
+    manners = {(record.threads, record.device) for record in claim.records}
+    test_sets = {record.test_set for record in claim.records}
+    cells = {(record.task, record.replicate): record for record in claim.records}
+    track = suite.TRACKS[claim.track]
+    foreign = sorted({record.task for record in claim.records} - set(track.tasks))
+    absent = [f"{t} r{r}" for t in track.tasks for r in range(track.replicates) if (t, r) not in cells]
+    failed = [f"{record.task} r{record.replicate} {record.status}" for record in claim.records if not record.ok]
+    return [
+        Check(
+            "source", not others, f"the record is of {min(others)[:16]}…, this is {claim.source.digest[:16]}…"
+            if others else f"the record is of this source, {claim.source.digest[:16]}…",
+        ),
+        Check("test set", test_sets == {PUBLIC}, ", ".join(sorted(test_sets))),
+        Check("one manner", len(manners) == 1, "; ".join(f"{t} threads on {d}" for t, d in sorted(manners))),
+        Check("tasks", not foreign, f"not of the track: {', '.join(foreign)}" if foreign else "those of the track"),
+        Check("whole", not absent, f"missing: {', '.join(absent)}" if absent else f"{len(cells)} cells"),
+        Check("no failures", not failed, ", ".join(failed) or "every cell ended well"),
+    ]  # fmt: skip
+
+
+def check_rerun(claim: Claim, out: Path, report: Report, running: Mapping[str, Any]) -> Check:
+    """Run every recorded cell again, and compare."""
+    tasks = list(dict.fromkeys(record.task for record in claim.records))
+    result = _run(claim, tasks, out, report, running)
+    lines = compare_records(result.records, claim.records, f"{claim.source.name} {claim.track}")
+    absent = len(claim.records) - len({(r.task, r.replicate) for r in result.records})
+    if absent > 0:
+        lines.append(f"{absent} recorded cells are no part of the track")
+    detail = "; ".join(lines) or f"{len(result.records)} cells within {ERROR_TOLERANCE:.0%} of what is recorded"
+    return Check("rerun", not lines, detail)
+
+
+def check_hidden(
+    claim: Claim, secret: bytes, out: Path, report: Report, running: Mapping[str, Any], bounds: Mapping[str, Bound]
+) -> list[Check]:
+    """Run the tasks that have fresh test points on a hidden test set; compare with what is recorded of the public one.
+
+    A task passes if the recorded error is no smaller, and the recorded depth no larger, than the bounds on the audit's
+    leaks allow; `OTHER_LEAK_BITS` where there is no such bound.
+    """
+    tasks = [name for name in dict.fromkeys(r.task for r in claim.records) if load_task(name).n_available is None]
+    hidden = _run(claim, tasks, out, report, {**running, "secret": secret})
+    reference = load_reference()
+    return [
+        compare_test_sets(
+            task,
+            [record for record in claim.records if record.task == task],
+            [record for record in hidden.records if record.task == task],
+            reference.tasks[claim.track, task].knn_error,
+            bounds,
+        )
+        for task in tasks
+    ]
+
+
+def compare_test_sets(
+    task: str, public: Sequence[Record], hidden: Sequence[Record], knn_error: float, bounds: Mapping[str, Bound]
+) -> Check:
+    """Compare records of one task on two test sets, means over replicates. knn_error: what bits are counted from."""
+    what, kind = f"hidden test set, {task}", ", distance" if task == "mandelbrot-distance" else ""
+    bad = [record for record in (*public, *hidden) if record.metrics is None]
+    if bad or not public or not hidden:
+        return Check(what, False, f"{bad[0].status}: {bad[0].reason}" if bad else "nothing to compare")
+    errors = [fmean(r.metrics.error for r in records if r.metrics) for records in (public, hidden)]
+    leak = compare_bits(*(Score(error, knn_error).bits for error in errors))
+    bound = bounds[f"leak{kind}"].threshold if task in suite.FAMILIES["mandelbrot"] else OTHER_LEAK_BITS
+    detail = f"error {errors[0]:.5f} public, {errors[1]:.5f} hidden: {leak:+.2f} bits, at most {bound:.2f}"
+    depths = [
+        [r.metrics.profile.depth_octaves for r in records if r.metrics and r.metrics.profile]
+        for records in (public, hidden)
+    ]
+    if not all(depths):
+        return Check(what, leak <= bound, detail)
+    gain, depth_bound = fmean(depths[0]) - fmean(depths[1]), bounds[f"depth leak{kind}"].threshold
+    detail += f"; {fmean(depths[0]):.2f} and {fmean(depths[1]):.2f} octaves: {gain:+.2f}, at most {depth_bound:.2f}"
+    return Check(what, leak <= bound and gain <= depth_bound, detail)
+
+
+def judge_audit(report: AuditReport) -> Check:
+    """Say what an audit means for the record."""
+    return Check("audit", report.ok, f"{report.verdict}: {report.reason}")
+
+
+def _run(claim: Claim, tasks: Sequence[str], out: Path, report: Report, running: Mapping[str, Any]) -> Result:
+    plan_cells(claim.track, tasks)  # data that is missing here ends the run before anything is trained
+    options = {**claim.running, **running}
+    return run_evaluation(
+        claim.source, track=claim.track, tasks=tasks, out=out, pictures=False, report=report, **options
+    ).result
+
+
+def _of_track(result: Result, track: str) -> tuple[Record, ...]:
+    return tuple(record for record in result.records if record.track == track)
