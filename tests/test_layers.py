@@ -11,7 +11,7 @@ PACKAGE = Path(mbench.__file__).parent
 
 ROWS = (
     {"errors", "types", "suite", "environment"},
-    {"hidden", "sampler", "escape_kernels", "metrics", "nn", "disk", "usage"},
+    {"hidden", "sampler", "escape_kernels", "metrics", "stats", "nn", "disk", "usage"},
     {"escape", "ladder", "datasets", "render"},
     {"tasks", "submission", "confinement"},
     {"results", "worker", "isolation"},
@@ -20,9 +20,9 @@ ROWS = (
     {"cells"},
     {"evaluation"},
     {"pictures", "contract", "reference", "audit"},
-    {"api"},
-    {"reproduction", "bench"},
-    {"verification"},
+    {"api", "candidates"},
+    {"reproduction", "bench", "board"},
+    {"verification", "board_tables", "board_plots", "publishing"},
     {"cli"},
     {"__main__"},
 )

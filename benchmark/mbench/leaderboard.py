@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -160,24 +160,31 @@ def format_table(entries: Sequence[Entry], table_format: TableFormat) -> str:
     """Return the table as Markdown, CSV, LaTeX or JSON; CSV and JSON keep every digit."""
     if table_format == "json":
         return json.dumps([entry_as_json(entry) for entry in sort_entries(entries)], indent=1)
+    return format_rows(entry_rows(entries), table_format)
+
+
+def format_rows(
+    rows: Sequence[dict[str, Any]], table_format: Literal["md", "csv", "latex"], left: Collection[str] = ("name",)
+) -> str:
+    """Return rows with the same columns as a table, strings escaped. left: the columns of words."""
     import pandas as pd
 
-    table = entry_table(entries)
+    table = pd.DataFrame(rows)
     if table_format == "csv":
         return table.to_csv(index=False)
     shown = pd.DataFrame({column: [format_cell(column, value) for value in table[column]] for column in table})
     if table_format == "md":
-        shown["name"] = [_escape_markdown(name) for name in shown["name"]]
-        return shown.to_markdown(
-            index=False, disable_numparse=True, colalign=["left"] + ["right"] * (len(shown.columns) - 1)
-        )
+        for column in left:
+            shown[column] = [escape_markdown(text) for text in shown[column]]
+        align = ["left" if column in left else "right" for column in shown]
+        return shown.to_markdown(index=False, disable_numparse=True, colalign=align)
     style = shown.style.hide(axis="index")
     style.format(escape="latex")
     style.format_index(escape="latex", axis="columns")
-    return style.to_latex(column_format="l" + "r" * (len(shown.columns) - 1))
+    return style.to_latex(column_format="".join("l" if column in left else "r" for column in shown))
 
 
-def _escape_markdown(text: str) -> str:
+def escape_markdown(text: str) -> str:
     """Return text that stays in its cell and means itself."""
     return "".join(f"\\{c}" if c in "\\`*_[]<>|" else c for c in " ".join(text.split()))
 

@@ -17,11 +17,13 @@ from mbench.cli.data import data
 from mbench.cli.evaluate import evaluate
 from mbench.cli.info import info
 from mbench.cli.init import init
+from mbench.cli.leaderboard import leaderboard
 from mbench.cli.reference import reference
 from mbench.cli.render import render
 from mbench.cli.reproduce import reproduce
 from mbench.cli.rescore import rescore
 from mbench.cli.sample import sample
+from mbench.cli.submit import submit
 from mbench.cli.suite import suite
 from mbench.cli.tasks import tasks
 from mbench.cli.verify import verify
@@ -81,6 +83,8 @@ def main(debug: bool) -> None:
 for verb in (
     evaluate,
     compare,
+    leaderboard,
+    submit,
     check,
     audit,
     verify,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -10,6 +10,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from mbench.api import Outcome
+from mbench.board import Board
+from mbench.board_tables import TITLES, board_rows, describe_statistics, describe_track, shown_rows
 from mbench.leaderboard import entry_rows, format_cell, recorded_baselines
 from mbench.scoring import Entry, load_reference, score_entry
 
@@ -31,17 +33,19 @@ HEADINGS = {
     "predict_us": "µs /\npoint",
     "params": "params",
 }
+BOARD_HEADINGS = {"rank": "rank", **HEADINGS, "badge": "badge, or\nwhat it lacks"}
 
 
 # What a narrow terminal does without, first to go first: a column that is cut short would say something false.
 _DISPENSABLE = ("predict_us", "params", "fit_s", "octaves", "psnr_db", "n", "precision", "depth", "worth")
+_FAMILIES = ("images", "surfaces", "functions", "digits")  # the badge sums them up
 
 
-def _columns_that_fit(rows: Sequence[dict[str, str]], width: int) -> list[str]:
-    columns = list(HEADINGS)
-    for dispensable in _DISPENSABLE:
+def _columns_that_fit(rows: Sequence[dict[str, str]], width: int, headings: Mapping[str, str]) -> list[str]:
+    columns = list(headings)
+    for dispensable in (*_DISPENSABLE, *(_FAMILIES if "badge" in headings else ())):
         needed = sum(
-            max(len(line) for line in (*HEADINGS[column].split("\n"), *(row[column] for row in rows))) + 1
+            max(len(line) for line in (*headings[column].split("\n"), *(row[column] for row in rows))) + 1
             for column in columns
         )
         if needed <= width:
@@ -58,19 +62,48 @@ def print_entries(entries: Sequence[Entry], *, highlight: str = "") -> None:
     for row, cells in zip(rows, shown, strict=True):
         cells["name"] += "" if row["complete"] else " (incomplete)"
         cells["name"] += " (unverified)" if row["isolation"].endswith("unverified") else ""
-    columns = _columns_that_fit(shown, console.width)
+    styles = ["bold green" if row["name"] == highlight else None for row in rows]
+    _print_columns(console, shown, HEADINGS, styles)
+
+
+def _print_columns(
+    console: Console, shown: Sequence[dict[str, str]], headings: Mapping[str, str], styles: Sequence[str | None]
+) -> None:
+    columns = _columns_that_fit(shown, console.width, headings)
     table = Table(box=None, pad_edge=False, collapse_padding=True, header_style="bold", padding=(0, 1))
     for column in columns:
-        table.add_column(HEADINGS[column], justify="left" if column == "name" else "right", no_wrap=True)
-    for row, cells in zip(rows, shown, strict=True):
-        style = "bold green" if row["name"] == highlight else None
+        table.add_column(headings[column], justify="left" if column in ("name", "badge") else "right", no_wrap=True)
+    for cells, style in zip(shown, styles, strict=True):
         table.add_row(*(escape(cells[column]) for column in columns), style=style)
     console.print(table)
-    if len(columns) < len(HEADINGS):
+    if len(columns) < len(headings):
         left_out = ", ".join(
-            HEADINGS[column].replace("-\n", "").replace("\n", " ") for column in HEADINGS if column not in columns
+            headings[column].replace("-\n", "").replace("\n", " ") for column in headings if column not in columns
         )
         console.print(f"[dim]left out for want of width: {left_out}[/dim]")
+
+
+def print_board(board: Board) -> None:
+    """Print the board, the lists beside it, and what ranks and intervals rest on."""
+    console = _console()
+    rows = board_rows(board)
+    console.print(escape(describe_track(board)))
+    console.print()
+    members = [row for row in rows if row["list"] == "board"]
+    shown = shown_rows(members, list(BOARD_HEADINGS))
+    for cells in shown:  # the first reason; `--format md` has them all
+        first, *more = cells["badge"].split("; ")
+        cells["badge"] = f"{first} (+{len(more)})" if more else first
+    _print_columns(console, shown, BOARD_HEADINGS, ["bold" if row["rank"] == 1 else None for row in members])
+    for name, title in TITLES.items():
+        members = [row for row in rows if row["list"] == name]
+        if members:
+            console.print(f"\n[bold]{escape(title)}[/bold]")
+            for cells in shown_rows(members, ("name", "mandelbrot", "verdict")):
+                console.print(escape(f"  {cells['name']}  {cells['mandelbrot']}  {cells['verdict']}"), soft_wrap=True)
+    console.print()
+    for line in describe_statistics(board):
+        console.print(f"[dim]{escape(line)}[/dim]", soft_wrap=True)
 
 
 def print_entry(outcome: Outcome) -> None:

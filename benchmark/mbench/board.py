@@ -1,0 +1,251 @@
+"""The board: who is ranked, who is not and why, with intervals, tests and shared ranks. Records in, standings out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from statistics import fmean
+from types import MappingProxyType
+
+import numpy as np
+
+from mbench import suite
+from mbench.audit.reports import AuditReport
+from mbench.candidates import Candidate, Origin
+from mbench.metrics import Profile
+from mbench.scoring import Entry, Reference, score_entry
+from mbench.stats import (
+    SIGNIFICANCE,
+    Agreement,
+    Interval,
+    adjust_pairs,
+    bootstrap_interval,
+    compare_halves,
+    compare_pairs,
+    find_groups,
+    share_ranks,
+)
+from mbench.types import FloatArray
+
+FRACTALS = suite.FAMILIES["mandelbrot"]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One entry on the board. reasons: why it is not ranked.  rank: None also where one replicate is all there is.
+
+    replicates: the entry's scores had it been scored on each replicate alone.  profiles: of each Mandelbrot task, means
+    over replicates.
+    """
+
+    entry: Entry
+    origin: Origin
+    audit: AuditReport | None
+    reasons: tuple[str, ...]
+    rank: int | None
+    replicates: tuple[Entry, ...]
+    mandelbrot_interval: Interval | None
+    overall_interval: Interval | None
+    profiles: MappingProxyType[str, Profile]
+
+    @property
+    def name(self) -> str:
+        """The entry's name; with where it comes from it is unique on a board."""
+        return self.entry.name
+
+    @property
+    def verdict(self) -> str:
+        """The audit's verdict, or that there was none."""
+        return "not audited" if self.audit is None else self.audit.verdict
+
+    @property
+    def has_badge(self) -> bool:
+        """Does it learn every other family, too, and did it pass the audit?"""
+        return self.entry.is_universal and self.verdict == "passed"
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two ranked entries, by their places in `Board.ranked`, and what the paired test says of them.
+
+    difference: of the Mandelbrot scores, on the replicates both have.  p: two-sided, adjusted by Holm over all pairs.
+    """
+
+    better: int
+    worse: int
+    difference: float
+    p: float
+
+    @property
+    def is_separated(self) -> bool:
+        """Does the test tell them apart?"""
+        return self.p <= SIGNIFICANCE
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """One track's standings. Each part is sorted by Mandelbrot score, best first.
+
+    ranked: holders of the universal badge.  unranked: shown among them by score, without a rank.  discoveries: found
+    the rule in the sample, and are listed by themselves.  rejected: flagged by the audit.  groups: runs of `ranked`
+    that no test separates.  agreement: of the halves of the ranked entries' replicates on their order.
+    """
+
+    track: str
+    ranked: tuple[Standing, ...]
+    unranked: tuple[Standing, ...]
+    discoveries: tuple[Standing, ...]
+    rejected: tuple[Standing, ...]
+    pairs: tuple[Pair, ...]
+    groups: tuple[tuple[int, ...], ...]
+    agreement: Agreement | None
+
+    @property
+    def shown(self) -> tuple[Standing, ...]:
+        """Ranked and unranked together, best first."""
+        return _sort((*self.ranked, *self.unranked))
+
+    @property
+    def standings(self) -> tuple[Standing, ...]:
+        """Everybody, list by list."""
+        return (*self.shown, *self.discoveries, *self.rejected)
+
+
+def build_board(candidates: Iterable[Candidate], track: str, reference: Reference) -> Board:
+    """Score every candidate that has records on the track, and rank those that hold the badge.
+
+    No score and no interval depends on which other candidates there are; ranks, ties and corrected p-values do.
+    """
+    standings = [standing for each in candidates if (standing := _stand(each, track, reference)) is not None]
+    lists = {name: _sort([s for s in standings if _list_of(s) == name]) for name in ("board", "discovery", "rejected")}
+    eligible = [standing for standing in lists["board"] if not standing.reasons]
+    ranked, pairs, groups = _rank(eligible)
+    return Board(
+        track=track,
+        ranked=ranked,
+        unranked=tuple(standing for standing in lists["board"] if standing.reasons),
+        discoveries=lists["discovery"],
+        rejected=lists["rejected"],
+        pairs=pairs,
+        groups=groups,
+        agreement=_measure_agreement(eligible),
+    )
+
+
+def _stand(candidate: Candidate, track: str, reference: Reference) -> Standing | None:
+    """Score one candidate by itself; None where nothing of it was run on the track."""
+    wanted = suite.TRACKS[track]
+    # Who could choose among replicates would choose the lucky ones.
+    records = [r for r in candidate.records if r.track == track and r.task in wanted.tasks]
+    records = [r for r in records if r.replicate < wanted.replicates]
+    entry = score_entry(candidate.name, track, records, reference)
+    if not entry.tasks and track not in candidate.foreign:
+        return None
+    numbers = sorted({record.replicate for record in records})
+    replicates = tuple(
+        score_entry(candidate.name, track, [r for r in records if r.replicate == number], reference)
+        for number in numbers
+    )
+    profiles = {
+        task: _mean_profile([r.metrics.profile for r in records if r.task == task and r.metrics and r.metrics.profile])
+        for task in FRACTALS
+    }
+    return Standing(
+        entry=entry,
+        origin=candidate.origin,
+        audit=candidate.audit,
+        reasons=_why_unranked(candidate, entry, track),
+        rank=None,
+        replicates=replicates,
+        mandelbrot_interval=_interval([each.mandelbrot for each in replicates]),
+        overall_interval=_interval([each.overall for each in replicates]),
+        profiles=MappingProxyType({task: profile for task, profile in profiles.items() if profile is not None}),
+    )
+
+
+def _why_unranked(candidate: Candidate, entry: Entry, track: str) -> tuple[str, ...]:
+    """Return what keeps an entry from a rank, each reason with what is missing."""
+    reasons = []
+    if n_foreign := candidate.foreign.count(track):
+        reasons.append(f"{n_foreign} records are of another version of its source")
+    if not entry.is_complete:
+        reasons.append(f"incomplete: {', '.join(entry.missing)}")
+    if entry.depth is None and entry.is_complete:
+        reasons.append("no depth recorded")
+    reasons += [
+        f"{family} {score:.0f}, needs {suite.UNIVERSAL_SKILL:.0f}"
+        for family, score in entry.families.items()
+        if family != "mandelbrot" and score is not None and score < suite.UNIVERSAL_SKILL
+    ]
+    if candidate.audit is None:
+        reasons.append("not audited")
+    elif candidate.audit.verdict == "failed":
+        reasons.append(f"audit failed: {candidate.audit.reason}")
+    return tuple(reasons)
+
+
+def _list_of(standing: Standing) -> str:
+    if standing.verdict.startswith("flagged"):
+        return "rejected"
+    return "discovery" if standing.verdict == "discovery" else "board"
+
+
+def _sort(standings: Iterable[Standing]) -> tuple[Standing, ...]:
+    def key(standing: Standing) -> tuple[bool, float, str, str]:
+        score = standing.entry.mandelbrot
+        return score is None, -(score or 0.0), standing.name, standing.origin
+
+    return tuple(sorted(standings, key=key))
+
+
+def _interval(scores: Sequence[float | None]) -> Interval | None:
+    present = [score for score in scores if score is not None]
+    return bootstrap_interval(present) if len(present) == len(scores) else None
+
+
+def _mean_profile(profiles: Sequence[Profile]) -> Profile | None:
+    if len({len(profile.mean) for profile in profiles}) != 1:
+        return None
+    columns = (
+        tuple(fmean(values) for values in zip(*(getattr(p, part) for p in profiles), strict=True))
+        for part in ("mean", "lower_quartile", "upper_quartile")
+    )
+    return Profile(*columns)
+
+
+def _rank(eligible: Sequence[Standing]) -> tuple[tuple[Standing, ...], tuple[Pair, ...], tuple[tuple[int, ...], ...]]:
+    """Give ranks to standings, which are sorted; return them, their pairs and their groups.
+
+    With one replicate there is nothing to test by: then they keep their order and have no ranks.
+    """
+    if any(len(standing.replicates) < 2 for standing in eligible):
+        return tuple(eligible), (), ()
+    scores = np.array([standing.entry.mandelbrot for standing in eligible], dtype=float)
+    p, difference = compare_pairs(_cell_scores(eligible))
+    adjusted = adjust_pairs(p)
+    separated = adjusted <= SIGNIFICANCE
+    ranks = share_ranks(scores, separated)
+    pairs = [
+        Pair(i, j, float(difference[i, j]), float(adjusted[i, j]))
+        for i in range(len(eligible))
+        for j in range(i + 1, len(eligible))
+    ]
+    ranked = tuple(replace(standing, rank=int(rank)) for standing, rank in zip(eligible, ranks, strict=True))
+    return ranked, tuple(pairs), tuple(find_groups(scores, separated))
+
+
+def _cell_scores(standings: Sequence[Standing]) -> FloatArray:
+    """Return the scores of the Mandelbrot tasks' cells: (k, tasks, replicates), NaN where there is none."""
+    n = max((len(standing.replicates) for standing in standings), default=0)
+    cells = np.full((len(standings), len(FRACTALS), n), np.nan)
+    for row, standing in enumerate(standings):
+        for column, replicate in enumerate(standing.replicates):
+            for task in replicate.tasks:
+                if task.task in FRACTALS and task.score is not None:
+                    cells[row, FRACTALS.index(task.task), column] = task.score
+    return cells
+
+
+def _measure_agreement(eligible: Sequence[Standing]) -> Agreement | None:
+    scores = [[replicate.mandelbrot for replicate in standing.replicates] for standing in eligible]
+    return compare_halves(np.array(scores, dtype=float)) if len(scores) > 1 else None

@@ -1,0 +1,64 @@
+"""The board in pictures: skill against cost, depth profiles, critical differences."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+from mbench import suite
+from mbench.board import FRACTALS, Board, Standing
+from mbench.disk import disk_error
+from mbench.stats import SIGNIFICANCE
+
+COSTS = {
+    "fit seconds, all tasks": "fit_s",
+    "parameters, where counted": "n_params",
+    "µs / point": "predict_us_per_point",
+}
+
+
+def draw_board(board: Board, folder: Path) -> list[Path]:
+    """Draw what there is to draw of the entries with a score, and return the paths of the PNG files.
+
+    Everybody on the board is drawn, ranked or not; discoveries and rejected entries are not. Raises HarnessError when
+    the disk refuses.
+    """
+    from mbench.render.page import plain_style
+    from mbench.render.rankings import Mark, depths_page, difference_page, front_page
+
+    scored = [standing for standing in board.shown if standing.entry.mandelbrot is not None]
+    names = Counter(standing.name for standing in scored)
+
+    def label(standing: Standing) -> str:
+        return standing.name if names[standing.name] == 1 else f"{standing.name} ({standing.origin})"
+
+    def mark(standing: Standing) -> Mark:
+        entry, interval = standing.entry, standing.mandelbrot_interval
+        costs = {cost: getattr(entry, field) for cost, field in COSTS.items()}
+        assert entry.mandelbrot is not None
+        ends = None if interval is None else (interval.low, interval.high)
+        return Mark(label(standing), entry.mandelbrot, ends, standing.rank, costs)
+
+    n = suite.TRACKS[board.track].replicates
+    where = f"track {board.track}, n = {n}"
+    brackets = f"{where}; lines: 95% bootstrap intervals" if any(s.mandelbrot_interval for s in scored) else where
+    pages = {}
+    with plain_style():
+        if scored:
+            pages["cost.png"] = front_page(
+                [mark(s) for s in scored], list(COSTS), "Skill against cost",
+                f"{brackets}; the step is the Pareto front: nothing below it in cost scores more",
+            )  # fmt: skip
+            profiles = {task: {label(s): s.profiles[task] for s in scored if task in s.profiles} for task in FRACTALS}
+            pages["depth.png"] = depths_page(
+                profiles, "How deep they hold", f"{where}; zoom ladder: share of variance explained, mean over windows"
+            )
+        if board.pairs:
+            pages["critical-difference.png"] = difference_page(
+                [mark(s) for s in board.ranked], board.groups, "Which differences are certain",
+                f"{brackets}; bars join what no test separates ({SIGNIFICANCE:g}, Holm)",
+            )  # fmt: skip
+        try:
+            return [page.save(folder / name) for name, page in pages.items()]
+        except OSError as error:
+            raise disk_error(folder, error) from error

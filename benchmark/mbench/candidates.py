@@ -1,0 +1,84 @@
+"""What may stand on the board: recorded baselines, submissions, local results, each with its audit if it has one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from mbench.audit.reports import REPORT_NAME, AuditReport, read_report
+from mbench.hidden import PUBLIC
+from mbench.leaderboard import RECORDED_FOLDER, newest_result
+from mbench.results import Record, read_result
+from mbench.submission import ENTRY_NAME, Source, baseline_names, baseline_path, read_submission, safe_name
+
+Origin = Literal["baseline", "submission", "local"]
+RESULT_NAME = "result.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """The records of one source, a record per cell, all on the public test sets and made in one manner.
+
+    foreign: the tracks of records that were left out because they are of another version of the source.
+    """
+
+    name: str
+    origin: Origin
+    records: tuple[Record, ...]
+    audit: AuditReport | None = None
+    foreign: tuple[str, ...] = ()
+
+
+def find_baselines() -> list[Candidate]:
+    """Return the baselines that the package carries a result of; NAME.audit.json beside it is its audit."""
+    found = []
+    for name in baseline_names():
+        path, entry = RECORDED_FOLDER / f"{name}.json", baseline_path(name)
+        if path.exists() and entry is not None:
+            found.append(_candidate(name, "baseline", path, path.with_name(f"{name}.audit.json"), entry))
+    return found
+
+
+def find_submissions(folder: Path) -> list[Candidate]:
+    """Return the submissions, a folder each, that have a result.json beside their submission.py."""
+    return [
+        _candidate(safe_name(path.parent.name), "submission", path, path.with_name(REPORT_NAME), path.parent)
+        for path in sorted(folder.glob(f"*/{RESULT_NAME}"))
+        if (path.parent / ENTRY_NAME).is_file()
+    ]
+
+
+def find_local(results: Path, track: str) -> list[Candidate]:
+    """Return what was evaluated here on a track: `results/NAME/TRACK/result.json`."""
+    return [
+        _candidate(safe_name(path.parent.parent.name), "local", path, path.with_name(REPORT_NAME), None)
+        for path in sorted(results.glob(f"*/{track}/{RESULT_NAME}"))
+    ]
+
+
+def keep_recorded(recorded: Iterable[Candidate], local: Iterable[Candidate], track: str) -> list[Candidate]:
+    """Return both, without local results of a source that has recorded ones on this track."""
+    recorded = list(recorded)
+    known = {record.source_digest for candidate in recorded for record in candidate.records if record.track == track}
+    return recorded + [each for each in local if not {record.source_digest for record in each.records} & known]
+
+
+def _candidate(name: str, origin: Origin, path: Path, audit_path: Path, entry: Path | None) -> Candidate:
+    """Read a result and its audit, and keep what is of the source at `entry` (without one: of the newest record's).
+
+    Raises UsageError for a result of another suite, HarnessError for a damaged one.
+    """
+    public = [record for record in read_result(path).records if record.test_set == PUBLIC]
+    source: Source | None = None if entry is None else read_submission(entry)
+    if source is not None:
+        digest = source.digest
+    else:
+        digest = max(public, key=lambda record: record.created).source_digest if public else ""
+    own = [record for record in public if record.source_digest == digest]
+    foreign = tuple(record.track for record in public if record.source_digest != digest)
+    audit = read_report(audit_path) if audit_path.exists() else None
+    if audit is not None and audit.source_digest != digest:
+        audit = None  # of another version: it says nothing about this one
+    return Candidate(name, origin, newest_result(name, own).records, audit, foreign)

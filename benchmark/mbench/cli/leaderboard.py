@@ -1,0 +1,60 @@
+"""`mbench leaderboard`: who learns the Mandelbrot set best."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from mbench.cli.options import examples, json_option, out_option, track_option
+
+SUBMISSIONS = Path("submissions")
+
+
+@click.command(
+    epilog=examples(
+        "mbench leaderboard",
+        "mbench leaderboard --track standard --recorded --format md  # the README's table",
+        "mbench leaderboard --track standard --plots plots/",
+    )
+)
+@track_option
+@out_option
+@click.option("--submissions", type=click.Path(path_type=Path, file_okay=False), default=SUBMISSIONS, show_default=True,
+              help="Folder of submissions with a result.json.")  # fmt: skip
+@click.option("--recorded", is_flag=True, help="Without local results.")
+@click.option("--format", "table_format", type=click.Choice(["terminal", "md", "csv", "latex", "json"]),
+              default="terminal", show_default=True, help="How to print it.")  # fmt: skip
+@click.option("--plots", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
+              help="Also draw skill against cost, the depth profiles and the critical differences.")  # fmt: skip
+@json_option
+def leaderboard(
+    track: str, out: Path, submissions: Path, recorded: bool, table_format: str, plots: Path | None, as_json: bool
+) -> None:
+    """Rank recorded baselines, submissions and local results of one track by their Mandelbrot score.
+
+    Ranked is who holds the universal badge: every replicate of every task run, every other family at 50 or more, and
+    the audit passed (its report lies beside the result: audit.json, of a baseline NAME.audit.json). Others are shown
+    with what they lack. Whom the audit found to know the rule stands on a list of its own, or is rejected.
+    """
+    from mbench.board import build_board
+    from mbench.board_tables import format_board
+    from mbench.candidates import find_baselines, find_local, find_submissions, keep_recorded
+    from mbench.scoring import load_reference
+
+    known = [*find_baselines(), *find_submissions(submissions)]
+    candidates = known if recorded else keep_recorded(known, find_local(out, track), track)
+    board = build_board(candidates, track, load_reference())
+    if as_json:
+        table_format = "json"
+    if table_format == "terminal":
+        from mbench.cli.tables import print_board
+
+        print_board(board)
+    else:
+        click.echo(format_board(board, table_format))  # type: ignore[arg-type]
+    if plots is not None:
+        from mbench.board_plots import draw_board
+
+        for path in draw_board(board, plots):
+            click.echo(str(path), err=True)

@@ -1,0 +1,159 @@
+"""Many methods in one plot: skill against cost, depth profiles, and which of them a test tells apart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.ticker import LogLocator, NullLocator
+
+from mbench.metrics import Profile
+from mbench.render.colours import DIM, RULE, SERIES, TEXT
+from mbench.render.page import Page, to_points
+
+_DASHES = ("-", "--", ":", "-.")
+_ROW = 40  # pixels a method takes in a list
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """One method: its score with an interval or none, its rank or none, and what it costs by the name of the cost."""
+
+    name: str
+    score: float
+    interval: tuple[float, float] | None
+    rank: int | None
+    costs: Mapping[str, float | None]
+
+
+def find_front(costs: Sequence[float], scores: Sequence[float]) -> list[int]:
+    """Return the indices that nothing beats in cost and score together, cheapest first."""
+    front: list[int] = []
+    for index in sorted(range(len(costs)), key=lambda i: (costs[i], -scores[i])):
+        if not front or scores[index] > scores[front[-1]]:
+            front.append(index)
+    return front
+
+
+def front_page(marks: Sequence[Mark], costs: Sequence[str], title: str, subtitle: str) -> Page:
+    """Return a page with a panel for each cost: score against it, the Pareto front drawn through.
+
+    marks: best first, numbered in that order; the list at the right names them.
+    """
+    page = Page(2400, max(900, 240 + _ROW * len(marks)))
+    page.heading(60, title, subtitle)
+    width = (1950 - 110 * (len(costs) - 1)) // len(costs)
+    low = min(mark.interval[0] if mark.interval else mark.score for mark in marks)
+    high = max(mark.interval[1] if mark.interval else mark.score for mark in marks)
+    room = 0.06 * max(high - low, 10.0)
+    for panel, cost in enumerate(costs):
+        left = 120 + panel * (width + 75)
+        axes = page.axes((left, 180, width, page.height - 320), cost, "" if panel else "Mandelbrot score")
+        known = [(index, mark, value) for index, mark in enumerate(marks) if (value := mark.costs.get(cost))]
+        axes.set(xscale="log", ylim=(low - room, high + room))
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.10g}" if value < 1e4 else f"{value / 1e3:,.10g}k")
+        axes.xaxis.set_minor_locator(NullLocator())
+        if not known:
+            continue
+        x, y = [value for _, _, value in known], [mark.score for _, mark, _ in known]
+        front = find_front(x, y)
+        axes.set_xlim(min(x) / 1.7, max(x) * 2.2)
+        axes.step(
+            [x[i] for i in front] + [max(x) * 2.2], [y[i] for i in front] + [y[front[-1]]], where="post",
+            color=SERIES[1], linewidth=2, zorder=2,
+        )  # fmt: skip
+        for place, (index, mark, value) in enumerate(known):
+            best = place in front
+            if mark.interval:
+                axes.plot([value, value], mark.interval, color=DIM, linewidth=1.5, zorder=2)
+            axes.plot(
+                [value], [mark.score], "o", color=SERIES[1] if best else DIM, markersize=9 if best else 7, zorder=3
+            )
+            axes.annotate(
+                str(index + 1), (value, mark.score), (-6, 5) if best else (7, -11), textcoords="offset points",
+                fontsize=to_points(21), color=TEXT if best else DIM, ha="right" if best else "left",
+            )  # fmt: skip
+    for index, mark in enumerate(marks):
+        page.text(2090, 200 + _ROW * index, str(index + 1), 24, DIM, ha="right")
+        page.text(2108, 200 + _ROW * index, mark.name[:22], 24)
+    return page
+
+
+def depths_page(profiles: Mapping[str, Mapping[str, Profile]], title: str, subtitle: str) -> Page:
+    """Return a page with a panel per task and a line per method. profiles: by task, then method, best first."""
+    names = list(dict.fromkeys(name for rows in profiles.values() for name in rows))
+    page = Page(2400, max(980, 240 + _ROW * len(names)))
+    page.heading(60, title, subtitle)
+    width = (1920 - 75 * (len(profiles) - 1)) // max(1, len(profiles))
+    for panel, (task, rows) in enumerate(profiles.items()):
+        left = 120 + panel * (width + 75)
+        axes = page.axes(
+            (left, 220, width, page.height - 340), "octave", "" if panel else "share of variance explained"
+        )
+        page.text(left, 200, task, 26)
+        for name, profile in reversed(list(rows.items())):
+            colour, dashes, thick = _look(names.index(name))
+            axes.plot(range(len(profile.mean)), profile.mean, dashes, color=colour, linewidth=thick)
+        octaves = max((len(profile.mean) for profile in rows.values()), default=15)
+        axes.set(xlim=(0, octaves - 1), ylim=(0, 1.03), xticks=range(0, octaves, 2), yticks=np.linspace(0, 1, 6))
+        if panel:
+            axes.tick_params(labelleft=False)
+    key = page.axes((2080, 180, 50, _ROW * len(names)))
+    key.set(xlim=(0, 1), ylim=(len(names) - 0.5, -0.5))
+    key.set_axis_off()
+    for index, name in enumerate(names):
+        colour, dashes, thick = _look(index)
+        key.plot([0, 1], [index, index], dashes, color=colour, linewidth=thick)
+        page.text(2145, 188 + _ROW * (index + 0.5), name[:20], 24)
+    return page
+
+
+def _look(index: int) -> tuple[str, str, float]:
+    return (
+        SERIES[index % len(SERIES)],
+        _DASHES[index // len(SERIES) % len(_DASHES)],
+        3.2 if index < len(SERIES) else 1.8,
+    )
+
+
+def difference_page(marks: Sequence[Mark], groups: Sequence[Sequence[int]], title: str, subtitle: str) -> Page:
+    """Return a page with a row for each method, best first, and a bar beside each group that no test separates.
+
+    marks: as they are ranked.  groups: of their indices, runs of neighbours.
+    """
+    columns = _columns_of(groups)
+    n_columns = max(columns, default=0) + 1
+    page = Page(1800, 270 + (_ROW + 8) * len(marks))
+    page.heading(60, title, subtitle)
+    height = (_ROW + 8) * len(marks)
+    left, right = 500, 1700 - 26 * n_columns
+    axes = page.axes((left, 160, right - left, height), "Mandelbrot score")
+    axes.set(ylim=(len(marks) - 0.5, -0.5), yticks=[])
+    axes.grid(visible=False, axis="y")
+    for index, mark in enumerate(marks):
+        y = 160 + (_ROW + 8) * (index + 0.5) + 8
+        page.text(120, y, "–" if mark.rank is None else str(mark.rank), 26, DIM, ha="right")
+        page.text(150, y, mark.name[:22], 26)
+        if mark.interval:
+            axes.plot(mark.interval, [index, index], color=SERIES[1], linewidth=3, alpha=0.6)
+        axes.plot([mark.score], [index], "o", color=SERIES[1], markersize=8)
+    bars = page.axes((right + 20, 160, 26 * n_columns, height))
+    bars.set(xlim=(-0.5, n_columns - 0.5), ylim=(len(marks) - 0.5, -0.5))
+    bars.set_axis_off()
+    for group, column in zip(groups, columns, strict=True):
+        bars.plot([column, column], [min(group) - 0.3, max(group) + 0.3], color=SERIES[0], linewidth=6)
+    axes.axvline(100, color=RULE, linewidth=2, zorder=1)
+    return page
+
+
+def _columns_of(groups: Sequence[Sequence[int]]) -> list[int]:
+    """Return for each group the first column in which it meets no other."""
+    ends: list[int] = []
+    columns = []
+    for group in groups:
+        column = next((i for i, end in enumerate(ends) if end < min(group)), len(ends))
+        ends[column : column + 1] = [max(group)]
+        columns.append(column)
+    return columns

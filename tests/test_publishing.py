@@ -1,0 +1,196 @@
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from mbench import suite
+from mbench.audit.reports import AuditReport, write_report
+from mbench.candidates import find_submissions
+from mbench.cli import main
+from mbench.metrics import Profile
+from mbench.render.page import Page
+from mbench.results import Metrics, ResultStore, read_result
+from mbench.submission import read_submission
+from mbench.verification import check_claim, read_claims
+
+QUICK = suite.TRACKS["quick"]
+DEPTH = Profile((0.2,) * 15, (0.2,) * 15, (0.2,) * 15)
+SOURCE = '"""Nearest <neighbours> | of *the* sample."""\nimport part\n\ndef build(spec):\n    return part\n'
+
+
+@pytest.fixture
+def mbench(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        result = CliRunner().invoke(main, [str(argument) for argument in arguments])
+        assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+        return result
+
+    return run
+
+
+@pytest.fixture
+def evaluated(tmp_path, make_record):
+    """Write a submission and what `mbench evaluate` would have left of it, and return its folder."""
+
+    def write(tasks=QUICK.tasks, folder="idea", card=True, audit=True, **changes):
+        place = tmp_path / folder
+        place.mkdir(parents=True, exist_ok=True)
+        if not (place / "submission.py").exists():
+            (place / "submission.py").write_text(SOURCE)
+            (place / "part.py").write_text("x = 1\n")
+        digest = read_submission(place).digest
+        store = ResultStore(tmp_path / "results")
+        made = tmp_path / "results" / place.name / "quick"
+        for number, task in enumerate(tasks):
+            depth = DEPTH if task in suite.FAMILIES["mandelbrot"] else None
+            fields = {
+                "key": f"{number:064}", "task": task, "source_digest": digest, "submission": place.name,
+                "isolation": "B", "metrics": Metrics(0.2, 12.0, depth),
+            }  # fmt: skip
+            record = make_record(**fields | changes)
+            store.write(record)
+            if card and task == "mandelbrot":
+                Page(60, 40).save(made / "mandelbrot.png", record.key)
+                Page(60, 40).save(made / "card.png")
+        if audit:
+            report = AuditReport(
+                schema=1, suite=suite.SUITE_VERSION, name="idea", source_digest=digest, track="quick",
+                secret_sha256="s", verdict="passed", reason="fine", sets=(), statistics=(), threads=1, device="cpu",
+                isolation="A", environment={}, created="2026-01-01T00:00:00+00:00",
+            )  # fmt: skip
+            write_report(made / "audit.json", report)
+        return place
+
+    return write
+
+
+def files(folder):
+    return {path.name for path in folder.iterdir()}
+
+
+def test_a_result_becomes_a_folder_that_verify_accepts_as_a_claim(mbench, evaluated, tmp_path):
+    result = mbench("submit", evaluated())
+    folder = tmp_path / "submissions" / "idea"
+    assert result.exit_code == 0, result.stderr
+    assert files(folder) == {"submission.py", "part.py", "result.json", "README.md", "card.png", "audit.json"}
+    assert result.stdout.rstrip().endswith("mbench verify submissions/idea")
+    (claim,) = read_claims(folder)
+    assert [check.what for check in check_claim(claim) if not check.ok] == []
+    (found,) = find_submissions(folder.parent)
+    assert (len(found.records), found.foreign, found.audit.verdict) == (len(QUICK.tasks), (), "passed")
+
+
+def test_its_readme_has_its_words_its_row_and_its_picture_all_escaped(mbench, evaluated, tmp_path):
+    mbench("submit", evaluated())
+    text = (tmp_path / "submissions" / "idea" / "README.md").read_text()
+    assert text.startswith("# idea\n\nNearest \\<neighbours\\> \\| of \\*the\\* sample.\n\n<!-- result -->")
+    assert "| idea" in text
+    assert "n = 1" in text
+    assert "](card.png)" in text
+    assert "`mbench verify submissions/idea`" in text
+
+
+def test_nothing_is_overwritten_unless_told(mbench, evaluated, tmp_path):
+    place = evaluated()
+    mbench("submit", place)
+    before = {path: path.read_bytes() for path in (tmp_path / "submissions" / "idea").iterdir()}
+    result = mbench("submit", place)
+    assert result.exit_code == 2
+    assert "result.json: exists already. Choose another --name, or replace it with --update" in result.stderr
+    assert {path: path.read_bytes() for path in before} == before
+    assert mbench("submit", place, "--name", "other").exit_code == 0
+    assert mbench("submit", place, "--update").exit_code == 0
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def test_another_submission_of_the_same_name_is_left_alone(mbench, evaluated, tmp_path):
+    other = tmp_path / "submissions" / "idea" / "submission.py"
+    other.parent.mkdir(parents=True)
+    other.write_text("theirs")
+    assert "submission.py: exists already" in mbench("submit", evaluated()).stderr
+    assert (other.read_text(), files(other.parent)) == ("theirs", {"submission.py"})
+
+
+@pytest.mark.parametrize("name", ["card.png", "audit.json"])
+def test_a_file_of_the_authors_is_not_replaced_either(mbench, evaluated, name):
+    place = evaluated(folder="submissions/idea", card=False, audit=False)
+    (place / name).write_text("mine")
+    assert f"{name}: exists already" in mbench("submit", place).stderr
+    assert (place / name).read_text() == "mine"
+
+
+def test_the_authors_own_words_stay(mbench, evaluated, tmp_path):
+    place = evaluated(folder="submissions/idea")
+    (place / "README.md").write_text("# My idea\n\nIt is from a paper.\n")
+    assert mbench("submit", place).exit_code == 0
+    first = (place / "README.md").read_text()
+    assert first.startswith("# My idea\n\nIt is from a paper.\n\n<!-- result -->")
+    (place / "README.md").write_text(first.replace("a paper", "a book") + "\nThanks.\n")
+    assert mbench("submit", place, "--update").exit_code == 0
+    assert (place / "README.md").read_text() == first.replace("a paper", "a book") + "\nThanks.\n"
+
+
+def test_an_incomplete_result_needs_a_flag(mbench, evaluated, tmp_path):
+    place = evaluated(QUICK.tasks[:-1])
+    result = mbench("submit", place)
+    assert result.exit_code == 2
+    assert "idea: incomplete on track quick, digits not run 1 times" in result.stderr
+    assert not (tmp_path / "submissions").exists()
+    assert mbench("submit", place, "--incomplete").exit_code == 0
+
+
+def test_an_unverified_result_needs_a_flag(mbench, evaluated, tmp_path):
+    place = evaluated(isolation="C")
+    result = mbench("submit", place)
+    assert result.exit_code == 2
+    assert "idea: unverified, it ran under tier C" in result.stderr
+    assert not (tmp_path / "submissions").exists()
+    assert mbench("submit", place, "--unverified").exit_code == 0
+
+
+def test_without_picture_or_audit_it_says_how_to_get_them(mbench, evaluated, tmp_path):
+    result = mbench("submit", evaluated(card=False, audit=False))
+    assert "Draw it with `mbench render`" in result.stderr
+    assert "Run `mbench audit`" in result.stderr
+    assert files(tmp_path / "submissions" / "idea") == {"submission.py", "part.py", "result.json", "README.md"}
+
+
+def test_a_picture_of_another_version_is_left_out(mbench, evaluated, tmp_path):
+    place = evaluated()
+    Page(60, 40).save(tmp_path / "results" / "idea" / "quick" / "mandelbrot.png", "f" * 64)
+    assert "no picture" in mbench("submit", place).stderr
+    assert "card.png" not in (tmp_path / "submissions" / "idea" / "README.md").read_text()
+
+
+def test_an_edited_submission_has_no_result(mbench, evaluated):
+    place = evaluated()
+    (place / "part.py").write_text("x = 2\n")
+    result = mbench("submit", place)
+    assert result.exit_code == 2
+    assert "no results yet" in result.stderr
+
+
+def test_a_file_of_another_name_is_refused(mbench, evaluated):
+    place = evaluated()
+    (place / "submission.py").rename(place / "mine.py")
+    result = mbench("submit", place / "mine.py")
+    assert result.exit_code == 2
+    assert "is called mine.py" in result.stderr
+
+
+@pytest.mark.parametrize("arguments", [["--track", "standard"], ["--out", "nowhere"], ["--name", "../up"]])
+def test_wrong_arguments_are_usage(mbench, evaluated, arguments):
+    assert mbench("submit", evaluated(), *arguments).exit_code == 2
+
+
+def test_results_on_another_track_stay(mbench, evaluated, tmp_path):
+    place = evaluated()
+    mbench("submit", place)
+    path = tmp_path / "submissions" / "idea" / "result.json"
+    content = json.loads(path.read_text())
+    other = content["records"][0] | {"track": "standard"}
+    path.write_text(json.dumps(content | {"records": [*content["records"], other]}))
+    assert mbench("submit", place, "--update", "--json").exit_code == 0
+    assert {record.track for record in read_result(path).records} == {"quick", "standard"}

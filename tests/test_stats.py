@@ -1,0 +1,270 @@
+from itertools import combinations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy import stats as scipy_stats
+
+from mbench.stats import (
+    MIN_REPLICATES,
+    adjust_holm,
+    adjust_pairs,
+    bootstrap_interval,
+    compare_halves,
+    compare_pairs,
+    find_groups,
+    share_ranks,
+)
+
+scores_of = st.lists(st.integers(0, 6).map(float), min_size=1, max_size=9)
+
+
+@st.composite
+def boards(draw):
+    """Scores of entries, and which pairs a test separates; never two of equal score."""
+    scores = np.array(draw(scores_of))
+    k = len(scores)
+    separated = np.zeros((k, k), dtype=bool)
+    for i, j in combinations(range(k), 2):
+        if scores[i] != scores[j]:
+            separated[i, j] = separated[j, i] = draw(st.booleans())
+    return scores, separated
+
+
+# Intervals
+
+
+@pytest.mark.parametrize("n", range(MIN_REPLICATES))
+def test_few_replicates_have_no_interval(n):
+    assert bootstrap_interval([1.0] * n) is None
+
+
+def test_an_interval_is_about_the_mean_and_within_the_range(rng):
+    for n in (5, 8, 20):
+        scores = rng.normal(100, 3, n)
+        interval = bootstrap_interval(scores)
+        assert scores.min() <= interval.low <= scores.mean() <= interval.high <= scores.max()
+
+
+def test_of_many_replicates_the_interval_is_students():
+    scores = np.random.default_rng(5).normal(0, 1, 200)
+    interval = bootstrap_interval(scores)
+    expected = scipy_stats.t.interval(0.95, 199, scores.mean(), scipy_stats.sem(scores))
+    assert (interval.low, interval.high) == pytest.approx(expected, abs=0.02)
+
+
+def test_of_five_replicates_nine_in_ten_intervals_hold_the_mean(rng):
+    intervals = [bootstrap_interval(rng.normal(0, 1, 5)) for _ in range(300)]
+    assert np.mean([interval.low <= 0 <= interval.high for interval in intervals]) > 0.88
+
+
+def test_the_order_of_replicates_does_not_move_the_interval(rng):
+    scores = rng.normal(0, 1, 6)
+    assert bootstrap_interval(scores) == bootstrap_interval(rng.permutation(scores))
+
+
+def test_replicates_that_agree_have_an_interval_of_one_point():
+    interval = bootstrap_interval([7.0] * 5)
+    assert (interval.low, interval.high) == (7.0, 7.0)
+
+
+# Paired tests
+
+
+def test_on_one_task_it_is_the_paired_t_test(rng):
+    cells = rng.normal(0, 1, (3, 1, 6))
+    p, difference = compare_pairs(cells)
+    for i, j in combinations(range(3), 2):
+        assert p[i, j] == pytest.approx(scipy_stats.ttest_rel(cells[i, 0], cells[j, 0]).pvalue)
+        assert difference[i, j] == pytest.approx(cells[i].mean() - cells[j].mean())
+
+
+def test_on_two_tasks_it_is_welchs_test(rng):
+    cells = rng.normal(0, 1, (2, 2, 5)) * np.array([1, 7])[:, None]
+    p, _ = compare_pairs(cells)
+    d = cells[0] - cells[1]
+    assert p[0, 1] == pytest.approx(scipy_stats.ttest_ind(d[0], -d[1], equal_var=False).pvalue)
+
+
+def test_under_the_null_one_in_twenty_is_below_its_level(rng):
+    below = [compare_pairs(rng.normal(0, [[1], [10]], (2, 2, 5)))[0][0, 1] < 0.05 for _ in range(3_000)]
+    assert 0.035 < np.mean(below) < 0.065
+
+
+def test_what_the_sample_does_to_both_alike_does_not_count(rng):
+    sample = rng.normal(0, 50, (1, 2, 5))
+    cells = sample + np.array([0.0, 1.0])[:, None, None] + rng.normal(0, 0.1, (2, 2, 5))
+    assert compare_pairs(cells)[0][0, 1] < 1e-4
+
+
+def test_signs_alone_could_not_separate_a_board_of_eight():
+    d = np.linspace(30, 40, 10)
+    floor = scipy_stats.wilcoxon(d).pvalue
+    assert floor == pytest.approx(2 / 2**10)
+    assert floor > 0.05 / 28
+    assert compare_pairs(np.stack([d, 0 * d]).reshape(2, 2, 5))[0][0, 1] < 0.05 / 28
+
+
+def test_p_is_symmetric_and_the_difference_is_not(rng):
+    p, difference = compare_pairs(rng.normal(0, 1, (5, 2, 5)))
+    assert np.array_equal(p, p.T)
+    assert np.allclose(difference, -difference.T)
+    assert (np.diag(p) == 1).all()
+
+
+def test_cells_that_one_of_them_lacks_are_left_out(rng):
+    cells = rng.normal(0, 1, (2, 2, 6))
+    cells[0, 0, 2] = cells[1, 1, 5] = np.nan
+    p, difference = compare_pairs(cells)
+    d = [row[np.isfinite(row)] for row in cells[0] - cells[1]]
+    assert p[0, 1] == pytest.approx(scipy_stats.ttest_ind(d[0], -d[1], equal_var=False).pvalue)
+    assert difference[0, 1] == pytest.approx((d[0].mean() + d[1].mean()) / 2)
+
+
+@pytest.mark.parametrize("n", [0, 1])
+def test_without_two_replicates_in_common_nothing_is_told_apart(n):
+    cells = np.full((2, 2, 5), np.nan)
+    cells[:, :, :n] = np.array([0.0, 100.0])[:, None, None]
+    assert (compare_pairs(cells)[0] == 1).all()
+
+
+@pytest.mark.parametrize(("gap", "p"), [(0.0, 1.0), (1e-13, 1.0), (5.0, 0.0)])
+def test_scores_that_no_sample_changes_differ_if_they_differ(gap, p):
+    cells = np.array([100.0, 100.0 + gap])[:, None, None] * np.ones((1, 2, 5))
+    assert compare_pairs(cells)[0][0, 1] == p
+
+
+# Holm
+
+
+def test_holm_agrees_with_what_is_worked_by_hand():
+    # 4 * 0.005, then 3 * 0.01, then 2 * 0.03, then 1 * 0.04, which is not to be below the one before.
+    assert adjust_holm(np.array([0.01, 0.04, 0.03, 0.005])) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+
+
+@given(arrays(float, st.integers(0, 20), elements=st.floats(0, 1)), st.floats(0.001, 0.5))
+def test_holm_rejects_what_stepping_down_does(p, level):
+    rejected = set()
+    for step, index in enumerate(np.argsort(p, kind="stable")):
+        if p[index] * (len(p) - step) > level:
+            break
+        rejected.add(int(index))
+    assert set(np.flatnonzero(adjust_holm(p) <= level).tolist()) == rejected
+
+
+def test_pairs_are_counted_once():
+    p = np.array([[1.0, 0.01, 0.04], [0.01, 1.0, 0.02], [0.04, 0.02, 1.0]])
+    assert adjust_pairs(p) == pytest.approx(np.array([[1, 0.03, 0.04], [0.03, 1, 0.04], [0.04, 0.04, 1]]))
+
+
+# Ranks
+
+
+@given(boards())
+def test_who_shares_a_rank_is_not_separated(board):
+    scores, separated = board
+    rank = share_ranks(scores, separated)
+    for i, j in combinations(range(len(scores)), 2):
+        assert not (rank[i] == rank[j] and separated[i, j])
+        assert scores[i] != scores[j] or rank[i] == rank[j]
+        assert scores[i] <= scores[j] or rank[i] <= rank[j]
+
+
+@given(boards())
+def test_a_rank_is_one_more_than_the_number_of_entries_of_better_rank(board):
+    rank = share_ranks(*board)
+    assert all(rank[i] == 1 + (rank < rank[i]).sum() for i in range(len(rank)))
+
+
+@given(boards(), st.randoms(use_true_random=False))
+def test_the_order_of_rows_does_not_matter(board, random):
+    scores, separated = board
+    order = list(range(len(scores)))
+    random.shuffle(order)
+    shuffled = share_ranks(scores[order], separated[order][:, order])
+    assert shuffled.tolist() == share_ranks(scores, separated)[order].tolist()
+
+
+def test_all_separated_are_ranked_by_score_and_none_separated_share_the_first_place():
+    scores = np.array([3.0, 9.0, 5.0])
+    apart = ~np.eye(3, dtype=bool)
+    assert share_ranks(scores, apart).tolist() == [3, 1, 2]
+    assert share_ranks(scores, ~apart & apart).tolist() == [1, 1, 1]
+
+
+def test_a_middle_one_that_nothing_separates_stays_with_the_upper():
+    separated = np.zeros((3, 3), dtype=bool)
+    separated[0, 2] = separated[2, 0] = True
+    assert share_ranks(np.array([3.0, 2.0, 1.0]), separated).tolist() == [1, 1, 3]
+    assert find_groups(np.array([3.0, 2.0, 1.0]), separated) == [(0, 1), (1, 2)]
+
+
+@given(boards())
+def test_groups_are_the_longest_runs_that_nothing_separates(board):
+    scores, separated = board
+    order = np.argsort(-scores, kind="stable").tolist()
+    runs = [
+        order[i:j]
+        for i in range(len(order))
+        for j in range(i + 2, len(order) + 1)
+        if not any(separated[a, b] for a, b in combinations(order[i:j], 2))
+    ]
+    longest = [tuple(run) for run in runs if not any(set(run) < set(other) for other in runs)]
+    assert find_groups(scores, separated) == longest
+
+
+# Halves of the replicates
+
+
+def naive_tau(one, other):
+    concordant = discordant = ties = others = 0
+    for i, j in combinations(range(len(one)), 2):
+        a, b = np.sign(one[i] - one[j]), np.sign(other[i] - other[j])
+        concordant, discordant = concordant + (a * b > 0), discordant + (a * b < 0)
+        ties, others = ties + (a != 0), others + (b != 0)
+    return (concordant - discordant) / np.sqrt(ties * others)
+
+
+@pytest.mark.parametrize(("n", "n_splits"), [(2, 1), (3, 3), (4, 3), (5, 10)])
+def test_agreement_is_kendalls_tau_over_all_splits(rng, n, n_splits):
+    scores = rng.normal(0, 1, (6, n))
+    found = compare_halves(scores)
+    taus = []
+    for half in combinations(range(n), n // 2):
+        rest = [r for r in range(n) if r not in half]
+        taus.append(naive_tau(scores[:, list(half)].mean(axis=1), scores[:, rest].mean(axis=1)))
+    assert (found.mean, found.least) == pytest.approx((np.mean(taus), np.min(taus)))
+    assert found.n_splits == n_splits
+
+
+def test_methods_far_apart_keep_their_order_in_every_half(rng):
+    scores = np.arange(5)[:, None] * 10 + rng.normal(0, 1, (5, 5))
+    assert compare_halves(scores).least == pytest.approx(1.0)
+
+
+def test_many_replicates_are_split_at_random_under_a_seed(rng):
+    scores = rng.normal(0, 1, (4, 30))
+    assert compare_halves(scores).n_splits == 200
+    assert compare_halves(scores) == compare_halves(scores)
+
+
+@pytest.mark.parametrize("shape", [(1, 5), (5, 1), (0, 0)])
+def test_without_two_of_each_there_is_nothing_to_agree_on(shape):
+    assert compare_halves(np.zeros(shape)) is None
+
+
+def test_entries_that_are_all_alike_have_no_order():
+    assert compare_halves(np.zeros((3, 4))) is None
+
+
+@settings(max_examples=30, deadline=None)
+@given(arrays(float, (3, 4), elements=st.floats(0, 200, width=16)), st.randoms(use_true_random=False))
+def test_shuffling_replicates_does_not_change_the_agreement(scores, random):
+    order = list(range(4))
+    random.shuffle(order)
+    one, other = compare_halves(scores), compare_halves(scores[:, order])
+    assert (one is None) == (other is None)
+    if one is not None:
+        assert (one.mean, one.least) == pytest.approx((other.mean, other.least), abs=1e-9)
