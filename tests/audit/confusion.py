@@ -45,7 +45,7 @@ def read_secrets(folder, n):
     return [read_secret(path) for path in paths]
 
 
-def audit_all(submissions, secrets, folder, settings):
+def audit_all(submissions, secrets, folder, settings, only_kept=False):
     """Yield (kind, name, verdict, reason) of every audit; those in the folder are not run again."""
     for secret in secrets:
         for kind, path in submissions:
@@ -53,6 +53,8 @@ def audit_all(submissions, secrets, folder, settings):
             kept = folder / secret_digest(secret)[:16] / f"{kind}-{source.name}-{source.digest[:12]}.json"
             if kept.exists():
                 report = read_report(kept)
+            elif only_kept:
+                continue
             else:
                 report = run_audit(source, secret, settings)
                 kept.parent.mkdir(exist_ok=True)
@@ -108,13 +110,14 @@ def main():
     parser.add_argument("--only", choices=sorted(KINDS), action="append")
     parser.add_argument("--jobs", type=int)
     parser.add_argument("--out", type=Path, default=Path("results/confusion"))
+    parser.add_argument("--kept", action="store_true", help="run no audit, show those that are there")
     parser.add_argument("--write", action="store_true", help=f"put the table into {PAGE.name}")
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
     secrets = read_secrets(arguments.out, arguments.secrets)
     wanted = arguments.only or list(KINDS)
     submissions = [each for each in list_submissions(arguments.out) if each[0] in wanted]
-    audits = list(audit_all(submissions, secrets, arguments.out, make_settings(jobs=arguments.jobs)))
+    audits = list(audit_all(submissions, secrets, arguments.out, make_settings(jobs=arguments.jobs), arguments.kept))
     table = print_table(audits, secrets)
     print(table)
     if arguments.write:
