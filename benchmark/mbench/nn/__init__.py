@@ -3,6 +3,7 @@
 from mbench.nn.features import FourierFeatures, TaylorFeatures
 from mbench.nn.networks import MLP
 from mbench.nn.reference import reference_learning_rate, reference_orders, reference_settings, reference_steps
+from mbench.nn.regularisers import WeightRules, lipschitz_bound, squared_slope
 from mbench.nn.trainer import TorchRegressor
 
 __all__ = [
@@ -10,8 +11,11 @@ __all__ = [
     "FourierFeatures",
     "TaylorFeatures",
     "TorchRegressor",
+    "WeightRules",
+    "lipschitz_bound",
     "reference_learning_rate",
     "reference_orders",
     "reference_settings",
     "reference_steps",
+    "squared_slope",
 ]

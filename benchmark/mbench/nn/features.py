@@ -29,6 +29,10 @@ class TaylorFeatures(nn.Module):
             powers.append(powers[-1] * x)
         return torch.cat(powers, dim=1)
 
+    def lipschitz_bound(self) -> float:
+        """Return the largest slope on [-1, 1]: where every power has its own, at the ends."""
+        return math.sqrt(sum(k**2 for k in range(1, self.orders + 1)))
+
 
 class FourierFeatures(nn.Module):
     """Every input and its harmonics: (m, d) to (m, d·(1 + 2·orders)), period 2, so that [-1, 1] is one turn.
@@ -54,6 +58,10 @@ class FourierFeatures(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return the features of x (m, d): (m, n_features), a transposed view."""
         return _Harmonics.apply(x.T.contiguous(), self.orders, self.falloff).flatten(0, 1).T
+
+    def lipschitz_bound(self) -> float:
+        """Return the slope, the same everywhere: that of a sine and its cosine together is its frequency's."""
+        return math.sqrt(1.0 + sum((math.pi * k * k**-self.falloff) ** 2 for k in range(1, self.orders + 1)))
 
 
 class _Harmonics(torch.autograd.Function):

@@ -21,6 +21,7 @@ from torch.optim.adam import adam
 from mbench.errors import SubmissionError
 from mbench.nn.features import FourierFeatures, TaylorFeatures
 from mbench.nn.networks import MLP
+from mbench.nn.regularisers import WeightRules, lipschitz_bound, squared_slope
 from mbench.types import FloatArray
 
 # Rows per forward pass, always full: what a row yields may not depend on how many are asked. Larger blocks leave the
@@ -32,6 +33,7 @@ PREDICT_BLOCK = 256
 TANH_REACH = 0.8
 WARM_UP = 0.1
 CHECK_EVERY = 100  # steps between looks at the loss, each of which waits for the device
+HELD_OUT_BLOCK = 4096  # held-out rows per forward pass, which bounds its memory
 
 FeatureFactory = Callable[[int], nn.Module]
 
@@ -50,7 +52,16 @@ class TorchRegressor(RegressorMixin, BaseEstimator):
     random_state: seeds the network and the order of the rows (the same on one machine and number of threads).
     threads: torch's while fitting and predicting; None leaves torch's own number.
     snapshots: about how many times `snapshot` is called, closer together early on.
-    Override `make_network` for another architecture.
+    l1, weight_decay, max_weight, max_norm: see `WeightRules`; None sets no limit.
+    gradient_penalty: weight of the squared slope of the outputs with respect to X, in the loss. See `squared_slope`.
+    dropout: share of the reference network's hidden units silenced in each row of each minibatch.
+    validation_fraction: share of the rows held out. The network ends as it was when it did best on them, and training
+        ends early once it did no better for `patience` looks, one every `CHECK_EVERY` steps.
+    Override `make_network` for another architecture, `penalty` for another term of the loss.
+
+    Fitted: `network_`, `n_params_`, `n_steps_`; with l1 `n_zeros_`, the weights that are exactly 0; with held-out rows
+    `best_step_`; with max_weight or max_norm `lipschitz_bound_`, in units of y per unit of X (None where a module of
+    the network has no known bound).
     Source: Kingma & Ba, "Adam" (2015); Loshchilov & Hutter, "SGDR" (2017), its cosine without restarts.
     """
 
@@ -67,6 +78,14 @@ class TorchRegressor(RegressorMixin, BaseEstimator):
         "device": [str],
         "threads": [Interval(Integral, 1, None, closed="left"), None],
         "snapshots": [Interval(Integral, 1, None, closed="left")],
+        "l1": [Interval(Real, 0, None, closed="left")],
+        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "max_weight": [Interval(Real, 0, None, closed="neither"), None],
+        "max_norm": [Interval(Real, 0, None, closed="neither"), None],
+        "gradient_penalty": [Interval(Real, 0, None, closed="left")],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "validation_fraction": [Interval(Real, 0, 1, closed="left")],
+        "patience": [Interval(Integral, 1, None, closed="left")],
     }
 
     def __init__(
@@ -83,6 +102,14 @@ class TorchRegressor(RegressorMixin, BaseEstimator):
         device: str = "cpu",
         threads: int | None = None,
         snapshots: int = 50,
+        l1: float = 0.0,
+        weight_decay: float = 0.0,
+        max_weight: float | None = None,
+        max_norm: float | None = None,
+        gradient_penalty: float = 0.0,
+        dropout: float = 0.0,
+        validation_fraction: float = 0.0,
+        patience: int = 10,
     ) -> None:
         """Store the parameters, which the class describes."""
         self.features = features
@@ -97,6 +124,14 @@ class TorchRegressor(RegressorMixin, BaseEstimator):
         self.device = device
         self.threads = threads
         self.snapshots = snapshots
+        self.l1 = l1
+        self.weight_decay = weight_decay
+        self.max_weight = max_weight
+        self.max_norm = max_norm
+        self.gradient_penalty = gradient_penalty
+        self.dropout = dropout
+        self.validation_fraction = validation_fraction
+        self.patience = patience
 
     def __sklearn_tags__(self) -> Any:
         """Say that several outputs are fine."""
@@ -110,12 +145,16 @@ class TorchRegressor(RegressorMixin, BaseEstimator):
         May draw from torch's global CPU generator, which is seeded for the call and put back after it.
         """
         if self.features is None:
-            return MLP(n_inputs, n_outputs, self.width, self.depth)
+            return MLP(n_inputs, n_outputs, self.width, self.depth, self.dropout)
         if callable(self.features):
             features: Any = self.features(n_inputs)
         else:
             features = {"taylor": TaylorFeatures, "fourier": FourierFeatures}[self.features](n_inputs, self.orders)
-        return nn.Sequential(features, MLP(features.n_features, n_outputs, self.width, self.depth))
+        return nn.Sequential(features, MLP(features.n_features, n_outputs, self.width, self.depth, self.dropout))
+
+    def penalty(self, X: Tensor) -> Tensor | None:
+        """Return what is added to the loss of a minibatch X (m, d), a scalar, or None. `network_` is the network."""
+        return None
 
     def fit(self, X: Any, y: Any, snapshot: Callable[[int], object] | None = None) -> Self:
         """Learn from X (n, d) and y (n,) or (n, k).
@@ -127,11 +166,10 @@ class TorchRegressor(RegressorMixin, BaseEstimator):
         X, y = validate_data(self, X, y, dtype=(np.float64, np.float32), multi_output=True, y_numeric=True)
         targets = self._scale_targets(y)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        with _torch_threads(self.threads):
-            # Only the CPU's generator is seeded, and only here: the caller's random numbers are not ours to change.
-            with torch.random.fork_rng(devices=[]):
-                torch.default_generator.manual_seed(seed)
-                self.network_ = self.make_network(X.shape[1], targets.shape[1]).to(self.device)
+        # Only the CPU's generator is seeded, and only here: the caller's random numbers are not ours to change.
+        with _torch_threads(self.threads), torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(seed)
+            self.network_ = self.make_network(X.shape[1], targets.shape[1]).to(self.device)
             self.n_params_ = sum(p.numel() for p in self.network_.parameters() if p.requires_grad)
             self._train(_tensor(X, self.device), _tensor(targets, self.device), seed, snapshot)
         return self
@@ -142,7 +180,7 @@ class TorchRegressor(RegressorMixin, BaseEstimator):
         X = validate_data(self, X, dtype=(np.float64, np.float32), reset=False)
         outputs = np.empty((len(X), len(self.target_centre_)), dtype=np.float32)
         block = np.zeros((PREDICT_BLOCK, X.shape[1]), dtype=np.float32)
-        network = self.network_.to(self.device)
+        network = self.network_.to(self.device).eval()
         with _torch_threads(self.threads), torch.inference_mode():
             for start in range(0, len(X), PREDICT_BLOCK):
                 rows = X[start : start + PREDICT_BLOCK]
@@ -177,21 +215,69 @@ class TorchRegressor(RegressorMixin, BaseEstimator):
     def _train(self, X: Tensor, y: Tensor, seed: int, snapshot: Callable[[int], object] | None) -> None:
         parameters = [p for p in self.network_.parameters() if p.requires_grad]
         optimizer = _Adam(parameters)
+        rules = WeightRules(
+            self.network_,
+            l1=self.l1,
+            weight_decay=self.weight_decay,
+            max_weight=self.max_weight,
+            max_norm=self.max_norm,
+        )
+        signs = torch.Generator().manual_seed(seed)
+        X, y, held_out = self._hold_out(X, y, seed)
         batches = _batches(len(X), min(self.batch_size, len(X)), seed)
         due = set(self.snapshot_steps()) if snapshot is not None else set()
-        rows = torch.empty(0, dtype=torch.long)
+        step = 0
         for step in range(self.steps):
             if snapshot is not None and step in due:
                 snapshot(step)
+            if not self.network_.training:  # a snapshot's prediction, or a look at held-out rows, ended it
+                self.network_.train()
             rows = next(batches).to(X.device)
-            loss = nn.functional.mse_loss(self.network_(X[rows]), y[rows])
+            loss = self._loss(X[rows], y[rows], signs)
             optimizer.step(torch.autograd.grad(loss, parameters), self.learning_rate_at(step))
+            rules.apply(self.learning_rate_at(step))
             if step % CHECK_EVERY == 0:
                 self._check_finite(loss.item(), step)
+                if held_out is not None and held_out.look(self.network_, step + 1):
+                    break
+        self.n_steps_ = step + 1
+        if held_out is not None:
+            held_out.look(self.network_, self.n_steps_)
+            self.best_step_ = held_out.restore(self.network_)
+        rules.finish()
+        self.network_.eval()
         with torch.no_grad():  # what the last step left behind has not been looked at yet
-            self._check_finite(nn.functional.mse_loss(self.network_(X[rows]), y[rows]).item(), self.steps)
+            rows = next(batches).to(X.device)
+            self._check_finite(nn.functional.mse_loss(self.network_(X[rows]), y[rows]).item(), self.n_steps_)
+        if self.l1:
+            self.n_zeros_ = rules.count_zeros()
+        if self.max_weight is not None or self.max_norm is not None:
+            self.lipschitz_bound_ = self._bound_slope()
         if snapshot is not None:
-            snapshot(self.steps)
+            snapshot(self.n_steps_)
+
+    def _loss(self, X: Tensor, y: Tensor, signs: torch.Generator) -> Tensor:
+        X.requires_grad_(self.gradient_penalty > 0)
+        outputs = self.network_(X)
+        loss = nn.functional.mse_loss(outputs, y)
+        if self.gradient_penalty:
+            loss = loss + self.gradient_penalty * squared_slope(outputs, X, signs)
+        penalty = self.penalty(X)
+        return loss if penalty is None else loss + penalty
+
+    def _hold_out(self, X: Tensor, y: Tensor, seed: int) -> tuple[Tensor, Tensor, _HeldOut | None]:
+        """Return the rows to learn from, and those that are held out, if any are."""
+        n = int(self.validation_fraction * len(X))
+        if n == 0:
+            return X, y, None
+        order = torch.randperm(len(X), generator=torch.Generator().manual_seed(seed)).to(X.device)
+        return X[order[n:]], y[order[n:]], _HeldOut(X[order[:n]], y[order[:n]], self.patience)
+
+    def _bound_slope(self) -> float | None:
+        try:
+            return self.target_scale_ * lipschitz_bound(self.network_)
+        except TypeError:
+            return None
 
     def _check_finite(self, loss: float, step: int) -> None:
         if not math.isfinite(loss):
@@ -236,6 +322,36 @@ class _Adam:
             eps=1e-8,
             maximize=False,
         )
+
+
+class _HeldOut:
+    """Rows that the network does not learn from, and its state when it did best on them."""
+
+    def __init__(self, X: Tensor, y: Tensor, patience: int) -> None:
+        self._X, self._y = X, y
+        self._patience = patience
+        self._best = math.inf
+        self._best_step = 0
+        self._state: dict[str, Any] = {}
+        self._n_since = 0
+
+    @torch.no_grad()
+    def look(self, network: nn.Module, step: int) -> bool:
+        """Take the state down if it is the best; return whether there was none better for `patience` looks."""
+        network.eval()
+        blocks = zip(self._X.split(HELD_OUT_BLOCK), self._y.split(HELD_OUT_BLOCK), strict=True)
+        error = sum(float((network(x) - y).square().sum()) for x, y in blocks)
+        self._n_since += 1
+        if error < self._best:
+            self._best, self._best_step, self._n_since = error, step, 0
+            self._state = {name: value.clone() for name, value in network.state_dict().items()}
+        return self._n_since >= self._patience
+
+    def restore(self, network: nn.Module) -> int:
+        """Put the best state back and return the step it was of."""
+        if self._state:  # none if no error was finite, which is for the caller to say
+            network.load_state_dict(self._state)
+        return self._best_step
 
 
 def _batches(n: int, size: int, seed: int) -> Iterator[Tensor]:
