@@ -11,7 +11,7 @@ PACKAGE = Path(mbench.__file__).parent
 
 ROWS = (
     {"errors", "types", "suite", "environment"},
-    {"hidden", "sampler", "escape_kernels", "metrics", "stats", "nn", "disk", "usage"},
+    {"hidden", "sampler", "escape_kernels", "metrics", "stats", "nn", "disk", "usage", "snapshots"},
     {"escape", "ladder", "datasets", "render"},
     {"tasks", "submission", "confinement"},
     {"results", "worker", "isolation"},

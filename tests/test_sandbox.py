@@ -19,9 +19,12 @@ from mbench.errors import HarnessError
 from mbench.isolation import Isolation, choose_isolation
 from mbench.sandbox import (
     CAPTURE_LIMIT,
+    N_SNAPSHOTS,
     Child,
     ChildFailure,
     Interrupted,
+    Moment,
+    _read_moments,
     open_nursery,
     read_predictions,
 )
@@ -627,3 +630,119 @@ def test_the_loader_raises_nothing_but_child_failure(tmp_path_factory, content):
         return
     assert values.shape == (3, 2)
     assert np.isfinite(values).all()
+
+
+WATCHED = """
+class Watched:
+    count = 0
+    def fit(self, X, y, snapshot=None):
+        STEPS
+        return self
+    def predict(self, X):
+        return np.full(len(X), float(self.count))
+"""
+
+
+@pytest.fixture
+def watched(child_of):
+    """Return the child of an estimator whose fit has `snapshot`, given by the lines of its fit."""
+
+    def make(*lines, **options):
+        head = WATCHED.replace("STEPS", "\n        ".join(lines))
+        return child_of(head=head, build="return Watched()", **options)
+
+    return make
+
+
+def test_a_child_answers_as_of_every_snapshot(watched):
+    with watched("for self.count in range(4):", "    snapshot(10 * self.count)", "self.count += 0.5") as child:
+        child.build()
+        moments = child.watch(X, Y)
+        answers = []
+        for number in [0, 3, 1]:
+            child.recall(number)
+            answers.append(child.predict(X[:1], 30.0)[0].item())
+    assert [moment.step for moment in moments] == [0, 10, 20, 30]
+    assert answers == [0.0, 3.5, 1.0]
+    seconds = [moment.seconds for moment in moments]
+    assert seconds == sorted(seconds)
+
+
+def test_an_estimator_without_snapshot_is_left_for_another_way(child_of):
+    with child_of() as child:
+        child.build()
+        assert child.watch(X, Y) is None
+        child.fit(X, Y)
+        assert child.predict(X[:1], 30.0)[0].item() == pytest.approx(Y.mean())
+
+
+def test_an_estimator_that_never_calls_snapshot_has_one_as_of_its_end(watched):
+    with watched("self.count = 7") as child:
+        child.build()
+        (moment,) = child.watch(X, Y)
+        child.recall(0)
+        assert (moment.step, child.predict(X[:1], 30.0)[0].item()) == (0, 7.0)
+
+
+def test_a_million_snapshots_are_thinned(watched):
+    with watched("for self.count in range(10**6):", "    snapshot(self.count)") as child:
+        child.build()
+        moments = child.watch(X, Y)
+        assert 100 <= len(moments) <= N_SNAPSHOTS + 1
+        child.recall(len(moments) - 1)
+        assert child.predict(X[:1], 30.0)[0].item() == 10**6 - 1
+
+
+@pytest.mark.parametrize(
+    ("lines", "status", "reason"),
+    [
+        (["snapshot('many')"], "crash", "got str, expected a whole number"),
+        (["snapshot(3)", "snapshot(2)"], "crash", "steps do not go back"),
+        (["self.hidden = (i for i in X)", "snapshot(0)"], "crash", "cannot be pickled for a snapshot"),
+        (["self.hidden = (i for i in X)"], "crash", "cannot be pickled for a snapshot"),
+        (["raise ValueError('no')"], "crash", r"fit\(X, y\) raised ValueError: no"),
+        (["os._exit(0)"], "crash", "the process ended during watch"),
+    ],
+)
+def test_a_training_that_fails_while_it_is_watched_says_why(watched, lines, status, reason):
+    with watched(*lines) as child:
+        child.build()
+        with pytest.raises(ChildFailure, match=reason) as caught:
+            child.watch(X, Y)
+    assert caught.value.status == status
+
+
+def test_an_estimator_that_only_hangs_when_watched_ends_at_a_limit_of_its_own(watched):
+    with watched("while True: pass", fit_limit_s=0.3) as child:
+        child.build()
+        with pytest.raises(ChildFailure, match=r"watch ran past its limit of 1\.2 s"):
+            child.watch(X, Y)
+
+
+def test_a_snapshot_that_cannot_be_taken_up_again_is_a_crash(watched):
+    line = "self.__class__.__setstate__ = lambda self, state: 1 / 0"
+    with watched(line, "self.count = 1") as child:
+        child.build()
+        child.watch(X, Y)
+        with pytest.raises(ChildFailure, match="a snapshot cannot be loaded: ZeroDivisionError"):
+            child.recall(0)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        [], {}, "", 5, [[0, 0.0], 5], [[0]], [[0, 0.0, 0]], [[0.0, 0.0]], [[True, 0.0]], [["0", 0.0]], [[-1, 0.0]],
+        [[2**53, 0.0]], [[10**400, 0.0]], [[1, 0.0], [0, 0.0]], [[0, 0]], [[0, float("nan")]], [[0, float("inf")]],
+        [[0, -0.1]], [[0, 3.1]], [[0, 1.0], [1, 0.9]], [[0, 0.0]] * (N_SNAPSHOTS + 2),
+    ],
+    ids=lambda value: repr(value)[:30],
+)  # fmt: skip
+def test_moments_that_are_none_are_invalid(answer):
+    with pytest.raises(ChildFailure, match="steps and seconds") as caught:
+        _read_moments(answer, 3.0)
+    assert caught.value.status == "invalid"
+
+
+def test_moments_are_read_as_they_are():
+    assert _read_moments([[0, 0.0], [0, 0.0], [5, 3.0]], 3.0) == (Moment(0, 0.0), Moment(0, 0.0), Moment(5, 3.0))
+    assert _read_moments(None, 3.0) is None

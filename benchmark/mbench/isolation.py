@@ -27,8 +27,8 @@ _TEMPORARY = str(64 << 20)  # bytes of /tmp and /dev/shm under bubblewrap; a chi
 
 # All of this package that a child may import; the rest tells the truth, or leads to it.
 _CHILD_SIDE = (
-    "__init__.py", "confinement", "disk.py", "errors.py", "nn", "nursery.py", "submission.py", "suite.py", "types.py",
-    "worker.py",
+    "__init__.py", "confinement", "disk.py", "errors.py", "nn", "nursery.py", "snapshots.py", "submission.py",
+    "suite.py", "types.py", "worker.py",
 )  # fmt: skip
 # Where libraries keep the data of tasks: with it, a submission would have the labels.
 _LABELS = ("sklearn/datasets/data", "sklearn/datasets/images")

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from threading import Event
 from types import TracebackType
@@ -29,12 +29,16 @@ from mbench.disk import remove_folder, scratch_folder
 from mbench.errors import HarnessError
 from mbench.isolation import Isolation
 from mbench.nursery import IS_SUPPORTED, ForkedChild, Nursery, scratch_variables
+from mbench.snapshots import MAX_STEP
 from mbench.submission import Source
 from mbench.types import FloatArray, Spec
 from mbench.usage import is_overfull, process_usage
 
 LOAD_LIMIT_S = 60.0  # importing a submission and building its estimator, before any data is there
 SAVE_LIMIT_S = 60.0
+WATCH_FACTOR = 4.0  # of the limit to fit, for fitting and taking snapshots
+N_SNAPSHOTS = 240  # kept of one training, and their bytes; the last one comes on top
+SNAPSHOT_BYTES = 1 << 30
 MEMORY_LIMIT_MB = 8192
 CAPTURE_LIMIT = 1_000_000  # bytes of output read; more is drained and forgotten
 SCRATCH_LIMIT = FILE_LIMIT  # bytes that a child may have in its scratch folder, in this many files at most
@@ -70,6 +74,17 @@ class ChildFailure(Exception):
         """status: a cell's status.  reason: made one printable line of at most 500 characters for its author."""
         super().__init__("".join(c if c.isprintable() else " " for c in reason)[:500])
         self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A snapshot that a child keeps, in its own words.
+
+    step: as the estimator counts.  seconds: of training up to it.
+    """
+
+    step: int
+    seconds: float
 
 
 class Interrupted(Exception):
@@ -189,6 +204,18 @@ class Child:
         seconds, answer = self._request("fit", self._spec.fit_limit_s)
         n_params = answer.get("n_params")
         return seconds, n_params if type(n_params) is int and 0 <= n_params < 2**63 else None
+
+    def watch(self, X: FloatArray, y: FloatArray) -> tuple[Moment, ...] | None:
+        """Fit while snapshots are kept, and return their moments, one or more; None, unfitted, without a `snapshot`."""
+        self._hand_over("X.npy", X)
+        self._hand_over("y.npy", y)
+        limits = {"n_kept": N_SNAPSHOTS, "max_bytes": SNAPSHOT_BYTES}
+        seconds, answer = self._request("watch", WATCH_FACTOR * self._spec.fit_limit_s, **limits)
+        return _read_moments(answer.get("snapshots"), seconds)
+
+    def recall(self, number: int) -> None:
+        """Have `predict` answer as of the snapshot with this number, of those that `watch` returned."""
+        self._request("recall", LOAD_LIMIT_S, number=number)
 
     def predict(self, X: FloatArray, limit_s: float) -> tuple[FloatArray, float]:
         """Hand over queries (m, d); return predictions (m, k) float32 and the seconds they took."""
@@ -369,6 +396,24 @@ class Child:
         if isinstance(self._process, ForkedChild):
             self._process.dismiss_keeper()
         self._process.wait()
+
+
+def _read_moments(answer: Any, seconds: float) -> tuple[Moment, ...] | None:
+    """Read what a child says of its snapshots, trusting nothing: neither steps nor seconds fall, nor pass `seconds`."""
+    if answer is None:
+        return None
+    moments: list[Moment] = []
+    last = Moment(0, 0.0)
+    for item in answer if isinstance(answer, list) and len(answer) <= N_SNAPSHOTS + 1 else ():
+        match item:
+            case [step, at_s] if (
+                type(step) is int and last.step <= step < MAX_STEP
+                and type(at_s) is float and last.seconds <= at_s <= seconds
+            ):  # fmt: skip
+                moments.append(last := Moment(step, at_s))
+    if not moments or len(moments) != len(answer):
+        raise ChildFailure("invalid", "wrote something of its own in place of its snapshots' steps and seconds")
+    return tuple(moments)
 
 
 def read_predictions(path: Path, n_rows: int, n_outputs: int) -> FloatArray:

@@ -1,9 +1,9 @@
 """The child's side of a cell: obeys one command a line, runs the submission, answers with one JSON line.
 
-Commands: build, fit, predict, save, load. Started by `mbench.sandbox` in a scratch folder:
+Commands: build, fit, watch, recall, predict, save, load. Started by `mbench.sandbox` in a scratch folder:
 
     submission/          the source            out/predictions.npy   (m, k) float32, written by predict
-    in/X.npy, in/y.npy   before fit            out/artifact          the fitted estimator, written by save
+    in/X.npy, in/y.npy   before fit, watch     out/artifact          the fitted estimator, written by save
     in/queries.npy       before predict        in/artifact           before load
 """
 
@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from mbench.snapshots import Snapshot, SnapshotError, Snapshots, takes_snapshot
 from mbench.submission import PICKLED_ENTRY
 from mbench.types import FloatArray, Spec
 
@@ -49,6 +50,7 @@ class Worker:
         self.entry = Path("submission") / entry
         self.estimator: Any = None
         self.n_outputs = 0
+        self.snapshots: tuple[Snapshot, ...] = ()
 
     def build(self, spec: dict[str, Any]) -> dict[str, Any]:
         """Import the submission and build its estimator; the sample is not here yet."""
@@ -75,14 +77,33 @@ class Worker:
 
     def fit(self) -> dict[str, Any]:
         """Fit the estimator to the sample."""
-        X, y = np.load("in/X.npy", allow_pickle=False), np.load("in/y.npy", allow_pickle=False)
-        try:
-            fitted = self.estimator.fit(X, y)
-        except Exception as error:
-            raise ContractError("crash", f"fit(X, y) raised {_describe(error)}") from error
-        # Anything but an estimator (None, say) means that the fitted object is the one that was built.
-        self.estimator = fitted if callable(getattr(fitted, "predict", None)) else self.estimator
+        self._fit()
         return {"n_params": _count_params(self.estimator)}
+
+    def watch(self, n_kept: int, max_bytes: int) -> dict[str, Any]:
+        """Fit as above and keep snapshots, for `recall`; answer with step and seconds of each.
+
+        An estimator whose fit takes no `snapshot` is left unfitted, and the answer holds None.
+        """
+        if not takes_snapshot(self.estimator.fit):
+            return {"snapshots": None}
+        snapshots = Snapshots(lambda: _pickle(self.estimator), n_kept, max_bytes)
+        self._fit(snapshot=snapshots)
+        try:
+            self.snapshots = snapshots.finish()
+        except SnapshotError as error:
+            raise ContractError("crash", str(error)) from error
+        return {"snapshots": [(s.step, s.seconds) for s in self.snapshots]}
+
+    def recall(self, number: int) -> dict[str, Any]:
+        """Take up the estimator as of a snapshot."""
+        import cloudpickle
+
+        try:
+            self.estimator = cloudpickle.loads(self.snapshots[number].content)
+        except Exception as error:
+            raise ContractError("crash", f"a snapshot cannot be loaded: {_describe(error)}") from error
+        return {}
 
     def predict(self) -> dict[str, Any]:
         """Predict the queries block by block."""
@@ -101,10 +122,8 @@ class Worker:
 
     def save(self) -> dict[str, Any]:
         """Store the fitted estimator, for pictures later."""
-        import cloudpickle
-
         try:
-            content = cloudpickle.dumps(self.estimator)
+            content = _pickle(self.estimator)
         except Exception as error:
             raise ContractError("crash", f"the fitted estimator cannot be pickled: {_describe(error)}") from error
         Path("out/artifact").write_bytes(content)
@@ -122,6 +141,15 @@ class Worker:
         except Exception as error:
             raise ContractError("refused", f"the stored estimator cannot be loaded: {_describe(error)}") from error
         return {}
+
+    def _fit(self, **options: Any) -> None:
+        X, y = np.load("in/X.npy", allow_pickle=False), np.load("in/y.npy", allow_pickle=False)
+        try:
+            fitted = self.estimator.fit(X, y, **options)
+        except Exception as error:
+            raise ContractError("crash", f"fit(X, y) raised {_describe(error)}") from error
+        # Anything but an estimator (None, say) means that the fitted object is the one that was built.
+        self.estimator = fitted if callable(getattr(fitted, "predict", None)) else self.estimator
 
     def _import_build(self) -> Callable[..., Any] | None:
         if self.entry.name == PICKLED_ENTRY:
@@ -177,6 +205,12 @@ def check_answer(answer: Any, n_rows: int, n_outputs: int) -> FloatArray:
             "invalid", f"predict() returned {values[bad].tolist()} in row {bad}: every value must be finite as float32"
         )
     return single
+
+
+def _pickle(estimator: Any) -> bytes:
+    import cloudpickle
+
+    return cloudpickle.dumps(estimator)
 
 
 def _count_params(estimator: Any) -> int | None:
