@@ -16,7 +16,7 @@ from mbench.hidden import PUBLIC, name_test_set
 from mbench.isolation import choose_isolation
 from mbench.leaderboard import newest_result
 from mbench.pictures import Drawing, draw_pictures
-from mbench.results import Result, ResultStore, write_result
+from mbench.results import RESULT_NAME, Result, ResultStore, write_result
 from mbench.sandbox import MEMORY_LIMIT_MB, open_nursery
 from mbench.scoring import Entry, load_reference, score_entry
 from mbench.submission import Source, pickle_build, read_submission
@@ -90,7 +90,7 @@ def run_evaluation(
     folder = out / source.name / track
     if settings.secret is not None:
         folder /= test_set.replace(":", "-")[:15]
-    paths = [folder / "result.json"]
+    paths = [folder / RESULT_NAME]
     with open_nursery(
         source, settings.threads, settings.isolation
     ) as nursery:  # first of all: it imports while we plan

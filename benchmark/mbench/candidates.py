@@ -10,11 +10,10 @@ from typing import Literal
 from mbench.audit.reports import REPORT_NAME, AuditReport, read_report
 from mbench.hidden import PUBLIC
 from mbench.leaderboard import RECORDED_FOLDER, newest_result
-from mbench.results import Record, read_result
+from mbench.results import RESULT_NAME, Record, read_result
 from mbench.submission import ENTRY_NAME, Source, baseline_names, baseline_path, read_submission, safe_name
 
 Origin = Literal["baseline", "submission", "local"]
-RESULT_NAME = "result.json"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from mbench import suite
 from mbench.errors import UsageError
 from mbench.hidden import PUBLIC
-from mbench.results import SCHEMA_VERSION, Record, Result, ResultStore, read_result, write_result
+from mbench.results import RESULT_NAME, SCHEMA_VERSION, Record, Result, ResultStore, read_result, write_result
 from mbench.scoring import Entry
 from mbench.submission import BASELINES_FOLDER, ENTRY_NAME, baseline_names, read_submission, safe_name
 
@@ -58,7 +58,7 @@ def find_result(name: str, store: ResultStore | None) -> Result:
             return local
     if store is not None and name == safe_name(name):
         # Evaluated under another name before, its records bear that one; the result file is its own.
-        results = [read_result(path) for path in sorted(store.folder.glob(f"{name}/*/result.json"))]
+        results = [read_result(path) for path in sorted(store.folder.glob(f"{name}/*/{RESULT_NAME}"))]
         if results:
             return newest_result(name, [record for result in results for record in result.records])
     if recorded.exists():
@@ -85,7 +85,7 @@ def _manner(record: Record) -> tuple[int, str, str]:
 
 def refresh_results(store: ResultStore) -> None:
     """Write every result.json of a results folder again, from the records of its cells."""
-    for path in (*store.folder.glob("*/*/result.json"), *store.folder.glob("*/*/hidden-*/result.json")):
+    for path in (*store.folder.glob(f"*/*/{RESULT_NAME}"), *store.folder.glob(f"*/*/hidden-*/{RESULT_NAME}")):
         old = read_result(path)
         alike = {(record.source_digest, record.track, record.test_set) for record in old.records}
         records = [r for r in store.records() if (r.source_digest, r.track, r.test_set) in alike]

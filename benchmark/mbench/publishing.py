@@ -9,12 +9,11 @@ from pathlib import Path
 
 from mbench import suite
 from mbench.audit.reports import REPORT_NAME, read_report
-from mbench.candidates import RESULT_NAME
 from mbench.disk import disk_error, write_atomically
 from mbench.errors import UsageError
 from mbench.leaderboard import escape_markdown, find_result, format_table
 from mbench.pictures import CARD_NAME
-from mbench.results import Record, Result, ResultStore, read_result, write_result
+from mbench.results import RESULT_NAME, Record, Result, ResultStore, read_result, write_result
 from mbench.scoring import Entry, load_reference, score_entry
 from mbench.submission import ENTRY_NAME, Source, read_submission
 

@@ -33,8 +33,10 @@ RECORD_LIMIT = 1 << 20  # bytes: a record has some thousands, so more is none, a
 RESULT_LIMIT = 16 << 20
 PREDICTIONS_LIMIT = 1 << 30
 
+RESULT_NAME = "result.json"
+
 # What pydantic validates these dataclasses by: JSON's own types only, no field more, no NaN.
-_STRICT = {"extra": "forbid", "strict": True, "allow_inf_nan": False}
+STRICT = {"extra": "forbid", "strict": True, "allow_inf_nan": False}
 
 _KEPT = "Cells already done are kept"
 _LARGEST = 2**63 - 1
@@ -52,7 +54,7 @@ Status = Literal["ok", "crash", "timeout", "out-of-memory", "invalid", "refused"
 class Metrics:
     """What the predictions of one cell were worth. `error` is the FVU, or the error rate on digits."""
 
-    __pydantic_config__: ClassVar = _STRICT
+    __pydantic_config__: ClassVar = STRICT
 
     error: float
     psnr_db: float | None = None
@@ -76,7 +78,7 @@ class Metrics:
 class Costs:
     """What one cell took; None where it ended before that was known."""
 
-    __pydantic_config__: ClassVar = _STRICT
+    __pydantic_config__: ClassVar = STRICT
 
     fit_s: float | None = None
     predict_s: float | None = None
@@ -95,7 +97,7 @@ class Costs:
 class Record:
     """One cell: what was run, how it ended, and what it scored."""
 
-    __pydantic_config__: ClassVar = _STRICT
+    __pydantic_config__: ClassVar = STRICT
 
     schema: int
     suite: int
@@ -150,7 +152,7 @@ class Record:
 class Result:
     """The records of one submission in one portable file."""
 
-    __pydantic_config__: ClassVar = _STRICT
+    __pydantic_config__: ClassVar = STRICT
 
     schema: int
     suite: int
@@ -287,7 +289,7 @@ class ResultStore:
                 f"{folder}: holds results of another version ({ascii(found)[:80]}), this is suite "
                 f"{SUITE_VERSION}, schema {SCHEMA_VERSION}. Choose another folder with --out"
             )
-        for place in (folder, self.cells, *(path.parent for path in folder.glob("*/*/result.json"))):
+        for place in (folder, self.cells, *(path.parent for path in folder.glob(f"*/*/{RESULT_NAME}"))):
             sweep_drafts(place)
 
     def stamp(self) -> str:

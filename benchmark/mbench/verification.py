@@ -17,12 +17,11 @@ from mbench.errors import UsageError
 from mbench.evaluation import plan_cells
 from mbench.hidden import PUBLIC
 from mbench.reproduction import ERROR_TOLERANCE, compare_records
-from mbench.results import Record, Result, read_result
+from mbench.results import RESULT_NAME, Record, Result, read_result
 from mbench.scoring import load_reference
 from mbench.submission import Source, read_submission
 from mbench.tasks import load_task
 
-RESULT_NAME = "result.json"
 # The audit's bounds are of the Mandelbrot tasks. On the curve, whose error lies at its jump, k-NN's two test sets were
 # 0.3 bits apart; a test set known by heart is worth many bits.
 OTHER_LEAK_BITS = 1.0

@@ -13,10 +13,11 @@ from typing import Any, ClassVar
 import numpy as np
 
 from mbench import suite
-from mbench.audit.statistics import DESCRIPTIONS, STRICT, Bound, SetScore, prediction_bound
+from mbench.audit.statistics import DESCRIPTIONS, Bound, SetScore, prediction_bound
 from mbench.audit.verdicts import Statistic, Verdict
 from mbench.disk import disk_error, write_atomically
 from mbench.errors import HarnessError, UsageError
+from mbench.results import STRICT
 
 SCHEMA_VERSION = 1
 REPORT_NAME = "audit.json"

@@ -13,10 +13,9 @@ import numpy as np
 
 from mbench import metrics
 from mbench.audit.relatives import Group
-from mbench.results import Status
+from mbench.results import STRICT, Status
 from mbench.types import FloatArray, Queries
 
-STRICT = {"extra": "forbid", "strict": True, "allow_inf_nan": False}  # what pydantic validates these by
 FVU_FLOOR = 1e-9  # an exact formula gains a finite number of bits
 LEAK_CAP = 2.0  # bits: what is nearly exact errs on a handful of points, and on no two test sets alike
 CONFIDENCE = 0.999  # of the bound on each statistic, one-sided

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from mbench.audit.statistics import DESCRIPTIONS, STRICT, Bound, SetScore
+from mbench.audit.statistics import DESCRIPTIONS, Bound, SetScore
+from mbench.results import STRICT
 
 Verdict = Literal[
     "passed",

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from threading import Lock
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from rich.console import Console
 from rich.markup import escape
@@ -21,25 +21,21 @@ if TYPE_CHECKING:
     from mbench.audit.run import AuditProgress
 
 
-class LiveProgress:
-    """A report callback for `evaluate_source` that shows cells done, what runs now, and the score so far."""
+class _Live:
+    """A bar on a terminal, and lines that stay, from several threads."""
 
-    def __init__(self, reference: Reference | None, label: str = "cells") -> None:
-        """reference: what scores are measured by, or None to show errors only.  label: what is counted."""
-        self._reference = reference
+    def __init__(self, label: str) -> None:
+        """label: what is counted.  Draws nothing yet."""
         self._console = Console(stderr=True, highlight=False)
         self._bar = Progress(
             SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[count]}"),
             TimeElapsedColumn(), console=self._console, transient=True, disable=not self._console.is_terminal,
         )  # fmt: skip
-        self._n_cells = 0
         self._total = self._bar.add_task(label, total=None, count="")
-        self._lines: dict[tuple[str, int, bool], object] = {}
-        self._records: list[Record] = []
         self._lock = Lock()
         self._started = time.monotonic()
 
-    def __enter__(self) -> LiveProgress:
+    def __enter__(self) -> Self:
         """Start drawing."""
         self._bar.start()
         return self
@@ -49,6 +45,22 @@ class LiveProgress:
     ) -> None:
         """Stop drawing; what was printed stays."""
         self._bar.stop()
+
+    def _print(self, name: str, outcome: str) -> None:
+        clock = f"{time.monotonic() - self._started:6.1f} s"
+        self._console.print(f"[dim]{clock}[/dim]  {escape(name)}  {outcome}", soft_wrap=True)
+
+
+class LiveProgress(_Live):
+    """A report callback for `evaluate_source` that shows cells done, what runs now, and the score so far."""
+
+    def __init__(self, reference: Reference | None, label: str = "cells") -> None:
+        """reference: what scores are measured by, or None to show errors only.  label: what is counted."""
+        super().__init__(label)
+        self._reference = reference
+        self._n_cells = 0
+        self._lines: dict[tuple[str, int, bool], object] = {}
+        self._records: list[Record] = []
 
     def expect(self, cells: Sequence[Cell]) -> None:
         """Say how many cells there will be."""
@@ -94,10 +106,7 @@ class LiveProgress:
             if record.costs.fit_s is not None:
                 outcome += f" [dim](fit {record.costs.fit_s:.1f} s)[/dim]"
         cached = " [dim]kept from before[/dim]" if progress.phase == "cached" else ""
-        clock = f"{time.monotonic() - self._started:6.1f} s"
-        self._console.print(
-            f"[dim]{clock}[/dim]  {escape(record.task)} r{record.replicate}  {outcome}{cached}", soft_wrap=True
-        )
+        self._print(f"{record.task} r{record.replicate}", outcome + cached)
 
     def _running_score(self) -> str:
         scores = self._scores(self._records)
@@ -110,32 +119,14 @@ class LiveProgress:
         return [task.score for task in entry.tasks if task.score is not None]
 
 
-class AuditLive:
+class AuditLive(_Live):
     """A report callback for `run_audit`: a bar on a terminal, and a line per finished set."""
 
     def __init__(self) -> None:
         """Draw nothing yet."""
-        self._console = Console(stderr=True, highlight=False)
-        self._bar = Progress(
-            SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[count]}"),
-            TimeElapsedColumn(), console=self._console, transient=True, disable=not self._console.is_terminal,
-        )  # fmt: skip
-        self._total = self._bar.add_task("sets", total=None, count="")
+        super().__init__("sets")
         self._running: dict[str, str] = {}
         self._n_sets = self._n_done = 0
-        self._lock = Lock()
-        self._started = time.monotonic()
-
-    def __enter__(self) -> AuditLive:
-        """Start drawing."""
-        self._bar.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Stop drawing; what was printed stays."""
-        self._bar.stop()
 
     def expect(self, cells: Sequence[Cell]) -> None:
         """Say how many sets there will be."""
@@ -153,8 +144,7 @@ class AuditLive:
                 if score.hidden is not None:
                     fit = f" [dim](fit {score.fit_s:.1f} s)[/dim]" if score.fit_s is not None else ""
                     outcome = f"FVU {score.hidden.fvu:.5f}, k-NN {score.hidden.knn_fvu:.5f}{fit}"
-                clock = f"{time.monotonic() - self._started:6.1f} s"
-                self._console.print(f"[dim]{clock}[/dim]  {escape(name)}  {outcome}", soft_wrap=True)
+                self._print(name, outcome)
             self._bar.update(
                 self._total,
                 total=self._n_sets,
