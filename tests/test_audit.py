@@ -28,7 +28,7 @@ from mbench.audit.statistics import (
 from mbench.audit.verdicts import ADVANTAGES, LEAKS, Statistic, compare_statistics, reach_verdict
 from mbench.cells import Settings
 from mbench.errors import HarnessError, UsageError
-from mbench.hidden import make_secret, name_test_set, read_secret, secret_digest, write_secret
+from mbench.hidden import make_secret, name_test_set, published_secret, read_secret, secret_digest, write_secret
 from mbench.isolation import choose_isolation
 from mbench.submission import read_submission
 from mbench.types import Queries
@@ -191,9 +191,7 @@ def test_the_frozen_bounds_follow_from_the_frozen_values():
     content = json.loads((Path(run.__file__).parents[1] / BOUNDS_NAME).read_text())
     for name, bound in derive_bounds(content["baselines"]).items():
         assert asdict(bound) == pytest.approx(content["bounds"][name])
-    assert content["secrets"] == {
-        label: secret_digest(calibration.calibration_secret(label)) for label in calibration.LABELS
-    }
+    assert content["secrets"] == {label: secret_digest(published_secret(label)) for label in calibration.LABELS}
     assert all(
         len(row) == len(calibration.LABELS) >= 5 for values in content["baselines"].values() for row in values.values()
     )

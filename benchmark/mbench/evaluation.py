@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -31,6 +31,9 @@ from mbench.submission import Source
 from mbench.tasks import Task, load_task
 from mbench.types import FloatArray, Queries
 
+# Later replicates belong to `mbench tune`, so that no score is made of a sample that settings were chosen by.
+FIRST_TUNING_REPLICATE = 1_000
+
 
 def plan_cells(
     track_name: str, tasks: Sequence[str] = (), replicates: int | None = None
@@ -38,8 +41,11 @@ def plan_cells(
     """Return the cells of a run, longest first, and the tasks whose data is missing with the command to get it.
 
     tasks: names, or () for the track's headline tasks.  replicates: how many, or None for the track's own number.
-    Raises UsageError for an unknown track or task, and for data missing on a task asked for by name.
+    Raises UsageError for an unknown track or task, for data missing on a task asked for by name, and for more
+    replicates than there are.
     """
+    if replicates is not None and replicates > FIRST_TUNING_REPLICATE:
+        raise UsageError(f"{replicates} replicates: there are {FIRST_TUNING_REPLICATE}, later ones are to tune on")
     track = suite.TRACKS.get(track_name)
     if track is None:
         raise UsageError(f"unknown track {track_name!r}: expected one of {', '.join(suite.TRACKS)}")
@@ -71,13 +77,15 @@ def evaluate_source(
     nursery: Nursery | None = None,
     report: Report = lambda progress: None,
     cancel: Event | None = None,
+    load: Callable[[str], Task] = load_task,
 ) -> tuple[Result, tuple[Path, ...]]:
     """Run every cell that is not in the store yet; return all their records and the damaged ones set aside.
 
     nursery: the submission's, from `open_nursery`; without one every child starts from nothing, which takes longer.
+    load: turns a cell's task into what is learned and asked.
     """
     cancel = cancel or Event()
-    tasks = {name: load_task(name) for name in {cell.task for cell in cells}}
+    tasks = {name: load(name) for name in {cell.task for cell in cells}}
     for task in tasks.values():
         task.self_test()
     set_aside: list[Path] = []

@@ -20,6 +20,11 @@ def make_secret() -> bytes:
     return secrets.token_bytes(N_BYTES)
 
 
+def published_secret(label: str) -> bytes:
+    """Return the secret that a label stands for, its SHA-256: what is drawn under it anybody can draw again."""
+    return hashlib.sha256(label.encode()).digest()
+
+
 def secret_digest(secret: bytes) -> str:
     """Return what is published of a secret: its SHA-256 as hex."""
     return hashlib.sha256(secret).hexdigest()

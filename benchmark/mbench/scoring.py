@@ -158,7 +158,7 @@ def score_entry(name: str, track_name: str, records: Sequence[Record], reference
     )
     scored = {task.task: task for task in tasks}
     replicates = {task: {r.replicate for r in by_task.get(task, ())} for task in track.tasks}
-    missing = tuple(task for task in track.tasks if len(replicates[task]) < track.replicates)
+    missing = tuple(task for task in track.tasks if not replicates[task].issuperset(range(track.replicates)))
     headline = [scored[task] for task in track.tasks if task in scored]
     families = {
         family: _mean([task.score for task in headline if task.family == family], len(set(members) & set(track.tasks)))

@@ -17,18 +17,13 @@ from mbench.cells import Settings
 from mbench.disk import disk_error, write_atomically
 from mbench.environment import describe_environment
 from mbench.errors import HarnessError
-from mbench.hidden import secret_digest
+from mbench.hidden import published_secret, secret_digest
 from mbench.submission import BASELINES_FOLDER, Source, baseline_names, read_submission
 
 # What one audits with is fresh; what the bounds are calibrated with anybody may know, since it only sets the bounds.
 LABELS = tuple(f"mbench/{suite.SUITE_VERSION}|audit|calibration|{i}" for i in range(5))
 TRACK = suite.DEFAULT_TRACK
 _SETS = ("quadratics.py", "relatives.py", "warps.py")
-
-
-def calibration_secret(label: str) -> bytes:
-    """Return the published secret of a label: its SHA-256."""
-    return hashlib.sha256(label.encode()).digest()
 
 
 def calibrate(
@@ -54,7 +49,7 @@ def calibrate(
         "made_by": "mbench audit --calibrate",
         "rule": RULE,
         "track": TRACK,
-        "secrets": {label: secret_digest(calibration_secret(label)) for label in LABELS},
+        "secrets": {label: secret_digest(published_secret(label)) for label in LABELS},
         "sources": {source.name: source.digest for source in sources},
         "environment": describe_environment(),
         "bounds": {name: asdict(bound) for name, bound in derive_bounds(values).items()},
@@ -71,7 +66,7 @@ def _scores(source: Source, label: str, folder: Path, settings: Settings, report
     path = folder / f"{source.name}-{digest[:16]}.json"
     if path.exists() and not settings.fresh:
         return adapter.validate_json(path.read_bytes())
-    scores = score_sets(source, calibration_secret(label), settings, track=TRACK, report=report)
+    scores = score_sets(source, published_secret(label), settings, track=TRACK, report=report)
     for score in scores:
         if not score.ok:
             raise HarnessError(f"{source.name} on {score.name}: {score.status} ({score.reason}). Run it again")

@@ -26,11 +26,12 @@ from mbench.cli.sample import sample
 from mbench.cli.submit import submit
 from mbench.cli.suite import suite
 from mbench.cli.tasks import tasks
+from mbench.cli.tune import tune
 from mbench.cli.verify import verify
 from mbench.errors import MbenchError
 
 INTERRUPTED = 130
-_RESUMABLE = ("evaluate", "reproduce", "reference", "render")
+_RESUMABLE = ("evaluate", "reproduce", "reference", "render", "tune")
 
 
 class Verbs(click.Group):
@@ -96,6 +97,7 @@ for verb in (
     data,
     info,
     reproduce,
+    tune,
     reference,
     suite,
     bench,
