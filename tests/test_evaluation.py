@@ -650,6 +650,17 @@ def test_queries_come_shuffled_and_some_of_them_twice(source, store, monkeypatch
     assert np.mean(stream[: len(queries)] == queries) < 0.01
 
 
+@pytest.mark.parametrize("name", ["mandelbrot", "friedman", "china", "digits"])
+def test_a_sample_is_the_same_drawn_in_parts(name, monkeypatch):
+    monkeypatch.setattr(evaluation, "_PART_VALUES", 300)
+    task = load_task(name)
+    parts = list(evaluation.draw_parts(task, Cell(name, "quick", 3, 500, 5.0)))
+    whole = task.draw_sample(500, 3)
+    assert max(X.size for X, _ in parts) <= 300
+    assert np.array_equal(np.concatenate([X for X, _ in parts]), whole.X)
+    assert np.array_equal(np.concatenate([y for _, y in parts]), whole.y)
+
+
 def test_an_entry_without_all_its_replicates_is_incomplete(source, store):
     from mbench.scoring import load_reference, score_entry
 

@@ -176,6 +176,15 @@ def test_the_child_lives_in_a_scratch_folder_that_is_removed(said):
     assert not folder.exists()
 
 
+def test_a_sample_in_parts_is_handed_over_as_the_whole_would_be(child_of, rng, tmp_path):
+    sample = {"X": rng.random((50, 2)), "y": rng.random((50, 3))}
+    with child_of() as child:
+        child.give_sample(((sample["X"][rows], sample["y"][rows]) for rows in (slice(30), slice(30, 50))), 50)
+        for name, array in sample.items():
+            np.save(tmp_path / name, array)
+            assert (child._scratch / "in" / f"{name}.npy").read_bytes() == (tmp_path / f"{name}.npy").read_bytes()
+
+
 @pytest.mark.parametrize("variable", ["HOME", "TMPDIR"])
 def test_home_and_temporary_files_are_in_the_scratch_folder(said, variable):
     assert said(f"os.environ['{variable}'] == os.getcwd() + '/home'") == "True"
@@ -435,7 +444,7 @@ def test_a_full_temporary_folder_is_our_failure(child_of, monkeypatch):
 
     with child_of() as child:
         child.build()
-        monkeypatch.setattr(np, "save", refuse)
+        monkeypatch.setattr(np.lib.format, "write_array_header_1_0", refuse)
         with pytest.raises(HarnessError, match="Free space"):
             child.fit(X, Y)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -33,6 +33,7 @@ from mbench.types import FloatArray, Queries
 
 # Later replicates belong to `mbench tune`, so that no score is made of a sample that settings were chosen by.
 FIRST_TUNING_REPLICATE = 1_000
+_PART_VALUES = 1 << 20  # of X in memory at once: 8 MB, and several times that while it is drawn
 
 
 def plan_cells(
@@ -114,6 +115,14 @@ def evaluate_source(
     return result, tuple(set_aside)
 
 
+def draw_parts(task: Task, cell: Cell) -> Iterator[tuple[FloatArray, FloatArray]]:
+    """Draw a cell's sample part by part, so that our own memory does not grow with it: X (n, d), y (n, k)."""
+    n_rows = max(1, _PART_VALUES // task.n_inputs)
+    for start in range(0, cell.n_samples, n_rows):
+        sample = task.draw_sample(min(n_rows, cell.n_samples - start), cell.replicate, start)
+        yield sample.X, sample.y
+
+
 def score_cell(task: Task, queries: Queries, predictions: FloatArray) -> Metrics:
     """Return what predictions (m, k), in the order of the queries, are worth."""
     truth = task.truth(queries.points)
@@ -188,9 +197,9 @@ def _run_cell(
                 stack.enter_context(child)
                 child.build()
                 report(Progress(cell, "sampling"))
-                sample = task.draw_sample(cell.n_samples, cell.replicate)
+                child.give_sample(draw_parts(task, cell), cell.n_samples)
                 report(Progress(cell, "fitting"))
-                fit_s, n_params = child.fit(sample.X, sample.y)
+                fit_s, n_params = child.fit_given()
                 costs = Costs(fit_s=fit_s, n_params=n_params)
                 report(Progress(cell, "asking"))
                 queries = task.draw_queries(cell.n_samples, cell.replicate, settings.secret)

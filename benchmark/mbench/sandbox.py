@@ -15,11 +15,12 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from threading import Event
 from types import TracebackType
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import psutil
@@ -198,17 +199,23 @@ class Child:
         self._request("build", LOAD_LIMIT_S, spec=asdict(self._spec))
 
     def fit(self, X: FloatArray, y: FloatArray) -> tuple[float, int | None]:
-        """Hand over the sample and fit; return the seconds it took, and the parameters if the estimator counts them."""
-        self._hand_over("X.npy", X)
-        self._hand_over("y.npy", y)
+        """Hand over the sample and fit: `give_sample` and `fit_given`, for one that is in memory."""
+        self.give_sample([(X, y)], len(X))
+        return self.fit_given()
+
+    def give_sample(self, parts: Iterable[tuple[FloatArray, FloatArray]], n_samples: int) -> None:
+        """Hand over the sample: parts (X, y) of `n_samples` rows together, of which only one need be in memory."""
+        self._hand_over(({"X": X, "y": y} for X, y in parts), n_samples)
+
+    def fit_given(self) -> tuple[float, int | None]:
+        """Fit the sample given; return the seconds it took, and the parameters if the estimator counts them."""
         seconds, answer = self._request("fit", self._spec.fit_limit_s)
         n_params = answer.get("n_params")
         return seconds, n_params if type(n_params) is int and 0 <= n_params < 2**63 else None
 
     def watch(self, X: FloatArray, y: FloatArray) -> tuple[Moment, ...] | None:
         """Fit while snapshots are kept, and return their moments, one or more; None, unfitted, without a `snapshot`."""
-        self._hand_over("X.npy", X)
-        self._hand_over("y.npy", y)
+        self.give_sample([(X, y)], len(X))
         limits = {"n_kept": N_SNAPSHOTS, "max_bytes": SNAPSHOT_BYTES}
         seconds, answer = self._request("watch", WATCH_FACTOR * self._spec.fit_limit_s, **limits)
         return _read_moments(answer.get("snapshots"), seconds)
@@ -219,7 +226,7 @@ class Child:
 
     def predict(self, X: FloatArray, limit_s: float) -> tuple[FloatArray, float]:
         """Hand over queries (m, d); return predictions (m, k) float32 and the seconds they took."""
-        self._hand_over("queries.npy", X)
+        self._hand_over([{"queries": X}], len(X))
         seconds, _ = self._request("predict", limit_s)
         return read_predictions(self._scratch / "out" / "predictions.npy", len(X), self._spec.n_outputs), seconds
 
@@ -249,15 +256,26 @@ class Child:
                 raise
             raise HarnessError(f"the worker did not start: {failure}. {self.output.strip()[-300:]}") from None
 
-    def _hand_over(self, name: str, array: FloatArray) -> None:
-        path = self._scratch / "in" / name
+    def _hand_over(self, parts: Iterable[dict[str, FloatArray]], n_rows: int) -> None:
+        """Write arrays that come in parts to `in/NAME.npy`, each of `n_rows` rows, as `np.save` would write them."""
+        files: dict[str, BinaryIO] = {}
         try:
-            path.unlink(missing_ok=True)
-            with path.open("xb") as file:  # x: never through a link that the child has put there
-                np.save(file, array, allow_pickle=False)
+            with contextlib.ExitStack() as stack:
+                for part in parts:
+                    for name, array in part.items():
+                        if name not in files:
+                            path = self._scratch / "in" / f"{name}.npy"
+                            path.unlink(missing_ok=True)
+                            # x: never through a link that the child has put there
+                            files[name] = stack.enter_context(path.open("xb"))
+                            descr = np.lib.format.dtype_to_descr(array.dtype)
+                            shape = (n_rows, *array.shape[1:])
+                            header = {"descr": descr, "fortran_order": False, "shape": shape}
+                            np.lib.format.write_array_header_1_0(files[name], header)
+                        np.ascontiguousarray(array).tofile(files[name])
         except OSError as error:
             if error.errno in _TAMPERED:
-                raise ChildFailure("invalid", f"changed the harness's folders: {name}: {error.strerror}") from None
+                raise ChildFailure("invalid", f"changed the harness's folders: in: {error.strerror}") from None
             raise HarnessError(
                 f"{self._scratch}: cannot be written ({error.strerror or error}). Free space in $TMPDIR"
             ) from error
