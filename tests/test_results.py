@@ -447,3 +447,49 @@ def test_canonical_digest_does_not_depend_on_the_order_of_keys():
 def test_canonical_digest_is_sha256_of_compact_json():
     # printf '{"a":1}' | sha256sum
     assert canonical_digest({"a": 1}) == "015abd7f5cc57a2dd94b7590f04ad8084273905ee33ec5cebeae62276a97f862"
+
+
+# From one store to another
+
+
+@pytest.fixture
+def exported(tmp_path, make_record):
+    """Return the files of a cell in another store, by suffix."""
+    predictions = np.arange(6, dtype=np.float32)[:, None]
+    other = ResultStore(tmp_path / "other")
+    artifact = tmp_path / "artifact"
+    artifact.write_bytes(b"opaque")
+    record = make_record(predictions_digest=predictions_digest(predictions))
+    other.write(record, predictions, artifact)
+    return other.export(record.key)
+
+
+def test_a_cell_of_another_store_is_adopted_with_a_stamp_of_this_one(store, exported, make_record):
+    record = store.adopt("0" * 64, exported)
+    assert record.created > make_record().created
+    assert store.read(record.key) == record
+    assert store.read_predictions(record.key).tolist() == [[0], [1], [2], [3], [4], [5]]
+    assert store.artifact_path(record.key).read_bytes() == b"opaque"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {".json": b""},
+        {".json": b"{}"},
+        {".npy": b"junk"},
+        {".npy": b""},
+        {".npy": None},
+    ],
+    ids=["no record", "an empty record", "junk", "no predictions", "predictions missing"],
+)
+def test_what_is_no_whole_cell_is_not_adopted(store, exported, changes):
+    files = {suffix: content for suffix, content in (exported | changes).items() if content is not None}
+    with pytest.raises((HarnessError, UsageError)):
+        store.adopt("0" * 64, files)
+    assert list(store.cells.iterdir()) == []
+
+
+def test_the_cell_of_another_key_is_not_adopted(store, exported):
+    with pytest.raises(HarnessError, match="another cell"):
+        store.adopt("1" * 64, exported)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from mbench import suite
 from mbench.cells import Report, Settings
 from mbench.errors import UsageError
-from mbench.evaluation import evaluate_source, plan_cells
+from mbench.evaluation import Elsewhere, evaluate_source, plan_cells
 from mbench.hidden import PUBLIC, name_test_set
 from mbench.isolation import choose_isolation
 from mbench.leaderboard import newest_result
@@ -77,11 +78,13 @@ def run_evaluation(
     replicates: int | None = None,
     out: Path = Path("results"),
     pictures: bool = True,
+    elsewhere: Elsewhere | None = None,
     report: Report = lambda progress: None,
     **running: Any,
 ) -> Outcome:
     """Evaluate a submission, write `out/NAME/TRACK/result.json` and the pictures beside it.
 
+    elsewhere: where cells run instead of on this machine, which then draws the pictures only.
     running: see `make_settings`. What was scored on a hidden test set lies in a folder of its own in that one, so that
     it never stands for the submission's public result.
     """
@@ -91,15 +94,17 @@ def run_evaluation(
     if settings.secret is not None:
         folder /= test_set.replace(":", "-")[:15]
     paths = [folder / RESULT_NAME]
-    with open_nursery(
-        source, settings.threads, settings.isolation
-    ) as nursery:  # first of all: it imports while we plan
+    # First of all: it imports while we plan.
+    here = nullcontext() if elsewhere else open_nursery(source, settings.threads, settings.isolation)
+    with here as nursery:
         cells, missing = plan_cells(track, tasks, replicates)
         store = ResultStore(out)
         expect = getattr(report, "expect", None)  # a display wants to know how many there will be
         if expect is not None:
             expect(cells)
-        result, set_aside = evaluate_source(source, cells, store, settings, nursery=nursery, report=report)
+        result, set_aside = evaluate_source(
+            source, cells, store, settings, nursery=nursery, elsewhere=elsewhere, report=report
+        )
         # What was run before of the same submission counts, too: an evaluation may be made task by task.
         kept = [
             record

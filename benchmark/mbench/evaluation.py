@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
+from typing import Protocol
 
 from mbench import metrics, suite
 from mbench.cells import (
@@ -24,6 +25,7 @@ from mbench.environment import describe_environment
 from mbench.errors import HarnessError, MbenchError, MissingDataError, UsageError
 from mbench.executor import run_all
 from mbench.hidden import PUBLIC, name_test_set
+from mbench.isolation import Tier
 from mbench.nursery import Nursery
 from mbench.results import SCHEMA_VERSION, Costs, Metrics, Record, Result, ResultStore, predictions_digest
 from mbench.sandbox import Child, ChildFailure, Interrupted
@@ -69,6 +71,19 @@ def plan_cells(
     return sorted(cells, key=lambda cell: -cell.fit_limit_s), missing
 
 
+class Elsewhere(Protocol):
+    """Where cells are run other than on this machine (`mbench.cluster`)."""
+
+    tier: Tier
+
+    def run(
+        self, cell: Cell, key: str, task: Task, source: Source, store: ResultStore, settings: Settings, report: Report,
+        cancel: Event,
+    ) -> Record:  # fmt: skip
+        """Run one cell and store its record, as `run_cell` does."""
+        ...
+
+
 def evaluate_source(
     source: Source,
     cells: Sequence[Cell],
@@ -76,6 +91,7 @@ def evaluate_source(
     settings: Settings,
     *,
     nursery: Nursery | None = None,
+    elsewhere: Elsewhere | None = None,
     report: Report = lambda progress: None,
     cancel: Event | None = None,
     load: Callable[[str], Task] = load_task,
@@ -83,6 +99,7 @@ def evaluate_source(
     """Run every cell that is not in the store yet; return all their records and the damaged ones set aside.
 
     nursery: the submission's, from `open_nursery`; without one every child starts from nothing, which takes longer.
+    elsewhere: where cells run, all at once and as far as there is room, instead of `settings.jobs` of them here.
     load: turns a cell's task into what is learned and asked.
     """
     cancel = cancel or Event()
@@ -90,6 +107,8 @@ def evaluate_source(
     for task in tasks.values():
         task.self_test()
     set_aside: list[Path] = []
+    tier = settings.isolation.tier if elsewhere is None else elsewhere.tier
+    jobs = settings.jobs if elsewhere is None else max(1, len(cells))
 
     def run(cell: Cell) -> Record:
         task = tasks[cell.task]
@@ -100,17 +119,18 @@ def evaluate_source(
             set_aside.append(store.set_aside(key))
             known = None
         # A result of a weaker tier is worth less: it is made again where there is a stronger one.
-        if known is not None and known.status != "infrastructure" and known.isolation <= settings.isolation.tier:
+        if known is not None and known.status != "infrastructure" and known.isolation <= tier:
             known = replace(known, task=cell.task)  # the same picture may have been called otherwise
             report(Progress(cell, "cached", known))
             return known
-        record = _run_cell(cell, key, task, source, store, settings, nursery, report, cancel)
+        if elsewhere is None:
+            record = run_cell(cell, key, task, source, store, settings, nursery, report, cancel)
+        else:
+            record = elsewhere.run(cell, key, task, source, store, settings, report, cancel)
         report(Progress(cell, "done", record))
         return record
 
-    records = sorted(
-        run_all(cells, run, jobs=settings.jobs, cancel=cancel), key=lambda record: (record.task, record.replicate)
-    )
+    records = sorted(run_all(cells, run, jobs=jobs, cancel=cancel), key=lambda record: (record.task, record.replicate))
     result = Result(schema=SCHEMA_VERSION, suite=suite.SUITE_VERSION, name=source.name, records=tuple(records))
     return result, tuple(set_aside)
 
@@ -166,7 +186,7 @@ def rescore_record(record: Record, store: ResultStore, secret: bytes | None = No
     return scores, ""
 
 
-def _run_cell(
+def run_cell(
     cell: Cell,
     key: str,
     task: Task,
@@ -223,38 +243,53 @@ def _run_cell(
                     raise Interrupted from error
                 if attempt == 1:
                     continue
-            record = Record(
-                schema=SCHEMA_VERSION,
-                suite=suite.SUITE_VERSION,
-                key=key,
-                submission=source.name,
-                source_digest=source.digest,
-                task=cell.task,
-                task_digest=task.digest(),
-                track=cell.track,
-                replicate=cell.replicate,
-                n_samples=cell.n_samples,
-                fit_limit_s=cell.fit_limit_s,
-                seed=spec.seed,
-                threads=settings.threads,
-                device=settings.device,
-                isolation=settings.isolation.tier,
-                test_set=name_test_set(settings.secret),
-                harness_digest=harness_digest(),
-                status="ok" if failure is None else getattr(failure, "status", "infrastructure"),
-                reason="" if failure is None else str(failure),
-                metrics=scores if failure is None else None,
-                costs=Costs(**{**asdict(costs), "peak_memory_mb": child.peak_memory_mb or None}),
-                output=child.output,
-                environment=describe_environment(),
-                created=store.stamp(),
-                predictions_digest=None if failure or predictions is None else predictions_digest(predictions),
+            record = blank_record(cell, key, task, source, settings, store)
+            if failure is None:
+                assert predictions is not None
+                record = replace(
+                    record, status="ok", metrics=scores, predictions_digest=predictions_digest(predictions)
+                )
+            else:
+                status = getattr(failure, "status", "infrastructure")
+                record = replace(record, status=status, reason=str(failure))
+            record = replace(
+                record, costs=replace(costs, peak_memory_mb=child.peak_memory_mb or None), output=child.output
             )
             # Pictures are drawn of the first replicate only, and an artifact may be large.
             keep = artifact if cell.replicate == 0 and failure is None else None
             store.write(record, predictions if failure is None else None, keep)
             return record
     raise AssertionError("the second attempt always returns")
+
+
+def blank_record(cell: Cell, key: str, task: Task, source: Source, settings: Settings, store: ResultStore) -> Record:
+    """Return the record of a cell of which nothing came yet: a failure of ours, until something does."""
+    return Record(
+        schema=SCHEMA_VERSION,
+        suite=suite.SUITE_VERSION,
+        key=key,
+        submission=source.name,
+        source_digest=source.digest,
+        task=cell.task,
+        task_digest=task.digest(),
+        track=cell.track,
+        replicate=cell.replicate,
+        n_samples=cell.n_samples,
+        fit_limit_s=cell.fit_limit_s,
+        seed=make_spec(cell, task, settings).seed,
+        threads=settings.threads,
+        device=settings.device,
+        isolation=settings.isolation.tier,
+        test_set=name_test_set(settings.secret),
+        harness_digest=harness_digest(),
+        status="infrastructure",
+        reason="",
+        metrics=None,
+        costs=Costs(),
+        output="",
+        environment=describe_environment(),
+        created=store.stamp(),
+    )
 
 
 def _save_artifact(child: Child) -> tuple[Path | None, int | None]:

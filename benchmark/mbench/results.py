@@ -7,9 +7,9 @@ import json
 import os
 import re
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from io import BytesIO
@@ -348,7 +348,33 @@ class ResultStore:
                 found.append(record)
         yield from sorted(found, key=lambda record: (record.created, record.key))
 
-    def write(self, record: Record, predictions: FloatArray | None = None, artifact: Path | None = None) -> None:
+    def export(self, key: str) -> dict[str, bytes]:
+        """Return the files of a cell that is here, by suffix, for another store to `adopt`."""
+        return {path.suffix: path.read_bytes() for path in self.cells.glob(f"{key}.*")}
+
+    def adopt(self, key: str, files: Mapping[str, bytes]) -> Record:
+        """Store the cell that another store exported, stamped anew, and return its record.
+
+        Raises HarnessError where the files are not whole cells, read as strictly as those on the disk.
+        """
+        origin = self.cells / f"{key}.json"
+        record: Record = _parse(Record, files.get(".json", b""), origin)
+        predictions = None
+        try:
+            if ".npy" in files:
+                predictions = _unpack_predictions(BytesIO(files[".npy"]))
+        except ValueError as error:
+            raise HarnessError(f"{origin}: came back with damaged predictions ({error}). Evaluate again") from None
+        expected = record.predictions_digest
+        if record.key != key or expected != (None if predictions is None else predictions_digest(predictions)):
+            raise HarnessError(f"{origin}: came back with the predictions of another cell. Evaluate again")
+        record = replace(record, created=self.stamp())
+        self.write(record, predictions, files.get(".artifact"))
+        return record
+
+    def write(
+        self, record: Record, predictions: FloatArray | None = None, artifact: Path | bytes | None = None
+    ) -> None:
         """Store a cell: predictions and artifact first, the record last. Raises HarnessError when the disk refuses.
 
         All of it is on the disk before any of it is in its place: a full disk, a kill or a loss of power leaves the
@@ -365,7 +391,9 @@ class ResultStore:
 
                 if predictions is not None:
                     begin(self.predictions_path(record.key)).file.write(_pack_predictions(predictions))
-                if artifact is not None and (opened := _open_artifact(artifact)):
+                if isinstance(artifact, bytes):
+                    begin(self.artifact_path(record.key)).file.write(artifact)
+                elif artifact is not None and (opened := _open_artifact(artifact)):
                     with opened:
                         _copy(opened, begin(self.artifact_path(record.key)).file)
                 begin(self.cells / f"{record.key}.json").file.write(content)
@@ -404,8 +432,9 @@ def _unpack_predictions(file: BinaryIO) -> FloatArray:
     n_bytes = 4 * shape[0] * shape[1]
     if n_bytes > PREDICTIONS_LIMIT:
         raise ValueError("larger than any predictions")
-    if os.fstat(file.fileno()).st_size != len(head) + n_bytes:
+    if file.seek(0, os.SEEK_END) != len(head) + n_bytes:
         raise ValueError(f"not the size of {shape[0]} x {shape[1]} values")
+    file.seek(len(head))
     values = np.frombuffer(file.read(n_bytes), "<f4").reshape(shape)
     if not np.isfinite(values).all():
         raise ValueError("values that are not finite")

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from mbench.cli.options import (
+    cluster_option,
     examples,
     hidden_option,
     json_option,
@@ -25,6 +26,7 @@ from mbench.cli.options import (
         "mbench evaluate my.py --task mandelbrot --task image:cat.png --replicates 3",
         "mbench evaluate my.py --json > scores.json",
         "mbench evaluate my.py --audit --hidden-seed secret.txt",
+        "mbench evaluate my.py --track standard --cluster tcp://10.0.0.1:8786",
     )
 )
 @click.argument("submission", type=click.Path(path_type=Path))
@@ -32,6 +34,7 @@ from mbench.cli.options import (
 @task_option
 @click.option("--replicates", type=click.IntRange(min=1), help="Samples per task. Default: the track's own number.")
 @running_options
+@cluster_option
 @out_option
 @hidden_option
 @click.option("--audit", is_flag=True, help="Then audit it, as `mbench audit` does.")
@@ -42,6 +45,7 @@ def evaluate(
     track: str,
     tasks: tuple[str, ...],
     replicates: int | None,
+    cluster: str | None,
     out: Path,
     secret: bytes | None,
     audit: bool,
@@ -59,6 +63,7 @@ def evaluate(
 
     from mbench import api
     from mbench.cli.audit import audit_source, print_report, report_as_json
+    from mbench.cli.connection import connect
     from mbench.cli.progress import LiveProgress
     from mbench.cli.tables import print_entry
     from mbench.hidden import name_test_set
@@ -72,10 +77,10 @@ def evaluate(
     click.echo(f"{source.name} on track {track}, isolation tier {isolation.tier}: {isolation.summary}", err=True)
     if secret is not None:
         click.echo(f"test set {name_test_set(secret)}", err=True)
-    with LiveProgress(load_reference()) as live:
+    with connect(cluster, running) as elsewhere, LiveProgress(load_reference()) as live:
         outcome = api.run_evaluation(
-            source, track=track, tasks=tasks, replicates=replicates, out=out, pictures=pictures, report=live,
-            secret=secret, **running,
+            source, track=track, tasks=tasks, replicates=replicates, out=out, pictures=pictures, elsewhere=elsewhere,
+            report=live, secret=secret, **running,
         )  # fmt: skip
     content = entry_as_json(outcome.entry) | {"paths": [str(path) for path in outcome.paths]}
     if not as_json:

@@ -48,6 +48,12 @@ unsafe_option = click.option(
 )
 
 
+cluster_option = click.option(
+    "--cluster", metavar="tcp://HOST:PORT",
+    help="Run the cells on the workers of this dask scheduler, each as many as it has threads, in its own sandbox.",
+)  # fmt: skip
+
+
 def running_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that say how cells are run."""
     for option in reversed(

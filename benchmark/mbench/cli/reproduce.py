@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from mbench.cli.options import examples, json_option, out_option, running_options, track_option
+from mbench.cli.options import cluster_option, examples, json_option, out_option, running_options, track_option
 
 
 @click.command(
@@ -20,10 +20,13 @@ from mbench.cli.options import examples, json_option, out_option, running_option
 @click.argument("names", nargs=-1)
 @track_option
 @running_options
+@cluster_option
 @out_option
 @click.option("--record", is_flag=True, help="Store the results as the recorded ones, in baselines/results.")
 @json_option
-def reproduce(names: tuple[str, ...], track: str, out: Path, record: bool, as_json: bool, **running: Any) -> None:
+def reproduce(
+    names: tuple[str, ...], track: str, cluster: str | None, out: Path, record: bool, as_json: bool, **running: Any
+) -> None:
     """Run the baselines (all, or NAMES) and say where they differ from their recorded results.
 
     Exit code 1 if any does.
@@ -31,6 +34,7 @@ def reproduce(names: tuple[str, ...], track: str, out: Path, record: bool, as_js
     import json
 
     from mbench import reproduction
+    from mbench.cli.connection import connect
     from mbench.cli.progress import LiveProgress
     from mbench.cli.tables import print_entries
     from mbench.scoring import load_reference, score_entry
@@ -38,10 +42,12 @@ def reproduce(names: tuple[str, ...], track: str, out: Path, record: bool, as_js
     results = []
     for name in names:
         reproduction.find_baseline(name)  # an unknown one ends the run before the first is trained
-    for name in names or reproduction.baseline_names():
-        click.echo(f"{name}:", err=True)
-        with LiveProgress(load_reference()) as live:
-            results.append(reproduction.run_baseline(name, track=track, out=out, report=live, **running))
+    with connect(cluster, running) as elsewhere:
+        options = {"track": track, "out": out, "elsewhere": elsewhere, **running}
+        for name in names or reproduction.baseline_names():
+            click.echo(f"{name}:", err=True)
+            with LiveProgress(load_reference()) as live:
+                results.append(reproduction.run_baseline(name, report=live, **options))
     if record:
         paths = [reproduction.record_result(result, track) for result in results]
         differences = []
