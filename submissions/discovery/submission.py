@@ -4,10 +4,14 @@ z' = Q(z) + c with x' = a₁x² + a₂xy + a₃y² + cx, y' = b₁x² + b₂xy +
 its input: ten numbers, none of them known beforehand. All that is given is how a label is made of an escape time.
 Points far outside escape in a few steps and their escape time is smooth in all ten, so: screen sparse members with
 small whole coefficients on the shallowest points, improve the best by Levenberg–Marquardt, let the deeper points join,
-round what is nearly whole, and believe the result only if it predicts the rest of the sample.
+round what is nearly whole, and believe the result only if it predicts points of the sample that it was not fitted to.
+Whatever is not such a map is left to the 12 nearest neighbours weighted by inverse squared distance.
 
-The audit should tell it apart: it finds z² + c, and other members just as well, so it carried no answer in. But what it
-has is unlimited depth where a rule of its class made the labels, and k-NN elsewhere: *discovery*, not an approximator.
+It carries no answer in: it finds z² + c, and any other member just as well. But what it has is unlimited depth where a
+rule of its class made the labels, and k-NN elsewhere: a discovery, not an approximator.
+
+Source: Levenberg, "A method for the solution of certain non-linear problems in least squares" (1944), with the slopes
+carried along the orbit; escape times as in Peitgen & Saupe, "The Science of Fractal Images" (1988).
 """
 
 import time
@@ -17,6 +21,7 @@ from numba import njit
 from sklearn.neighbors import KNeighborsRegressor
 
 N_POINTS = 120  # of the sample, for the search
+N_HELD_OUT = 10_000  # at most, to believe what was found
 SHALLOW = (40, 30, 50, 25, 60, 35, 45, 20)  # points a round starts from; later rounds only where earlier ones failed
 N_SCREENED, N_IMPROVED = 100_000, 1_500  # starts per round
 BAILOUT_SQ = 256.0**2
@@ -191,6 +196,7 @@ def refine(p, X, nu):
 
 
 def predict_values(p, X):
+    """Return what the member p says the labels at X (n, 2) are: (n,)."""
     nu = np.empty(len(X))
     escape_times(p, np.ascontiguousarray(X), MAX_STEPS, nu)
     nu = np.maximum(nu, 0.0)
@@ -220,7 +226,8 @@ def discover(X, y, seed, time_limit_s):
             p, error = improve(starts[j], shallow, target, unit, cap, np.ones(10))
             if error < 1e-6 * size:
                 p = refine(p, points, nu)
-                if explains(p, X[N_POINTS:], y[N_POINTS:]):
+                rest = slice(N_POINTS, N_POINTS + N_HELD_OUT)
+                if explains(p, X[rest], y[rest]):
                     return p
             if time.perf_counter() - start > time_limit_s:  # only on a core several times slower than most
                 return None
@@ -228,22 +235,29 @@ def discover(X, y, seed, time_limit_s):
 
 
 def inverse_square(distance):
+    """Return the weight of a neighbour; one that coincides with its query outweighs all others."""
     return np.maximum(distance, 1e-12) ** -2.0
 
 
 class Discovery:
+    """The member that explains the sample, or else its nearest neighbours."""
+
     def __init__(self, spec):
+        """spec: what the harness says of the task."""
         self.spec = spec
 
     def fit(self, X, y):
+        """Search where the sample is of a map R² → R, and keep the sample in any case."""
         y = np.asarray(y, dtype=float).reshape(len(X), -1)
         self.member_ = None
         if X.shape[1] == 2 and y.shape[1] == 1 and len(X) >= 2 * N_POINTS:
             self.member_ = discover(X, y[:, 0], self.spec.seed, 0.6 * self.spec.fit_limit_s)
-        self.neighbours_ = KNeighborsRegressor(min(12, len(X)), weights=inverse_square).fit(X, y)
+        self.neighbours_ = KNeighborsRegressor(min(12, len(X)), weights=inverse_square, n_jobs=self.spec.threads)
+        self.neighbours_.fit(X, y)
         return self
 
     def predict(self, X):
+        """Return labels (m, k)."""
         if self.member_ is None:
             return self.neighbours_.predict(X)
         return predict_values(self.member_, X)[:, None]
@@ -257,6 +271,7 @@ def warm_up():
 
 
 def build(spec):
+    """Return a fresh estimator; compiling takes seconds, so only where there may be something to search for."""
     if spec.n_inputs == 2 and spec.n_outputs == 1:
         warm_up()
     return Discovery(spec)
