@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +16,10 @@ RAISED = "#1d1d26"
 TEXT = "#eceaf2"
 DIM = "#a3a1b3"
 RULE = "#3a3a48"
+FAINT = "#6f6d80"
 SERIES = ("#f7a072", "#5ec8c0", "#c792ea", "#f4d35e", "#7aa6f9", "#ef6f8f", "#9bd770", "#d0d0d8")
+
+N_HIGHLIGHTED = 7  # as many hues as are told apart at a glance
 
 VALUE_COLOURS = colormaps["magma"]
 VALUE_POWER = 0.75  # of what is shown: most of the outside lies below 0.1, most of a deep window above 0.4
@@ -24,6 +28,34 @@ VALUE_TICKS = [(v**VALUE_POWER, f"{v:g}") for v in (0, 0.05, 0.1, 0.2, 0.4, 0.6,
 ERROR_COLOURS = LinearSegmentedColormap.from_list(
     "error", ["#0b0405", "#2e1e3b", "#413d7b", "#37659e", "#348fa7", "#40b7ad", "#8bdab2", "#def5e5"]
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How the line of one method is drawn. width: in points.  order: higher lies above."""
+
+    colour: str
+    dashes: str
+    width: float
+    order: int
+
+    @property
+    def words(self) -> str:
+        """The colour of the method's name."""
+        return DIM if self.colour == FAINT else self.colour
+
+
+def tell_apart(names: Sequence[str], yardstick: str = "") -> dict[str, Look]:
+    """Return the look of each method. names: best first; the first ones have a hue, the rest are grey.
+
+    yardstick: the one that others are held against, dashed in white wherever it stands.
+    """
+    others = [name for name in names if name != yardstick]
+    looks = {yardstick: Look(TEXT, "--", 3.0, 60)}
+    for place, name in enumerate(others):
+        is_high = place < N_HIGHLIGHTED
+        looks[name] = Look(SERIES[place], "-", 2.8, 50 - place) if is_high else Look(FAINT, "-", 1.3, 10)
+    return {name: looks[name] for name in names}
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from statistics import fmean
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, NullLocator
 
 from mbench.metrics import Profile
-from mbench.render.colours import DIM, RULE, SERIES, TEXT
+from mbench.render.colours import DIM, RULE, SERIES, TEXT, tell_apart
+from mbench.render.labels import place_beside
 from mbench.render.page import Page, to_points
+from mbench.types import FloatArray
 
-_DASHES = ("-", "--", ":", "-.")
 _ROW = 40  # pixels a method takes in a list
 
 
@@ -60,62 +64,83 @@ def front_page(marks: Sequence[Mark], costs: Sequence[str], title: str, subtitle
         x, y = [value for _, _, value in known], [mark.score for _, mark, _ in known]
         front = find_front(x, y)
         axes.set_xlim(min(x) / 1.7, max(x) * 2.2)
-        axes.step(
-            [x[i] for i in front] + [max(x) * 2.2], [y[i] for i in front] + [y[front[-1]]], where="post",
-            color=SERIES[1], linewidth=2, zorder=2,
-        )  # fmt: skip
-        for place, (index, mark, value) in enumerate(known):
+        corners = np.repeat([[x[i], y[i]] for i in front], 2, axis=0)
+        corners[:-1, 0], corners[-1, 0] = corners[1:, 0], max(x) * 2.2
+        axes.plot(*corners.T, color=SERIES[1], linewidth=2, zorder=2)
+        for place, (_, mark, value) in enumerate(known):
             best = place in front
             if mark.interval:
                 axes.plot([value, value], mark.interval, color=DIM, linewidth=1.5, zorder=2)
             axes.plot(
                 [value], [mark.score], "o", color=SERIES[1] if best else DIM, markersize=9 if best else 7, zorder=3
             )
-            axes.annotate(
-                str(index + 1), (value, mark.score), (-6, 5) if best else (7, -11), textcoords="offset points",
-                fontsize=to_points(21), color=TEXT if best else DIM, ha="right" if best else "left",
-            )  # fmt: skip
+        numbers = [str(index + 1) for index, _, _ in known]
+        _number_dots(axes, np.array([x, y]).T, numbers, [place in front for place in range(len(known))], corners)
     for index, mark in enumerate(marks):
         page.text(2090, 200 + _ROW * index, str(index + 1), 24, DIM, ha="right")
         page.text(2108, 200 + _ROW * index, mark.name[:22], 24)
     return page
 
 
-def depths_page(profiles: Mapping[str, Mapping[str, Profile]], title: str, subtitle: str) -> Page:
-    """Return a page with a panel per task and a line per method. profiles: by task, then method, best first."""
+def _number_dots(
+    axes: Axes, points: FloatArray, numbers: Sequence[str], bold: Sequence[bool], corners: FloatArray
+) -> None:
+    """Write numbers beside points (n, 2), off the line of corners (m, 2): bold ones first, far ones with a thread."""
+    size = 21
+    order = sorted(range(len(numbers)), key=lambda i: not bold[i])
+    dots = axes.transData.transform(points)
+    widths = np.array([[0.62 * size * len(number), 0.8 * size] for number in numbers])
+    turns = axes.transData.transform(corners)
+    along = [np.linspace(a, b, 2 + int(np.abs(b - a).max() / 5)) for a, b in pairwise(turns)]
+    centres = place_beside(dots[order], widths[order], np.concatenate(along), axes.get_window_extent().extents)
+    for i, centre in zip(order, centres, strict=True):
+        colour = TEXT if bold[i] else DIM
+        gap = np.abs(centre - dots[i]) - widths[i] / 2
+        thread = {"arrowstyle": "-", "color": DIM, "linewidth": 0.8, "shrinkA": 0, "shrinkB": 3}
+        axes.annotate(
+            numbers[i], points[i], (centre - dots[i]) * to_points(1), textcoords="offset points", ha="center",
+            va="center_baseline", fontsize=to_points(size), color=colour, zorder=4,
+            arrowprops=thread if gap.max() > 16 else None,
+        )  # fmt: skip
+
+
+def depths_page(profiles: Mapping[str, Mapping[str, Profile]], title: str, subtitle: str, yardstick: str = "") -> Page:
+    """Return a page with a panel per task and a line per method. profiles: by task, then method, best first.
+
+    yardstick: the method that the others are held against, wherever it stands.
+    """
     names = list(dict.fromkeys(name for rows in profiles.values() for name in rows))
+    looks = tell_apart(names, yardstick)
     page = Page(2400, max(980, 240 + _ROW * len(names)))
     page.heading(60, title, subtitle)
-    width = (1920 - 75 * (len(profiles) - 1)) // max(1, len(profiles))
+    width = (1800 - 75 * (len(profiles) - 1)) // max(1, len(profiles))
     for panel, (task, rows) in enumerate(profiles.items()):
         left = 120 + panel * (width + 75)
         axes = page.axes(
             (left, 220, width, page.height - 340), "octave", "" if panel else "share of variance explained"
         )
         page.text(left, 200, task, 26)
-        for name, profile in reversed(list(rows.items())):
-            colour, dashes, thick = _look(names.index(name))
-            axes.plot(range(len(profile.mean)), profile.mean, dashes, color=colour, linewidth=thick)
+        for name, profile in rows.items():
+            look = looks[name]
+            axes.plot(
+                range(len(profile.mean)), profile.mean, look.dashes, color=look.colour, linewidth=look.width,
+                zorder=2 + look.order / 100,
+            )  # fmt: skip
         octaves = max((len(profile.mean) for profile in rows.values()), default=15)
         axes.set(xlim=(0, octaves - 1), ylim=(0, 1.03), xticks=range(0, octaves, 2), yticks=np.linspace(0, 1, 6))
         if panel:
             axes.tick_params(labelleft=False)
-    key = page.axes((2080, 180, 50, _ROW * len(names)))
+    key = page.axes((1960, 180, 50, _ROW * len(names)))
     key.set(xlim=(0, 1), ylim=(len(names) - 0.5, -0.5))
     key.set_axis_off()
+    page.text(2340, 168, "octaves", 22, DIM, ha="right")
     for index, name in enumerate(names):
-        colour, dashes, thick = _look(index)
-        key.plot([0, 1], [index, index], dashes, color=colour, linewidth=thick)
-        page.text(2145, 188 + _ROW * (index + 0.5), name[:20], 24)
+        look = looks[name]
+        depth = fmean(rows[name].depth_octaves for rows in profiles.values() if name in rows)
+        key.plot([0, 1], [index, index], look.dashes, color=look.colour, linewidth=look.width)
+        page.text(2025, 188 + _ROW * (index + 0.5), name[:18], 24, look.words)
+        page.text(2340, 188 + _ROW * (index + 0.5), f"{depth:.1f}", 24, look.words, ha="right")
     return page
-
-
-def _look(index: int) -> tuple[str, str, float]:
-    return (
-        SERIES[index % len(SERIES)],
-        _DASHES[index // len(SERIES) % len(_DASHES)],
-        3.2 if index < len(SERIES) else 1.8,
-    )
 
 
 def difference_page(marks: Sequence[Mark], groups: Sequence[Sequence[int]], title: str, subtitle: str) -> Page:
@@ -130,8 +155,8 @@ def difference_page(marks: Sequence[Mark], groups: Sequence[Sequence[int]], titl
     height = (_ROW + 8) * len(marks)
     left, right = 500, 1700 - 26 * n_columns
     axes = page.axes((left, 160, right - left, height), "Mandelbrot score")
-    axes.set(ylim=(len(marks) - 0.5, -0.5), yticks=[])
-    axes.grid(visible=False, axis="y")
+    axes.set(ylim=(len(marks) - 0.5, -0.5), yticks=range(len(marks)))
+    axes.tick_params(labelleft=False)
     for index, mark in enumerate(marks):
         y = 160 + (_ROW + 8) * (index + 0.5) + 8
         page.text(120, y, "–" if mark.rank is None else str(mark.rank), 26, DIM, ha="right")
