@@ -141,12 +141,38 @@ def test_network_outputs_lie_in_tanhs_range():
     assert outputs.abs().max() <= 1
 
 
-def test_network_keeps_the_size_of_the_signal_at_the_start():
+@pytest.mark.parametrize("activation", ["leaky_relu", "relu"])
+def test_network_keeps_the_size_of_the_signal_at_the_start(activation):
     torch.manual_seed(0)
-    network = MLP(256, 1, width=256, depth=6)
+    network = MLP(256, 1, width=256, depth=6, activation=activation)
     x = torch.randn(500, 256)
     last = network.layers[:-2](x)
     assert 0.5 < (last.square().mean() / x.square().mean()).item() < 2.0
+
+
+@pytest.mark.parametrize(("activation", "gain"), [("leaky_relu", 2**0.5), ("relu", 2**0.5), ("sigmoid", 4.0)])
+def test_network_scales_its_first_weights_for_the_activation(activation, gain):
+    torch.manual_seed(0)
+    network = MLP(256, 1, width=256, depth=3, activation=activation)
+    for layer in network.layers[:-2:2]:
+        assert layer.weight.std().item() == pytest.approx(gain / 256**0.5, rel=0.02)
+
+
+def test_network_draws_hes_weights_and_torchs_biases():
+    torch.manual_seed(3)
+    network = MLP(2, 3, width=8, depth=2)
+    torch.manual_seed(3)
+    for drawn, fan_in, fan_out in zip(network.layers[::2], (2, 8, 8), (8, 8, 3), strict=False):
+        expected = torch.nn.Linear(fan_in, fan_out)
+        if fan_out == 8:
+            torch.nn.init.kaiming_normal_(expected.weight, a=0.01)
+        assert torch.equal(drawn.weight, expected.weight)
+        assert torch.equal(drawn.bias, expected.bias)
+
+
+def test_network_names_an_activation_it_does_not_know():
+    with pytest.raises(ValueError, match="one of leaky_relu, relu, sigmoid, got 'cosine'"):
+        MLP(1, 1, width=4, depth=1, activation="cosine")
 
 
 @pytest.mark.parametrize("shape", [{"width": 0, "depth": 1}, {"width": 1, "depth": 0}])

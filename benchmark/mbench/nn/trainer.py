@@ -145,12 +145,14 @@ class TorchRegressor(RegressorMixin, BaseEstimator):
         May draw from torch's global CPU generator, which is seeded for the call and put back after it.
         """
         if self.features is None:
-            return MLP(n_inputs, n_outputs, self.width, self.depth, self.dropout)
+            return MLP(n_inputs, n_outputs, self.width, self.depth, dropout=self.dropout)
         if callable(self.features):
             features: Any = self.features(n_inputs)
         else:
             features = {"taylor": TaylorFeatures, "fourier": FourierFeatures}[self.features](n_inputs, self.orders)
-        return nn.Sequential(features, MLP(features.n_features, n_outputs, self.width, self.depth, self.dropout))
+        return nn.Sequential(
+            features, MLP(features.n_features, n_outputs, self.width, self.depth, dropout=self.dropout)
+        )
 
     def penalty(self, X: Tensor) -> Tensor | None:
         """Return what is added to the loss of a minibatch X (m, d), a scalar, or None. `network_` is the network."""
