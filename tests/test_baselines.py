@@ -1,8 +1,8 @@
 import ast
-import importlib.util
 
 import numpy as np
 import pytest
+from baseline_modules import load
 from scipy.interpolate import RBFInterpolator
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
@@ -15,7 +15,11 @@ from mbench.isolation import choose_isolation
 from mbench.submission import baseline_names, baseline_path, read_submission
 from mbench.types import Spec
 
-NETWORKS = {"mlp", "taylor", "fourier", "fourier_smooth"}  # their training is tested in test_nn.py
+# Their training is tested in test_nn.py, what is theirs in test_network_baselines.py.
+NETWORKS = {"mlp", "taylor", "fourier", "fourier_smooth"} | {
+    *("mlp_sigmoid", "mlp_relu", "skip_mlp", "taylor_linear", "fourier_2d"),
+    *("gaussian_features", "siren", "wire", "finer"),
+}
 WITHOUT_SOURCE = {"constant"}  # the mean of the labels is nobody's invention
 WITHOUT_SETTINGS = {"constant", "knn"}  # the suite fixes theirs
 
@@ -25,14 +29,6 @@ def one_thread():
     """As in a child: on small arrays threads only wait for each other."""
     with threadpool_limits(1):
         yield
-
-
-def load(name):
-    """Return a baseline's module, as the worker imports it."""
-    spec = importlib.util.spec_from_file_location(f"baseline_{name}", baseline_path(name))
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def build(name, X, y, seed=7):
