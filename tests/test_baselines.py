@@ -22,6 +22,7 @@ NETWORKS = {"mlp", "taylor", "fourier", "fourier_smooth"} | {
 }
 WITHOUT_SOURCE = {"constant"}  # the mean of the labels is nobody's invention
 WITHOUT_SETTINGS = {"constant", "knn"}  # the suite fixes theirs
+NETWORKS |= {"hash_grid", "dense_grid", "rbf_kan"}  # test_grid_baselines.py
 
 
 @pytest.fixture(autouse=True)
