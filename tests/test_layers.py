@@ -22,7 +22,7 @@ ROWS = (
     {"pictures", "contract", "reference", "audit", "cluster", "tuning"},
     {"api", "candidates"},
     {"reproduction", "bench", "board"},
-    {"verification", "board_tables", "board_plots", "publishing"},
+    {"verification", "board_tables", "board_plots", "publishing", "forecast"},
     {"cli"},
     {"__main__"},
 )

@@ -118,8 +118,7 @@ def evaluate_source(
         except HarnessError:
             set_aside.append(store.set_aside(key))
             known = None
-        # A result of a weaker tier is worth less: it is made again where there is a stronger one.
-        if known is not None and known.status != "infrastructure" and known.isolation <= tier:
+        if known is not None and is_kept(known, tier):
             known = replace(known, task=cell.task)  # the same picture may have been called otherwise
             report(Progress(cell, "cached", known))
             return known
@@ -133,6 +132,12 @@ def evaluate_source(
     records = sorted(run_all(cells, run, jobs=jobs, cancel=cancel), key=lambda record: (record.task, record.replicate))
     result = Result(schema=SCHEMA_VERSION, suite=suite.SUITE_VERSION, name=source.name, records=tuple(records))
     return result, tuple(set_aside)
+
+
+def is_kept(record: Record, tier: Tier) -> bool:
+    """Does a cell's record stand where cells run under `tier`, so that the cell is not run again?"""
+    # A result of a weaker tier is worth less: it is made again where there is a stronger one.
+    return record.status != "infrastructure" and record.isolation <= tier
 
 
 def draw_parts(task: Task, cell: Cell) -> Iterator[tuple[FloatArray, FloatArray]]:

@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from mbench.api import run_evaluation
+from mbench.audit.reports import AuditReport, read_report, write_report
 from mbench.errors import UsageError
 from mbench.leaderboard import RECORDED_FOLDER
 from mbench.results import SCHEMA_VERSION, Record, Result, read_result, write_result
 from mbench.submission import BASELINES_FOLDER, baseline_names, baseline_path, read_submission
 from mbench.suite import SUITE_VERSION
-
-__all__ = ["baseline_names", "compare_recorded", "record_result", "run_baseline"]
 
 # Another machine rounds sums in another order, and training amplifies it; a changed method moves errors by far more.
 ERROR_TOLERANCE = 0.05
@@ -38,18 +37,40 @@ def record_result(result: Result, track: str) -> Path:
 
     Raises UsageError where the baselines are an installed package's: they are recorded in a checkout.
     """
-    if BASELINES_FOLDER.name.startswith("_"):
-        raise UsageError(
-            f"{BASELINES_FOLDER}: belongs to an installed mbench. Record baselines in a checkout (pip install -e .)"
-        )
-    path = RECORDED_FOLDER / f"{result.name}.json"
+    path = _recorded_path(f"{result.name}.json")
     others: tuple[Record, ...] = ()
     if path.exists():
         others = tuple(record for record in read_result(path).records if record.track != track)
     records = sorted((*others, *result.records), key=lambda record: (record.track, record.task, record.replicate))
-    path.parent.mkdir(exist_ok=True)
     write_result(path, Result(schema=SCHEMA_VERSION, suite=SUITE_VERSION, name=result.name, records=tuple(records)))
     return path
+
+
+def record_audit(report: AuditReport) -> Path:
+    """Store an audit as the baseline's recorded one; there is one, whatever its track. Raises as `record_result`."""
+    path = _recorded_path(f"{report.name}.audit.json")
+    write_report(path, report)
+    return path
+
+
+def compare_audit(report: AuditReport) -> list[str]:
+    """Return a line where verdict or errors differ from the recorded audit's, or none is recorded of this kind."""
+    path = RECORDED_FOLDER / f"{report.name}.audit.json"
+    place = f"{report.name} {report.track} audit"
+    if not path.exists():
+        return [f"{place}: nothing recorded. Record it with --record"]
+    before = read_report(path)
+    if (before.track, before.secret_sha256) != (report.track, report.secret_sha256):
+        return [f"{place}: recorded on track {before.track}, under the secret {before.secret_sha256[:16]}…"]
+    if before.verdict != report.verdict:
+        return [f"{place}: {report.verdict} ({report.reason}), recorded {before.verdict}"]
+    known = {each.name: each.hidden for each in before.sets if each.hidden}
+    return [
+        f"{place}: FVU {each.hidden.fvu:.5f} on {each.name}, recorded {known[each.name].fvu:.5f}"
+        for each in report.sets
+        if each.hidden and each.name in known
+        if not math.isclose(each.hidden.fvu, known[each.name].fvu, rel_tol=ERROR_TOLERANCE)
+    ]
 
 
 def compare_recorded(result: Result, track: str) -> list[str]:
@@ -82,6 +103,15 @@ def compare_records(records: Sequence[Record], recorded: Sequence[Record], where
         elif not math.isclose(_depth(record), _depth(before), rel_tol=ERROR_TOLERANCE):
             lines.append(f"{place}: depth {_depth(record):.2f} octaves, recorded {_depth(before):.2f}")
     return lines
+
+
+def _recorded_path(name: str) -> Path:
+    if BASELINES_FOLDER.name.startswith("_"):
+        raise UsageError(
+            f"{BASELINES_FOLDER}: belongs to an installed mbench. Record baselines in a checkout (pip install -e .)"
+        )
+    RECORDED_FOLDER.mkdir(exist_ok=True)
+    return RECORDED_FOLDER / name
 
 
 def _depth(record: Record) -> float:

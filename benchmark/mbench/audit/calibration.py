@@ -62,7 +62,7 @@ def _scores(source: Source, label: str, folder: Path, settings: Settings, report
     from pydantic import TypeAdapter
 
     adapter = TypeAdapter(tuple[SetScore, ...])
-    digest = hashlib.sha256(f"{source.digest} {label} {TRACK} {_sets_digest()}".encode()).hexdigest()
+    digest = hashlib.sha256(f"{source.digest} {label} {TRACK} {sets_digest()}".encode()).hexdigest()
     path = folder / f"{source.name}-{digest[:16]}.json"
     if path.exists() and not settings.fresh:
         return adapter.validate_json(path.read_bytes())
@@ -77,7 +77,8 @@ def _scores(source: Source, label: str, folder: Path, settings: Settings, report
     return scores
 
 
-def _sets_digest() -> str:
+def sets_digest() -> str:
+    """Return the SHA-256 of the files that say what an audit's sets are."""
     digest = hashlib.sha256()
     for name in _SETS:
         digest.update(Path(__file__).with_name(name).read_bytes())

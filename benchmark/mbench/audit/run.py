@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,7 +14,7 @@ from mbench import escape, suite
 from mbench.audit.relatives import Relative, draw_sets, predict_by_neighbours
 from mbench.audit.reports import SCHEMA_VERSION, AuditReport, load_bounds
 from mbench.audit.statistics import SetScore, SetStatus, compute_statistics, correlate, score_answers
-from mbench.audit.verdicts import compare_statistics, reach_verdict
+from mbench.audit.verdicts import Statistic, Verdict, compare_statistics, reach_verdict
 from mbench.cells import REPEAT_TOLERANCE, Cell, Inconsistent, Phase, Settings, make_spec, predict_shuffled
 from mbench.environment import describe_environment
 from mbench.errors import HarnessError
@@ -55,10 +55,7 @@ def run_audit(
     less.
     """
     sets = score_sets(source, secret, settings, track=track, report=report)
-    statistics = ()
-    if all(each.ok for each in sets):
-        statistics = compare_statistics(compute_statistics(sets), load_bounds())
-    verdict, reason = reach_verdict(sets, statistics)
+    statistics, verdict, reason = judge_sets(sets)
     return AuditReport(
         schema=SCHEMA_VERSION,
         suite=suite.SUITE_VERSION,
@@ -76,6 +73,14 @@ def run_audit(
         environment=describe_environment(),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
+
+
+def judge_sets(sets: Sequence[SetScore]) -> tuple[tuple[Statistic, ...], Verdict, str]:
+    """Return the statistics beside the baselines' (none if a set failed), the verdict, and its reason."""
+    statistics: tuple[Statistic, ...] = ()
+    if all(each.ok for each in sets):
+        statistics = compare_statistics(compute_statistics(sets), load_bounds())
+    return statistics, *reach_verdict(sets, statistics)
 
 
 def score_sets(

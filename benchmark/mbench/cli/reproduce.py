@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from mbench.cli.options import cluster_option, examples, json_option, out_option, running_options, track_option
 
+if TYPE_CHECKING:
+    from mbench.forecast import Forecast
+
 
 @click.command(
     epilog=examples(
         "mbench reproduce",
-        "mbench reproduce knn mlp --track quick",
+        "mbench reproduce --track standard --dry-run  # what would be run, and how long it takes",
+        "mbench reproduce knn mlp --track quick --audit",
         "mbench reproduce --record  # after a change of the suite",
     )
 )
@@ -22,48 +27,127 @@ from mbench.cli.options import cluster_option, examples, json_option, out_option
 @running_options
 @cluster_option
 @out_option
+@click.option("--dry-run", is_flag=True, help="Run nothing: count the cells, those kept, and the expected time.")
+@click.option("--audit", is_flag=True, help="Audit each, too, under a published secret.")
 @click.option("--record", is_flag=True, help="Store the results as the recorded ones, in baselines/results.")
 @json_option
 def reproduce(
-    names: tuple[str, ...], track: str, cluster: str | None, out: Path, record: bool, as_json: bool, **running: Any
+    names: tuple[str, ...],
+    track: str,
+    cluster: str | None,
+    out: Path,
+    dry_run: bool,
+    audit: bool,
+    record: bool,
+    as_json: bool,
+    **running: Any,
 ) -> None:
     """Run the baselines (all, or NAMES) and say where they differ from their recorded results.
 
-    Exit code 1 if any does.
+    Exit code 1 if any does, or if an audit is not passed.
     """
     import json
 
-    from mbench import reproduction
+    from mbench import api, reproduction
+    from mbench.audit.repeatable import audit_repeatably
     from mbench.cli.connection import connect
-    from mbench.cli.progress import LiveProgress
+    from mbench.cli.progress import AuditLive, LiveProgress
     from mbench.cli.tables import print_entries
+    from mbench.errors import UsageError
     from mbench.scoring import load_reference, score_entry
+    from mbench.submission import baseline_names, read_submission
 
-    results = []
+    if dry_run and (audit or record):
+        raise UsageError("--dry-run counts cells only: give it without --audit and --record")
     for name in names:
         reproduction.find_baseline(name)  # an unknown one ends the run before the first is trained
+    names = names or tuple(baseline_names())
+    if dry_run:
+        _forecast(names, track, out, as_json, running)
+        return
+    results, audits, paths = [], [], []
     with connect(cluster, running) as elsewhere:
         options = {"track": track, "out": out, "elsewhere": elsewhere, **running}
-        for name in names or reproduction.baseline_names():
+        for name in names:
             click.echo(f"{name}:", err=True)
             with LiveProgress(load_reference()) as live:
                 results.append(reproduction.run_baseline(name, report=live, **options))
-    if record:
-        paths = [reproduction.record_result(result, track) for result in results]
-        differences = []
-    else:
-        paths = []
-        differences = [difference for result in results for difference in reproduction.compare_recorded(result, track)]
+            if record:  # at once: whatever ends the run keeps what was recorded
+                paths.append(reproduction.record_result(results[-1], track))
+            if audit:
+                source, settings = read_submission(reproduction.find_baseline(name)), api.make_settings(**running)
+                with AuditLive() as live:
+                    made = audit_repeatably(source, out / "audits", settings, track=track, report=live)
+                click.echo(f"audit of {name}: {made.verdict}: {made.reason}", err=True)
+                audits.append(made)
+                if record:
+                    paths.append(reproduction.record_audit(made))
+    differences = []
+    if not record:
+        differences += [line for result in results for line in reproduction.compare_recorded(result, track)]
+        differences += [line for made in audits for line in reproduction.compare_audit(made)]
     entries = [score_entry(result.name, track, result.records, load_reference()) for result in results]
     if as_json:
-        click.echo(json.dumps({"differences": differences, "recorded": [str(path) for path in paths]}, indent=1))
+        content = {"differences": differences, "recorded": [str(path) for path in paths]}
+        click.echo(json.dumps(content | {"audits": {made.name: made.verdict for made in audits}}, indent=1))
     else:
         print_entries(entries)
+        for made in audits:
+            click.echo(f"audit of {made.name}: {made.verdict}")
         for difference in differences:
             click.echo(difference)
         for path in paths:
             click.echo(f"recorded {path}")
         if not record and not differences:
-            click.echo("Every cell agrees with its recorded result.")
-    if differences:
+            click.echo("Everything agrees with what is recorded.")
+    if differences or not all(made.ok for made in audits):
         raise SystemExit(1)
+
+
+def _forecast(names: Sequence[str], track: str, out: Path, as_json: bool, running: dict[str, Any]) -> None:
+    import json
+    from dataclasses import asdict
+
+    from mbench import api
+    from mbench.forecast import forecast_baseline
+
+    settings = api.make_settings(**running)
+    forecasts = [forecast_baseline(name, track, out, settings) for name in names]
+    total = {
+        "cells": sum(len(each.cells) for each in forecasts),
+        "kept": sum(each.n_kept for each in forecasts),
+        "guesses": sum(each.n_guesses for each in forecasts),
+        "expected_s": sum(each.expected_s for each in forecasts),
+    }
+    if not as_json:
+        _print_forecasts(forecasts, total)
+        return
+    rows = [
+        {"name": each.name, "kept": each.n_kept, "guesses": each.n_guesses, "expected_s": each.expected_s}
+        | {"cells": [asdict(cell) for cell in each.cells], "missing": each.missing}
+        for each in forecasts
+    ]
+    click.echo(json.dumps({"track": track, "jobs": settings.jobs, "total": total, "baselines": rows}, indent=1))
+
+
+def _print_forecasts(forecasts: Sequence[Forecast], total: dict[str, float]) -> None:
+    from datetime import timedelta
+
+    from rich.console import Console
+    from rich.table import Table
+
+    from mbench.forecast import UNKNOWN_SHARE
+
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1))
+    for heading in ("name", "cells", "kept", "to run", "expected"):
+        table.add_column(heading, justify="left" if heading == "name" else "right")
+    rows = [(each.name, len(each.cells), each.n_kept, each.n_guesses, each.expected_s) for each in forecasts]
+    for name, cells, kept, guesses, seconds in (*rows, ("total", *total.values())):
+        duration = f"{'~ ' if guesses else ''}{timedelta(seconds=round(seconds))}"
+        table.add_row(name, f"{cells:g}", f"{kept:g}", f"{cells - kept:g}", duration)
+    Console(highlight=False).print(table)
+    click.echo(f"Fitting and predicting as recorded, by {forecasts[0].jobs} at a time; starting children comes on top.")
+    if total["guesses"]:
+        click.echo(f"~ of {total['guesses']:g} cells nothing is recorded: each at {UNKNOWN_SHARE:.0%} of its limit.")
+    for name, reason in {task: text for each in forecasts for task, text in each.missing.items()}.items():
+        click.echo(f"{name} would be left out: {reason}")

@@ -1,0 +1,195 @@
+import json
+import signal
+from dataclasses import replace
+
+import pytest
+from click.testing import CliRunner
+
+from mbench import candidates, forecast, leaderboard, reproduction
+from mbench.audit import calibration, relatives, repeatable, run
+from mbench.audit.reports import read_report
+from mbench.cells import Settings
+from mbench.cli import main
+from mbench.errors import UsageError
+from mbench.forecast import forecast_baseline
+from mbench.hidden import secret_digest
+from mbench.isolation import choose_isolation
+from mbench.results import Costs, ResultStore, read_result, write_result
+from mbench.sandbox import Child
+from mbench.submission import baseline_path, read_submission
+from mbench.suite import TRACKS
+
+
+@pytest.fixture
+def mbench(tmp_path, monkeypatch):
+    """Run the command in an empty folder, inside this process."""
+    handler = signal.getsignal(signal.SIGTERM)
+    monkeypatch.chdir(tmp_path)
+
+    def run_one(*arguments):
+        return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+    yield run_one
+    signal.signal(signal.SIGTERM, handler)
+
+
+@pytest.fixture
+def recorded(tmp_path, monkeypatch):
+    """Record to, and compare with, an empty folder."""
+    folder = tmp_path / "recorded"
+    for module in (reproduction, forecast, candidates, leaderboard):
+        monkeypatch.setattr(module, "RECORDED_FOLDER", folder)
+    return folder
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """Make an audit quick: fewer test points."""
+    monkeypatch.setattr(relatives, "N_TEST", 6_000)
+    monkeypatch.setattr(relatives.Relative, "n_test", 6_000)
+
+
+@pytest.fixture
+def settings():
+    return Settings(jobs=2, isolation=choose_isolation(allow_none=True))
+
+
+# The dry run
+
+
+def test_a_dry_run_counts_the_cells_that_are_kept(mbench, tmp_path):
+    path = baseline_path("nearest")
+    assert mbench("evaluate", path, "--task", "curve", "--no-pictures").exit_code == 0
+    before = {file: file.stat().st_mtime_ns for file in tmp_path.rglob("*")}
+    result = mbench("reproduce", "nearest", "knn", "--dry-run", "--json")
+    assert result.exit_code == 0, result.output
+    content = json.loads(result.stdout)
+    kept = {row["name"]: [c["cell"]["task"] for c in row["cells"] if c["is_kept"]] for row in content["baselines"]}
+    assert kept == {"nearest": ["curve"], "knn": []}
+    assert content["total"]["cells"] == 2 * len(TRACKS["quick"].tasks)
+    assert content["total"]["kept"] == 1
+    assert {file: file.stat().st_mtime_ns for file in tmp_path.rglob("*")} == before
+    fresh = mbench("reproduce", "nearest", "--dry-run", "--fresh", "--json")
+    assert json.loads(fresh.stdout)["total"]["kept"] == 0
+
+
+def test_a_dry_run_leaves_no_folder(mbench, tmp_path):
+    result = mbench("reproduce", "nearest", "--dry-run")
+    assert result.exit_code == 0, result.output
+    assert result.stdout.split("total")[1].split()[:3] == ["9", "0", "9"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_damaged_or_unfinished_record_is_run_again(make_record, tmp_path, settings):
+    made = []
+    for damage in (lambda r: replace(r, isolation="C"), lambda r: replace(r, status="infrastructure", metrics=None)):
+        store = ResultStore(tmp_path / str(len(made)))
+        source, stronger = read_submission(baseline_path("nearest")), replace(settings, isolation=choose_isolation())
+        cell = forecast_baseline("nearest", "quick", store.folder, stronger).cells[0].cell
+        key = forecast.cell_key(cell, forecast.load_task(cell.task), source, stronger)
+        store.write(damage(make_record(key=key, task=cell.task, isolation="A")))
+        made.append(forecast_baseline("nearest", "quick", store.folder, stronger).n_kept)
+        store.write(make_record(key=key, task=cell.task, isolation="A"))
+        assert forecast_baseline("nearest", "quick", store.folder, stronger).n_kept == 1
+        (store.cells / f"{key}.json").write_text("{")
+        assert forecast_baseline("nearest", "quick", store.folder, stronger).n_kept == 0
+    assert made == [0, 0]
+
+
+def test_the_expected_time_is_the_recorded_one_and_else_a_third_of_the_limit(make_record, recorded, tmp_path, settings):
+    recorded.mkdir()
+    nothing = forecast_baseline("nearest", "quick", tmp_path, settings)
+    limits = [each.cell.fit_limit_s for each in nothing.cells]
+    assert nothing.expected_s == pytest.approx(sum(limits) / 3 / 2)
+    assert nothing.n_guesses == 9
+    records = (
+        make_record(task="curve", costs=Costs(fit_s=30.0, predict_s=12.0)),
+        make_record(task="friedman", status="timeout", metrics=None, costs=Costs()),
+    )
+    result = replace(read_result(leaderboard.BASELINES_FOLDER / "results" / "nearest.json"), records=records)
+    write_result(recorded / "nearest.json", result)
+    known = forecast_baseline("nearest", "quick", tmp_path, settings)
+    assert {each.cell.task: each.expected_s for each in known.cells if not each.is_guess} == {"curve": 42.0}
+    assert known.n_guesses == 8
+    assert known.expected_s == 42.0  # the longest cell is one job's
+    assert replace(known, jobs=1).expected_s == pytest.approx(42.0 + sum(limits) / 3 - 5 / 3)
+
+
+@pytest.mark.parametrize(("option", "message"), [("--record", "counts cells only"), ("--audit", "counts cells only")])
+def test_a_dry_run_records_and_audits_nothing(mbench, option, message):
+    result = mbench("reproduce", "--dry-run", option)
+    assert result.exit_code == 2
+    assert message in result.stderr
+
+
+# The recorded audit
+
+
+def test_the_published_secret_is_none_of_calibrations():
+    assert repeatable.LABEL not in calibration.LABELS
+
+
+def test_an_audit_is_kept_and_judged_by_the_bounds_of_today(small, settings, tmp_path, monkeypatch):
+    source = read_submission(baseline_path("nearest"))
+    made = repeatable.audit_repeatably(source, tmp_path, settings)
+    assert made.verdict == "passed", made.reason
+    assert made.secret_sha256 == secret_digest(repeatable.SECRET)
+    fits = []
+    monkeypatch.setattr(Child, "fit", lambda self, X, y: fits.append(X))
+    assert repeatable.audit_repeatably(source, tmp_path, settings) == made
+    bounds = {name: replace(bound, threshold=-100.0) for name, bound in run.load_bounds().items()}
+    monkeypatch.setattr(run, "load_bounds", lambda: bounds)
+    flagged = repeatable.audit_repeatably(source, tmp_path, settings)
+    assert flagged.sets == made.sets
+    assert flagged.verdict.startswith("flagged")
+    assert fits == []
+    (file,) = tmp_path.glob("nearest-*.json")
+    for again in (replace(settings, threads=2), replace(settings, fresh=True)):
+        with pytest.raises(TypeError):  # this child's fit answers nothing: the audit was begun again
+            repeatable.audit_repeatably(source, tmp_path, again)
+    file.write_text("{")
+    with pytest.raises(TypeError):
+        repeatable.audit_repeatably(source, tmp_path, settings)
+
+
+def test_a_failed_audit_is_not_kept(submission_file, estimator, settings, tmp_path, monkeypatch):
+    monkeypatch.setattr(run, "draw_sets", lambda secret: relatives.draw_sets(secret)[:1])
+    source = read_submission(submission_file(estimator(predict="raise ValueError")))
+    assert repeatable.audit_repeatably(source, tmp_path / "kept", settings).verdict == "failed"
+    assert not (tmp_path / "kept").exists()
+
+
+def test_reproduce_records_results_and_audit_and_then_agrees_with_them(mbench, small, recorded, monkeypatch):
+    first = mbench("reproduce", "nearest", "--audit", "--record", "--json")
+    assert first.exit_code == 0, first.output
+    assert json.loads(first.stdout)["audits"] == {"nearest": "passed"}
+    (candidate,) = candidates.find_baselines()
+    assert candidate.audit == read_report(recorded / "nearest.audit.json")
+    assert candidate.audit.verdict == "passed"
+    monkeypatch.setattr(Child, "fit", lambda self, X, y: 1 / 0)  # nothing is fitted a second time
+    second = mbench("reproduce", "nearest", "--audit")
+    assert second.exit_code == 0, second.output
+    assert "audit of nearest: passed" in second.stdout
+    assert "Everything agrees with what is recorded." in second.stdout
+    report = candidate.audit
+    worse = replace(report.sets[0], hidden=replace(report.sets[0].hidden, fvu=report.sets[0].hidden.fvu * 1.1))
+    changed = [
+        replace(report, verdict="failed", reason="for a reason"),
+        replace(report, sets=(worse, *report.sets[1:])),
+        replace(report, secret_sha256="0" * 64),
+        replace(report, name="knn"),
+    ]
+    for other, message in zip(
+        changed,
+        ("failed (for a reason), recorded passed", "FVU", "under the secret", "nothing recorded"),
+        strict=True,
+    ):
+        (line,) = reproduction.compare_audit(other)
+        assert message in line
+    assert reproduction.compare_audit(report) == []
+
+
+def test_an_installed_package_records_nothing(monkeypatch, tmp_path):
+    monkeypatch.setattr(reproduction, "BASELINES_FOLDER", tmp_path / "_baselines")
+    with pytest.raises(UsageError, match="Record baselines in a checkout"):
+        reproduction.record_result(read_result(leaderboard.RECORDED_FOLDER / "knn.json"), "quick")
