@@ -381,7 +381,9 @@ def test_every_picture_is_drawn(board, tmp_path):
 def test_entries_of_one_name_are_told_apart_in_a_picture(monkeypatch, tmp_path):
     drawn = []
     draw = rankings.depths_page
-    monkeypatch.setattr(rankings, "depths_page", lambda rows, *words: drawn.append(rows) or draw(rows, *words))
+    monkeypatch.setattr(
+        rankings, "depths_page", lambda rows, *words, **who: drawn.append(rows) or draw(rows, *words, **who)
+    )
     draw_board(board_of(make_candidate("knn"), make_candidate("knn", 60, origin="local")), tmp_path)
     assert list(drawn[0]["mandelbrot"]) == ["knn (baseline)", "knn (local)"]
 

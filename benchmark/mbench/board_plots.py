@@ -1,15 +1,21 @@
-"""The board in pictures: skill against cost, depth profiles, critical differences."""
+"""The board in pictures: skill against cost, depth profiles, critical differences, error against sample size."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from mbench import suite
 from mbench.board import FRACTALS, Board, Standing
 from mbench.disk import disk_error
+from mbench.efficiency import Curve
+from mbench.scoring import Reference
 from mbench.stats import SIGNIFICANCE
+from mbench.submission import safe_name
 
+YARDSTICK = "knn"  # the baseline that skills are counted by
+FROZEN = "k-NN, frozen"
 COSTS = {
     "fit seconds, all tasks": "fit_s",
     "parameters, where counted": "n_params",
@@ -39,6 +45,7 @@ def draw_board(board: Board, folder: Path) -> list[Path]:
         ends = None if interval is None else (interval.low, interval.high)
         return Mark(label(standing), entry.mandelbrot, ends, standing.rank, costs)
 
+    known = [label(s) for s in scored if (s.name, s.origin) == (YARDSTICK, "baseline")]
     n = suite.TRACKS[board.track].replicates
     where = f"track {board.track}, n = {n}"
     brackets = f"{where}; lines: 95% bootstrap intervals" if any(s.mandelbrot_interval for s in scored) else where
@@ -51,8 +58,9 @@ def draw_board(board: Board, folder: Path) -> list[Path]:
             )  # fmt: skip
             profiles = {task: {label(s): s.profiles[task] for s in scored if task in s.profiles} for task in FRACTALS}
             pages["depth.png"] = depths_page(
-                profiles, "How deep they hold", f"{where}; zoom ladder: share of variance explained, mean over windows"
-            )
+                profiles, "How deep they hold", f"{where}; zoom ladder: share of variance explained, mean over windows",
+                yardstick=known[0] if known else "",
+            )  # fmt: skip
         if board.pairs:
             pages["critical-difference.png"] = difference_page(
                 [mark(s) for s in board.ranked], board.groups, "Which differences are certain",
@@ -62,3 +70,40 @@ def draw_board(board: Board, folder: Path) -> list[Path]:
             return [page.save(folder / name) for name, page in pages.items()]
         except OSError as error:
             raise disk_error(folder, error) from error
+
+
+def curves_on(board: Board, curves: Sequence[Curve]) -> list[Curve]:
+    """Return the curves of what is drawn of the board, by the very sources that stand on it."""
+    drawn = {standing.entry.source_digest for standing in board.shown if standing.entry.mandelbrot is not None}
+    return [curve for curve in curves if curve.source_digest in drawn]
+
+
+def draw_curves(curves: Sequence[Curve], reference: Reference, folder: Path) -> list[Path]:
+    """Draw error against sample size, a picture for each task beside k-NN's frozen curve; return the paths.
+
+    A line ends before the first size at which the method failed. Raises HarnessError when the disk refuses.
+    """
+    from mbench.render.learning import efficiency_page
+    from mbench.render.page import plain_style
+
+    paths = []
+    for task in dict.fromkeys(curve.task for curve in curves):
+        lines = {curve.name: curve.line for curve in curves if curve.task == task and curve.line}
+        if not lines:
+            continue
+        sizes = [n for line in lines.values() for n, _ in line]
+        frozen = reference.curves.get(task)
+        if frozen is not None:
+            pairs = zip(frozen.sizes, frozen.errors, strict=True)
+            lines[FROZEN] = tuple((n, error) for n, error in pairs if min(sizes) <= n <= max(sizes))
+        counts = sorted({point.n_replicates for curve in curves if curve.task == task for point in curve.points})
+        n = " or ".join(map(str, counts))
+        subtitle = f"{task}, n = {n}; each sample is a prefix of the next. Dashed: k-NN's frozen learning curve"
+        ylabel = "error rate" if suite.family_of(task) == "digits" else "fraction of variance unexplained"
+        with plain_style():
+            page = efficiency_page(lines, FROZEN, "Error against sample size", subtitle, ylabel)
+            try:
+                paths.append(page.save(folder / f"curves-{safe_name(task)}.png"))
+            except OSError as error:
+                raise disk_error(folder, error) from error
+    return paths

@@ -32,10 +32,18 @@ def run_baseline(name: str, **options: Any) -> Result:
     return run_evaluation(read_submission(find_baseline(name)), pictures=False, **options).result
 
 
+def check_checkout() -> None:
+    """Raise UsageError where the baselines are an installed package's: they are recorded in a checkout."""
+    if BASELINES_FOLDER.name.startswith("_"):
+        raise UsageError(
+            f"{BASELINES_FOLDER}: belongs to an installed mbench. Record baselines in a checkout (pip install -e .)"
+        )
+
+
 def record_result(result: Result, track: str) -> Path:
     """Store a result as the baseline's recorded one; what is recorded of other tracks stays.
 
-    Raises UsageError where the baselines are an installed package's: they are recorded in a checkout.
+    Raises UsageError outside a checkout.
     """
     path = _recorded_path(f"{result.name}.json")
     others: tuple[Record, ...] = ()
@@ -106,10 +114,7 @@ def compare_records(records: Sequence[Record], recorded: Sequence[Record], where
 
 
 def _recorded_path(name: str) -> Path:
-    if BASELINES_FOLDER.name.startswith("_"):
-        raise UsageError(
-            f"{BASELINES_FOLDER}: belongs to an installed mbench. Record baselines in a checkout (pip install -e .)"
-        )
+    check_checkout()
     RECORDED_FOLDER.mkdir(exist_ok=True)
     return RECORDED_FOLDER / name
 

@@ -257,6 +257,10 @@ class ResultStore:
     folder: equal keys mean records as good as each other, and the one written last stays.
     """
 
+    # What the records are for where they are of no track's own cells. Such a folder is refused to every other store, so
+    # that what lies in it never stands for a result.
+    purpose: ClassVar[str] = ""
+
     def __init__(self, folder: Path, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         """Open or make the folder, and remove what killed runs left half-written.
 
@@ -268,11 +272,13 @@ class ResultStore:
         self._now = now
         self._newest: datetime | None = None
         self._stamping = Lock()
+        own: dict[str, Any] = {"schema": SCHEMA_VERSION, "suite": SUITE_VERSION}
+        own |= {"purpose": self.purpose} if self.purpose else {}
         marker = folder / "mbench.json"
         try:
             self.cells.mkdir(parents=True, exist_ok=True)
             if not marker.exists():
-                write_atomically(marker, json.dumps({"schema": SCHEMA_VERSION, "suite": SUITE_VERSION}).encode())
+                write_atomically(marker, json.dumps(own).encode())
             found = json.loads(_read_bytes(marker, RECORD_LIMIT))
         except OSError as error:
             if error.errno in DISK_FULL:
@@ -284,10 +290,10 @@ class ResultStore:
             raise HarnessError(
                 f"{marker}: damaged. Delete it if every result here is of suite {SUITE_VERSION}"
             ) from None
-        if found != {"schema": SCHEMA_VERSION, "suite": SUITE_VERSION}:
+        if found != own:
             raise UsageError(
-                f"{folder}: holds results of another version ({ascii(found)[:80]}), this is suite "
-                f"{SUITE_VERSION}, schema {SCHEMA_VERSION}. Choose another folder with --out"
+                f"{folder}: holds results of another version or for another purpose ({ascii(found)[:80]}), expected "
+                f"{own}. Choose another folder with --out"
             )
         for place in (folder, self.cells, *(path.parent for path in folder.glob(f"*/*/{RESULT_NAME}"))):
             sweep_drafts(place)

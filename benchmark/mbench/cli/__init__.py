@@ -13,6 +13,7 @@ from mbench.cli.audit import audit
 from mbench.cli.bench import bench
 from mbench.cli.check import check
 from mbench.cli.compare import compare
+from mbench.cli.curves import curves
 from mbench.cli.data import data
 from mbench.cli.evaluate import evaluate
 from mbench.cli.info import info
@@ -31,7 +32,7 @@ from mbench.cli.verify import verify
 from mbench.errors import MbenchError
 
 INTERRUPTED = 130
-_RESUMABLE = ("evaluate", "reproduce", "reference", "render", "tune")
+_RESUMABLE = ("evaluate", "reproduce", "reference", "render", "tune", "curves")
 
 
 class Verbs(click.Group):
@@ -85,6 +86,7 @@ for verb in (
     evaluate,
     compare,
     leaderboard,
+    curves,
     submit,
     check,
     audit,

@@ -26,7 +26,8 @@ SUBMISSIONS = Path("submissions")
 @click.option("--format", "table_format", type=click.Choice(["terminal", "md", "csv", "latex", "json"]),
               default="terminal", show_default=True, help="How to print it.")  # fmt: skip
 @click.option("--plots", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
-              help="Also draw skill against cost, the depth profiles and the critical differences.")  # fmt: skip
+              help="Also draw skill against cost, the depth profiles, the critical differences, and error against "
+              "sample size where `mbench curves` measured it.")  # fmt: skip
 @json_option
 def leaderboard(
     track: str, out: Path, submissions: Path, recorded: bool, table_format: str, plots: Path | None, as_json: bool
@@ -54,7 +55,11 @@ def leaderboard(
     else:
         click.echo(format_board(board, table_format))  # type: ignore[arg-type]
     if plots is not None:
-        from mbench.board_plots import draw_board
+        from mbench.board_plots import curves_on, draw_board, draw_curves
+        from mbench.efficiency import CURVES_NAME, FOLDER_NAME, RECORDED_CURVES, merge_curves, read_curves
 
-        for path in draw_board(board, plots):
+        local = () if recorded else read_curves(out / FOLDER_NAME / CURVES_NAME)
+        # What is recorded stands, as on the board.
+        curves = curves_on(board, merge_curves(local, read_curves(RECORDED_CURVES)))
+        for path in (*draw_board(board, plots), *draw_curves(curves, load_reference(), plots)):
             click.echo(str(path), err=True)

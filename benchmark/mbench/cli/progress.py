@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from threading import Lock
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -54,12 +54,21 @@ class _Live:
 class LiveProgress(_Live):
     """A report callback for `evaluate_source` that shows cells done, what runs now, and the score so far."""
 
-    def __init__(self, reference: Reference | None, label: str = "cells") -> None:
-        """reference: what scores are measured by, or None to show errors only.  label: what is counted."""
+    def __init__(
+        self,
+        reference: Reference | None,
+        label: str = "cells",
+        describe: Callable[[Cell], str] = lambda cell: f"{cell.task} r{cell.replicate}",
+    ) -> None:
+        """reference: what scores are measured by, or None to show errors only.  label: what is counted.
+
+        describe: what a cell is called, markup escaped later.
+        """
         super().__init__(label)
+        self._describe = describe
         self._reference = reference
         self._n_cells = 0
-        self._lines: dict[tuple[str, int, bool], object] = {}
+        self._lines: dict[tuple[Cell, bool], object] = {}
         self._records: list[Record] = []
 
     def expect(self, cells: Sequence[Cell]) -> None:
@@ -74,14 +83,14 @@ class LiveProgress(_Live):
 
     def _show(self, progress: CellProgress) -> None:
         cell = progress.cell
-        line = (cell.task, cell.replicate, progress.phase.startswith("draw"))
+        line = (cell, progress.phase.startswith("draw"))
         if progress.phase in ("done", "cached", "drawn"):
             if line in self._lines:
                 self._bar.remove_task(self._lines.pop(line))  # type: ignore[arg-type]
             if progress.record is not None:
                 self._finish(progress)
             return
-        text = f"  {escape(cell.task)} [dim]r{cell.replicate} {progress.phase}[/dim]"
+        text = f"  {escape(self._describe(cell))} [dim]{progress.phase}[/dim]"
         if line not in self._lines:
             limit = f"of {cell.fit_limit_s:g} s to fit" if progress.phase != "drawing" else ""
             self._lines[line] = self._bar.add_task(text, total=None, count=f"[dim]{limit}[/dim]")
@@ -106,7 +115,7 @@ class LiveProgress(_Live):
             if record.costs.fit_s is not None:
                 outcome += f" [dim](fit {record.costs.fit_s:.1f} s)[/dim]"
         cached = " [dim]kept from before[/dim]" if progress.phase == "cached" else ""
-        self._print(f"{record.task} r{record.replicate}", outcome + cached)
+        self._print(self._describe(progress.cell), outcome + cached)
 
     def _running_score(self) -> str:
         scores = self._scores(self._records)

@@ -1,0 +1,142 @@
+"""`mbench curves`: how much each method makes of more points."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mbench.cli.options import examples, json_option, out_option, running_options
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mbench.efficiency import Curve
+    from mbench.submission import Source
+
+
+def _read_range(ctx: click.Context, parameter: click.Parameter, text: str) -> tuple[int, int]:
+    low, _, high = text.partition(":")
+    try:
+        return int(low), int(high or low)
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is not LOW:HIGH, two whole numbers") from None
+
+
+@click.command(
+    epilog=examples(
+        "mbench curves",
+        "mbench curves knn rbf my.py --sizes 1000:100000",
+        "mbench curves my.py --task mandelbrot-distance --per-decade 4 --replicates 3",
+        "mbench curves knn mlp --record  # a recorded curve of baselines",
+    )
+)
+@click.argument("entries", nargs=-1)
+@click.option("--task", "tasks", multiple=True, metavar="TASK", default=("mandelbrot",), show_default=True,
+              help="Task to learn; repeatable.")  # fmt: skip
+@click.option("--sizes", callback=_read_range, default="1000:1000000", show_default=True, metavar="LOW:HIGH",
+              help="Points in the smallest and the largest sample.")  # fmt: skip
+@click.option("--per-decade", type=click.IntRange(min=1, max=20), default=2, show_default=True,
+              help="Sizes to each factor of ten.")  # fmt: skip
+@click.option("--replicates", type=click.IntRange(min=1), default=1, show_default=True, help="Samples per size.")
+@running_options
+@out_option
+@click.option("--record", is_flag=True, help="Also store the curves as the baselines' recorded ones.")
+@json_option
+def curves(
+    entries: tuple[str, ...],
+    tasks: tuple[str, ...],
+    sizes: tuple[int, int],
+    per_decade: int,
+    replicates: int,
+    out: Path,
+    record: bool,
+    as_json: bool,
+    **running: Any,
+) -> None:
+    """Measure error against sample size, on samples of which each is a prefix of the next, beside k-NN's frozen curve.
+
+    Each of ENTRIES is a baseline's name or a submission's file or folder; without any, all baselines. Seconds to learn
+    lie straight between the tracks' budgets on log-log axes. All is kept in OUT/curves/ and enters no score: the
+    records, curves.json with every curve measured so far, and a picture for each task. Exit code 1 if a cell failed.
+    """
+    import json
+    from dataclasses import asdict
+
+    from mbench import efficiency
+    from mbench.api import make_settings
+    from mbench.board_plots import draw_curves
+    from mbench.cli.progress import LiveProgress
+    from mbench.reproduction import check_checkout
+    from mbench.scoring import load_reference
+
+    sources = _find_sources(entries, only_baselines=record)
+    if record:
+        check_checkout()
+    wanted = efficiency.choose_sizes(*sizes, per_decade)
+    cells = [cell for task in dict.fromkeys(tasks) for cell in efficiency.plan_curve(task, wanted, replicates)]
+    settings = make_settings(**running)
+    folder = out / efficiency.FOLDER_NAME
+    store = efficiency.CurveStore(folder)
+    path = folder / efficiency.CURVES_NAME
+    made: list[Curve] = []
+    for source in sources:
+        click.echo(f"{source.name}:", err=True)
+        with LiveProgress(None, describe=lambda cell: f"{cell.task} N={cell.n_samples:,} r{cell.replicate}") as live:
+            live.expect(cells)
+            found = efficiency.measure_curves(source, cells, store, settings, live)
+        made += found
+        for target in (path, efficiency.RECORDED_CURVES) if record else (path,):
+            efficiency.write_curves(target, efficiency.merge_curves(efficiency.read_curves(target), found))
+    shown = [curve for curve in efficiency.read_curves(path) if curve.task in tasks]
+    pictures = draw_curves(shown, load_reference(), folder)
+    if as_json:
+        click.echo(json.dumps([asdict(curve) for curve in made], indent=1))
+    else:
+        _print_curves(made)
+        for each in (path, *pictures):
+            click.echo(str(each))
+    if any(point.error is None for curve in made for point in curve.points):
+        raise SystemExit(1)
+
+
+def _find_sources(entries: Sequence[str], only_baselines: bool) -> list[Source]:
+    """Return the sources of names and paths. Raises UsageError where two have one name, or one is no baseline."""
+    from mbench.errors import UsageError
+    from mbench.submission import baseline_names, baseline_path, read_submission
+
+    found: dict[str, Source] = {}
+    for entry in entries or baseline_names():
+        path = baseline_path(entry)
+        if path is None and only_baselines:
+            raise UsageError(f"{entry}: no baseline, and only baselines are recorded. Leave it out, or --record")
+        source = read_submission(path or entry)
+        if source.name in found:
+            raise UsageError(f"{entry}: a second submission called {source.name!r}. Rename one of them")
+        found[source.name] = source
+    return list(found.values())
+
+
+def _print_curves(curves: Sequence[Curve]) -> None:
+    """Print a table for each task: a row per method, a column per size."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    console = Console(highlight=False)
+    for task in dict.fromkeys(curve.task for curve in curves):
+        rows = [curve for curve in curves if curve.task == task]
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        table.add_column(f"{escape(task)}: error at N =")
+        for point in rows[0].points:
+            table.add_column(f"{point.n_samples:,}", justify="right", no_wrap=True)
+        for curve in rows:
+            errors = ["failed" if point.error is None else f"{point.error:.5f}" for point in curve.points]
+            table.add_row(escape(curve.name), *errors)
+        console.print(table)
+        for curve in rows:
+            for point in curve.points:
+                if point.error is None:
+                    where = f"{escape(curve.name)} at {point.n_samples:,}"
+                    console.print(f"[red]{where}[/red]: {escape(point.reason)}", soft_wrap=True)
