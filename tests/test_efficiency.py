@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from mbench import efficiency
+from mbench import efficiency, leaderboard
 from mbench.api import make_settings
 from mbench.candidates import find_local
 from mbench.cli import main
@@ -163,6 +163,13 @@ def test_curves_change_no_result(measured, mbench, submission_file, estimator, t
     assert json.loads(mbench(*command).stdout) == before
     (record,) = ResultStore(tmp_path / "results").records()
     assert record.n_samples == 50_000
+
+
+def test_recorded_curves_are_nobodys_result(mbench, tmp_path, monkeypatch):
+    monkeypatch.setattr(leaderboard, "RECORDED_FOLDER", tmp_path)
+    write_curves(tmp_path / "curves.json", (make_curve(),))
+    result = mbench("compare", "curves")
+    assert (result.exit_code, "neither a file, nor evaluated here" in result.stderr) == (2, True)
 
 
 def test_a_folder_of_curves_is_no_results_folder(tmp_path, mbench):

@@ -51,17 +51,18 @@ def find_result(name: str, store: ResultStore | None) -> Result:
         return newest_result(source.name, found)
     found = [record for record in _stored(store) if record.submission == name]
     recorded = RECORDED_FOLDER / f"{name}.json"
+    is_recorded = name in baseline_names() and recorded.exists()  # audits and curves lie there, too
     if found:
         local = newest_result(name, [record for record in found if record.source_digest == found[-1].source_digest])
         # A baseline that was run here on a task or two keeps its recorded result.
-        if not recorded.exists() or {r.task for r in read_result(recorded).records} <= {r.task for r in local.records}:
+        if not is_recorded or {r.task for r in read_result(recorded).records} <= {r.task for r in local.records}:
             return local
     if store is not None and name == safe_name(name):
         # Evaluated under another name before, its records bear that one; the result file is its own.
         results = [read_result(path) for path in sorted(store.folder.glob(f"{name}/*/{RESULT_NAME}"))]
         if results:
             return newest_result(name, [record for result in results for record in result.records])
-    if recorded.exists():
+    if is_recorded:
         return read_result(recorded)
     known = ", ".join(result.name for result in recorded_baselines()) or "none"
     raise UsageError(f"{name}: neither a file, nor evaluated here, nor a recorded baseline ({known})")
