@@ -104,7 +104,7 @@ def build(spec):
     batch_size = round(10 * spec.n_samples**0.5)
     # One core of a 2026 server CPU: for the loop, for each gathered corner, and for Adam.
     n_entries = sum(min(table_size, (r + 1) ** spec.n_inputs) for r in resolutions)
-    step_ms = 0.8 + 7.5e-5 * batch_size * N_LEVELS * 2**spec.n_inputs + 7e-6 * N_FEATURES * n_entries
+    step_ms = 0.8 + 1.3e-4 * batch_size * N_LEVELS * 2**spec.n_inputs + 7e-6 * N_FEATURES * n_entries
     return HashGridRegressor(
         **shared
         | {

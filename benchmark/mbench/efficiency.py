@@ -94,7 +94,9 @@ class CurveStore(ResultStore):
 
     purpose = "curves"
 
-    def write(self, record: Record, predictions: FloatArray | None = None, artifact: Path | None = None) -> None:
+    def write(
+        self, record: Record, predictions: FloatArray | None = None, artifact: Path | bytes | None = None
+    ) -> None:
         """Store a cell's record."""
         super().write(record)
 
