@@ -16,9 +16,11 @@ from typing import TypeVar
 import numpy as np
 
 from mbench.api import run_evaluation
-from mbench.cells import Cell, Progress
+from mbench.cells import Cell, Progress, Settings
 from mbench.errors import HarnessError
 from mbench.escape import escape_time
+from mbench.evaluation import evaluate_source
+from mbench.results import Result, ResultStore
 from mbench.sampler import stream_key, uniform_rows
 from mbench.submission import BASELINES_FOLDER, read_submission
 from mbench.types import ComplexArray, IntArray
@@ -28,6 +30,7 @@ Outcome = TypeVar("Outcome")
 KERNEL_MAX_ITER = 1000
 BAILOUT = 256.0
 HARNESS_JOBS = 2
+MANY_POINTS = 10_000_000
 _NUMPY_BLOCK = 131_072  # the fastest of 8,192 to 1,000,000
 
 
@@ -176,28 +179,55 @@ class _PhaseClock:
 
 
 def bench_memory() -> Iterator[Measurement]:
-    """Run k-NN on `large` tasks in a fresh process and report the harness's own peak memory."""
+    """Run k-NN on `large` tasks, and on ten million points, and report the harness's own peak memory.
+
+    Each in a fresh process, since a peak is never forgotten.
+    """
+    peak_mb, _ = _measure_peak("evaluate_large")
+    yield Measurement("memory", "peak of the harness at large, k-NN, 1 job", f"{peak_mb:.0f} MB", "< 1 GB")
+    peak_mb, child_mb = _measure_peak("evaluate_many_points")
+    what = f"peak of the harness at {MANY_POINTS:,} points of mandelbrot, k-NN"
+    yield Measurement("memory", what, f"{peak_mb:.0f} MB, the submission's own {child_mb:.0f} MB", "< 1 GB")
+
+
+def _measure_peak(function: str) -> tuple[float, float]:
+    """Return the peak memory in MB of a process that calls one of the two below, and of its largest child."""
+    code = (
+        f"import resource, sys; from mbench import bench; child_mb = bench.{function}(sys.argv[1]); "
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, child_mb)"
+    )
     with tempfile.TemporaryDirectory() as folder:
-        code = (
-            "import resource, sys; from mbench.bench import evaluate_large; evaluate_large(sys.argv[1]); "
-            "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
-        )
         answer = subprocess.run([sys.executable, "-c", code, folder], capture_output=True, text=True, check=True)
-    yield Measurement("memory", "peak of the harness at large, k-NN, 1 job", f"{int(answer.stdout) / 1024:.0f} MB")
+    peak_kb, child_mb = answer.stdout.split()
+    return int(peak_kb) / 1024, float(child_mb)
 
 
-def evaluate_large(folder: str) -> None:
-    """Evaluate k-NN on the largest task of each kind of the track `large`, one cell at a time."""
-    tasks = ("mandelbrot", "mandelbrot-distance", "china", "shell")
-    run_evaluation(
+def evaluate_large(folder: str) -> float:
+    """Evaluate k-NN on the largest task of each kind of the track `large`, one cell at a time; return its own peak."""
+    outcome = run_evaluation(
         read_submission(BASELINES_FOLDER / "knn.py"),
         track="large",
-        tasks=tasks,
+        tasks=("mandelbrot", "mandelbrot-distance", "china", "shell"),
         replicates=1,
         jobs=1,
         out=Path(folder),
         pictures=False,
     )
+    return _peak_of_children(outcome.result)
+
+
+def evaluate_many_points(folder: str) -> float:
+    """Evaluate k-NN on ten times the sample of `large`, a cell of no track; return its own peak in MB."""
+    cell = Cell("mandelbrot", "large", 0, MANY_POINTS, 1_000.0)
+    source = read_submission(BASELINES_FOLDER / "knn.py")
+    return _peak_of_children(evaluate_source(source, [cell], ResultStore(Path(folder)), Settings())[0])
+
+
+def _peak_of_children(result: Result) -> float:
+    failed = [f"{record.task}: {record.reason}" for record in result.records if not record.ok]
+    if failed:
+        raise HarnessError(f"a cell failed, so its memory says nothing: {failed[0]}")
+    return max(record.costs.peak_memory_mb or 0.0 for record in result.records)
 
 
 GROUPS: dict[str, Callable[[], Iterator[Measurement]]] = {

@@ -13,7 +13,7 @@ _GROUPS = ("kernel", "start", "harness", "memory")
 @click.argument("groups", nargs=-1, type=click.Choice(_GROUPS), metavar="[kernel|start|harness|memory]…")
 @json_option
 def bench(groups: tuple[str, ...], as_json: bool) -> None:
-    """Measure the ground truth against other implementations, the harness's overhead, start-up and memory (5 minutes).
+    """Measure the ground truth against other implementations, the harness's overhead, start-up and memory (8 minutes).
 
     Everything is a ratio or a figure of one run; compare ratios, not seconds, between machines.
     """
