@@ -21,7 +21,7 @@ from mbench.sandbox import Interrupted
 from mbench.submission import read_submission
 from mbench.tasks import load_task
 
-distributed = pytest.importorskip("distributed", reason="dask.distributed is not installed: pip install '.[cluster]'")
+pytest.importorskip("distributed", reason="dask.distributed is not installed: pip install '.[cluster]'")
 
 CELLS = [Cell("curve", "quick", replicate, 60, 60.0) for replicate in range(3)]
 
