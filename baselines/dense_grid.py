@@ -18,7 +18,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from mbench.nn import TorchRegressor, reference_learning_rate, reference_settings
+from mbench.nn import TorchRegressor, affordable_steps, reference_learning_rate, reference_settings
 
 MOST_INPUTS = 3
 N_FEATURES = 2
@@ -107,6 +107,6 @@ def build(spec):
             "depth": 2,
             "learning_rate": 1e-2,
             "batch_size": batch_size,
-            "steps": max(1, int(1000 * spec.fit_limit_s / 3 / step_ms)),
+            "steps": affordable_steps(spec.fit_limit_s, step_ms),
         }
     )

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from mbench.nn import MLP, TorchRegressor, reference_learning_rate, reference_settings
+from mbench.nn import MLP, TorchRegressor, affordable_steps, reference_learning_rate, reference_settings
 
 N_FREQUENCIES = 256
 SCALES = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0)  # by the root of the number of inputs
@@ -65,6 +65,6 @@ class GaussianRegressor(TorchRegressor):
 
 def build(spec):
     settings = reference_settings(spec)
-    all_steps = int(1000.0 * spec.fit_limit_s / 3.0 / STEP_MS)
-    settings["steps"] = min(settings["steps"], max(1, int(all_steps / (1.0 + TRIAL_SHARE * len(SCALES)))))
+    with_trials = STEP_MS * (1.0 + TRIAL_SHARE * len(SCALES))
+    settings["steps"] = min(settings["steps"], affordable_steps(spec.fit_limit_s, with_trials))
     return GaussianRegressor(learning_rate=reference_learning_rate(2 * N_FREQUENCIES), **settings)

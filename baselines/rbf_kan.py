@@ -15,7 +15,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from mbench.nn import TorchRegressor, reference_settings
+from mbench.nn import TorchRegressor, affordable_steps, reference_settings
 
 START = 0.1
 N_CENTRES = 8  # FastKAN's
@@ -58,6 +58,6 @@ def build(spec):
             "width": width,
             "depth": depth,
             "learning_rate": 3e-3,
-            "steps": max(1, int(1000 * spec.fit_limit_s / 3 / step_ms)),
+            "steps": affordable_steps(spec.fit_limit_s, step_ms),
         }
     )

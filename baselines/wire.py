@@ -18,7 +18,7 @@ import math
 import torch
 from torch import nn
 
-from mbench.nn import TorchRegressor, reference_settings
+from mbench.nn import TorchRegressor, affordable_steps, reference_settings
 
 W0 = 5.0
 S0 = 5.0
@@ -93,5 +93,5 @@ class WireRegressor(TorchRegressor):
 
 def build(spec):
     settings = reference_settings(spec)
-    settings["steps"] = min(settings["steps"], max(1, int(1000.0 * spec.fit_limit_s / 3.0 / STEP_MS)))
+    settings["steps"] = min(settings["steps"], affordable_steps(spec.fit_limit_s, STEP_MS))
     return WireRegressor(learning_rate=RATE, **settings)

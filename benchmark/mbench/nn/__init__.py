@@ -2,7 +2,13 @@
 
 from mbench.nn.features import FourierFeatures, TaylorFeatures
 from mbench.nn.networks import MLP
-from mbench.nn.reference import reference_learning_rate, reference_orders, reference_settings, reference_steps
+from mbench.nn.reference import (
+    affordable_steps,
+    reference_learning_rate,
+    reference_orders,
+    reference_settings,
+    reference_steps,
+)
 from mbench.nn.regularisers import WeightRules, lipschitz_bound, squared_slope
 from mbench.nn.trainer import TorchRegressor
 
@@ -12,6 +18,7 @@ __all__ = [
     "TaylorFeatures",
     "TorchRegressor",
     "WeightRules",
+    "affordable_steps",
     "lipschitz_bound",
     "reference_learning_rate",
     "reference_orders",

@@ -22,6 +22,11 @@ def reference_orders(n_inputs: int) -> int:
     return 256 if n_inputs <= 3 else 8
 
 
+def affordable_steps(fit_limit_s: float, step_ms: float) -> int:
+    """Return how many steps of `step_ms`, on one core of a 2026 server CPU, a network baseline takes within a limit."""
+    return max(1, int(1000.0 * fit_limit_s * SHARE_OF_LIMIT / step_ms))
+
+
 def reference_steps(n_inputs: int, fit_limit_s: float) -> int:
     """Return the steps every network baseline takes: what the slowest, Fourier's, can afford of the limit.
 
@@ -30,7 +35,7 @@ def reference_steps(n_inputs: int, fit_limit_s: float) -> int:
     n_features = n_inputs * (1 + 2 * reference_orders(n_inputs))
     n_params = (n_features + (DEPTH - 1) * WIDTH) * WIDTH
     step_ms = STEP_MS + STEP_MS_PER_MILLION * n_params / 1e6
-    return max(1, int(1000.0 * fit_limit_s * SHARE_OF_LIMIT / step_ms))
+    return affordable_steps(fit_limit_s, step_ms)
 
 
 def reference_learning_rate(n_features: int) -> float:
