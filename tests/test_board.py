@@ -52,10 +52,11 @@ def make_cell(name, task, replicate, skill, **changes):
     """A record of this skill (and depth skill, where there is depth), by the reference above."""
     octaves = (min(1.0, skill / 200 * 10 / 15),) * 15
     profile = Profile(octaves, octaves, octaves) if task in FRACTALS else None
+    budget = suite.TRACKS[changes.get("track", "standard")].budgets[suite.family_of(task)]
     fields = {
         "schema": SCHEMA_VERSION, "suite": suite.SUITE_VERSION, "key": f"{name}-{task}-{replicate}",
         "submission": name, "source_digest": name, "task": task, "task_digest": "t", "track": "standard",
-        "replicate": replicate, "n_samples": 1_000, "fit_limit_s": 1.0, "seed": 0, "threads": 1, "device": "cpu",
+        "replicate": replicate, "n_samples": budget.n_samples, "fit_limit_s": budget.fit_limit_s, "seed": 0, "threads": 1, "device": "cpu",
         "isolation": "A", "test_set": "public", "harness_digest": "h", "status": "ok", "reason": "",
         "metrics": Metrics(10 ** (-skill / 100), 20.0, profile),
         "costs": Costs(fit_s=1.0 + skill, predict_us_per_point=2.0, n_params=100), "output": "", "environment": {},
@@ -460,6 +461,15 @@ def test_a_submission_changed_after_it_was_evaluated_says_so_and_has_no_rank(sub
 def test_hidden_test_sets_do_not_count(submissions):
     (found,) = find_submissions(submissions(test_set="hidden:00"))
     assert found.records == ()
+
+
+@pytest.mark.parametrize("budget", [{"n_samples": 1_000_000}, {"fit_limit_s": 1e6}])
+def test_cells_on_another_budget_than_their_tracks_do_not_count(submissions, budget):
+    folder = submissions()
+    path = folder / "idea" / "result.json"
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps(content | {"records": [row | budget for row in content["records"]]}))
+    assert find_submissions(folder)[0].records == ()
 
 
 def test_an_audit_of_another_version_does_not_count(submissions):

@@ -45,7 +45,9 @@ def evaluated(tmp_path, make_record):
         made = tmp_path / "results" / place.name / "quick"
         for number, task in enumerate(tasks):
             depth = DEPTH if task in suite.FAMILIES["mandelbrot"] else None
+            budget = QUICK.budgets[suite.family_of(task)]
             fields = {
+                "n_samples": budget.n_samples, "fit_limit_s": budget.fit_limit_s,
                 "key": f"{number:064}", "task": task, "source_digest": digest, "submission": place.name,
                 "isolation": "B", "metrics": Metrics(0.2, 12.0, depth),
             }  # fmt: skip

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from mbench import suite
 from mbench.audit.reports import REPORT_NAME, AuditReport, read_report
 from mbench.hidden import PUBLIC
 from mbench.leaderboard import RECORDED_FOLDER, newest_result
@@ -64,12 +65,22 @@ def keep_recorded(recorded: Iterable[Candidate], local: Iterable[Candidate], tra
     return recorded + [each for each in local if not {record.source_digest for record in each.records} & known]
 
 
+def _is_on_budget(record: Record) -> bool:
+    """Had this cell the sample and the time of its track? A result from elsewhere may say anything."""
+    if not suite.is_headline(record.task):
+        return True
+    budget = suite.TRACKS[record.track].budgets[suite.family_of(record.task)]
+    return (record.n_samples, record.fit_limit_s) == (budget.n_samples, budget.fit_limit_s)
+
+
 def _candidate(name: str, origin: Origin, path: Path, audit_path: Path, entry: Path | None) -> Candidate:
     """Read a result and its audit, and keep what is of the source at `entry` (without one: of the newest record's).
 
+    What is not on its track's budget is left out, too.
+
     Raises UsageError for a result of another suite, HarnessError for a damaged one.
     """
-    public = [record for record in read_result(path).records if record.test_set == PUBLIC]
+    public = [record for record in read_result(path).records if record.test_set == PUBLIC and _is_on_budget(record)]
     source: Source | None = None if entry is None else read_submission(entry)
     if source is not None:
         digest = source.digest
