@@ -23,6 +23,7 @@ ROWS = (
     {"api", "candidates"},
     {"reproduction", "bench", "board"},
     {"verification", "board_tables", "board_plots", "publishing", "forecast"},
+    {"site"},
     {"cli"},
     {"__main__"},
 )

@@ -24,6 +24,7 @@ from mbench.cli.render import render
 from mbench.cli.reproduce import reproduce
 from mbench.cli.rescore import rescore
 from mbench.cli.sample import sample
+from mbench.cli.site import site
 from mbench.cli.submit import submit
 from mbench.cli.suite import suite
 from mbench.cli.tasks import tasks
@@ -88,6 +89,7 @@ for verb in (
     leaderboard,
     curves,
     submit,
+    site,
     check,
     audit,
     verify,

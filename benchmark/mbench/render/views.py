@@ -99,6 +99,37 @@ def plan_zoom(task: Any, panel_px: int = PANEL_PX) -> Plan:
     return Plan(task.name, "zoom", task.scale(points), points, tuple(panels), landmarks)
 
 
+def plan_octaves(task: Any, octaves: int = 10, rows: int = 192) -> Plan:
+    """Plan a window per octave about each landmark of a fractal task, all in the shape of the task's own window.
+
+    Octave k is magnified 2^k times, so that a slider over them zooms in register. The whole window, octave 0 of every
+    landmark, comes first and once; then landmark by landmark octaves 1, 2, …. rows: of pixels in each.
+    """
+    lower, upper = np.asarray(task.lower), np.asarray(task.upper)
+    landmarks = LANDMARKS.get(getattr(task, "set_name", task.name), ())
+    size = upper - lower
+    shape = (rows, round(rows * size[0] / size[1]))
+    middle = (lower + upper) / 2
+    panels = [Panel("whole set", 1, (float(middle[0]), float(middle[1])), float(size[0]), float(size[1]), shape, 0)]
+    for landmark in landmarks:
+        for octave in range(1, octaves):
+            width, height = size / 2**octave
+            inside = size / 2 ** (octave + 1)
+            x, y = np.clip((landmark.centre.real, landmark.centre.imag), lower + inside, upper - inside)
+            start = panels[-1].rows.stop
+            panels.append(
+                Panel(landmark.name, 2**octave, (float(x), float(y)), float(width), float(height), shape, start)
+            )
+    points = np.concatenate([_pixel_centres(panel) for panel in panels])
+    return Plan(task.name, "zoom", task.scale(points), points, tuple(panels), landmarks)
+
+
+def plan_window(task: Any, panel: Panel) -> Plan:
+    """Plan one window of a fractal task."""
+    points = _pixel_centres(panel)
+    return Plan(task.name, "zoom", task.scale(points), points, (panel,))
+
+
 def plan_image(task: Any) -> Plan:
     """Plan every pixel of an image task; of a picture too large to predict, every second (third, …) row and column."""
     height, width = task.shape

@@ -1,0 +1,70 @@
+"""`mbench site`: the leaderboard as pages to look at."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from mbench.cli.leaderboard import SUBMISSIONS
+from mbench.cli.options import DEFAULT_RESULTS, examples, isolation_option, json_option, unsafe_option
+from mbench.suite import TRACKS
+
+
+@click.command(
+    epilog=examples(
+        "mbench site --out site",
+        "mbench site --out site --track standard --recorded",
+        "mbench reproduce knn mlp && mbench site --out site  # with zooms into what those learned",
+    )
+)
+@click.option("--out", "folder", type=click.Path(path_type=Path, file_okay=False), required=True,
+              help="Folder to write the pages to: empty, or a site that is to be brought up to date.")  # fmt: skip
+@click.option("--track", "tracks", type=click.Choice(list(TRACKS)), multiple=True,
+              help="Only this track; repeatable. Default: all that have entries.")  # fmt: skip
+@click.option("--results", type=click.Path(path_type=Path, file_okay=False), default=DEFAULT_RESULTS, show_default=True,
+              help="Results folder: local entries, fitted estimators, strips and films.")  # fmt: skip
+@click.option("--submissions", type=click.Path(path_type=Path, file_okay=False), default=SUBMISSIONS, show_default=True,
+              help="Folder of submissions with a result.json.")  # fmt: skip
+@click.option("--recorded", is_flag=True, help="Without the results folder: recorded entries, nothing new drawn.")
+@click.option("--jobs", type=click.IntRange(min=1), help="Estimators asked at a time. Default: cores.")
+@isolation_option
+@unsafe_option
+@json_option
+def site(
+    folder: Path,
+    tracks: tuple[str, ...],
+    results: Path,
+    submissions: Path,
+    recorded: bool,
+    jobs: int | None,
+    isolation: str | None,
+    unsafe_no_sandbox: bool,
+    as_json: bool,
+) -> None:
+    """Write the leaderboard as a static site that opens from the disk and loads nothing from elsewhere.
+
+    The board with plots, a page for every entry, one to compare two, one that explains. What the stored estimators in
+    the results folder learned is drawn for the zooms, in the sandbox; a second run draws only what is new.
+    """
+    from mbench.api import default_jobs
+    from mbench.isolation import choose_isolation
+    from mbench.site import build_site
+
+    built = build_site(
+        folder,
+        tracks=tracks or tuple(TRACKS),
+        submissions=submissions,
+        results=None if recorded else results,
+        isolate=lambda: choose_isolation(isolation, allow_none=unsafe_no_sandbox),
+        jobs=jobs or default_jobs(threads=1),
+        say=lambda words: click.echo(words, err=True),
+    )
+    for note in built.notes:
+        click.echo(note, err=True)
+    if as_json:
+        content = {"folder": str(folder), "pages": [str(path) for path in built.pages], "n_entries": built.n_entries}
+        click.echo(json.dumps(content | {"notes": list(built.notes)}, indent=1))
+        return
+    click.echo(f"{len(built.pages)} pages of {built.n_entries} entries. Open {built.pages[0]}")

@@ -1,0 +1,169 @@
+"""Boards to a folder of pages: draws what is missing, writes every page, removes what no page shows any more."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event
+
+from mbench import suite
+from mbench.board import Board, build_board
+from mbench.candidates import find_baselines, find_local, find_submissions, keep_recorded
+from mbench.disk import disk_error, write_atomically
+from mbench.errors import UsageError
+from mbench.executor import run_all
+from mbench.isolation import Isolation
+from mbench.results import Record, ResultStore
+from mbench.sandbox import ChildFailure
+from mbench.scoring import load_reference
+from mbench.site import media, pages, tiles
+from mbench.site.entries import SiteEntry, collect_entries
+from mbench.site.pages import TrackViews, View
+from mbench.site.tiles import Tiles
+
+STATIC = Path(__file__).with_name("static")
+MARKER = "mbench-site.json"  # a folder that has it is ours to write to
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What was written. notes: what could not be shown, and why."""
+
+    folder: Path
+    pages: tuple[Path, ...]
+    n_entries: int
+    notes: tuple[str, ...]
+
+
+def build_site(
+    folder: Path,
+    *,
+    tracks: Sequence[str] = tuple(suite.TRACKS),
+    submissions: Path,
+    results: Path | None,
+    isolate: Callable[[], Isolation],
+    jobs: int = 1,
+    say: Say = lambda words: None,
+) -> Site:
+    """Write the site to a folder and return what was written.
+
+    tracks: those without any entry are left out.  results: where local results and fitted estimators lie; None to show
+    recorded entries only and draw nothing new.  isolate: returns what holds the estimators, and is called only where
+    one is asked.
+    Raises UsageError for a folder that holds something else, HarnessError when the disk refuses.
+    """
+    _claim(folder)
+    try:
+        return _build(folder, tracks, submissions, results, isolate, jobs, say)
+    except OSError as error:
+        raise disk_error(folder, error, "Pages already written stay") from error
+
+
+def _claim(folder: Path) -> None:
+    """Take a folder that is empty, missing or a site already, so that nobody's own files are replaced."""
+    try:
+        if folder.exists() and any(folder.iterdir()) and not (folder / MARKER).is_file():
+            raise UsageError(f"{folder}: holds files that are no mbench site. Give --out an empty folder")
+        write_atomically(folder / MARKER, (json.dumps({"suite": suite.SUITE_VERSION}) + "\n").encode())
+    except OSError as error:
+        raise UsageError(f"{folder}: cannot be written to ({error.strerror}). Give another --out") from None
+
+
+def _build(
+    folder: Path,
+    tracks: Sequence[str],
+    submissions: Path,
+    results: Path | None,
+    isolate: Callable[[], Isolation],
+    jobs: int,
+    say: Say,
+) -> Site:
+    recorded = [*find_baselines(), *find_submissions(submissions)]
+    boards: list[tuple[Board, list[SiteEntry]]] = []
+    for track in tracks:
+        local = find_local(results, track) if results is not None else []
+        candidates = keep_recorded(recorded, local, track)
+        board = build_board(candidates, track, load_reference())
+        if board.standings:
+            boards.append((board, collect_entries(board, candidates, submissions, results)))
+    if not boards:
+        raise UsageError(f"no entry on {', '.join(tracks)}. Evaluate something, or choose another --track")
+    say("the truth of every window")
+    truth = tiles.draw_truth(folder)
+    store = ResultStore(results) if results is not None and (results / "cells").is_dir() else None
+    artifacts = {} if store is None else tiles.find_artifacts(store)
+    entries = [entry for _, found in boards for entry in found]
+    cancel = Event()
+
+    def look(entry: SiteEntry) -> View:
+        artifact = artifacts.get((entry.standing.entry.source_digest, entry.track))
+        shown, reason = _find_tiles(folder, entry, artifact), ""
+        if shown is None and artifact is not None and entry.source is not None:
+            assert store is not None
+            say(f"{entry.href}: asking its estimator")
+            path = store.artifact_path(artifact.key)
+            try:
+                shown = tiles.draw_tiles(folder, entry.source, artifact, path, isolate(), cancel)
+            except ChildFailure as failure:
+                reason = f"its estimator was asked and failed: {failure}"
+        elif shown is None:
+            reason = "its fitted estimator is not stored here"
+        return View(entry, shown, media.take_media(folder, entry.folder), reason)
+
+    views = {view.entry.href: view for view in run_all(entries, look, jobs=jobs, cancel=cancel)}
+    say("pages")
+    sites = [TrackViews(board, tuple(views[entry.href] for entry in found)) for board, found in boards]
+    paths = _write_pages(folder, sites, truth)
+    _remove_others(folder, paths)
+    tiles.prune(folder, [truth, *(view.tiles.path for view in views.values() if view.tiles)])
+    media.prune(folder, {path for view in views.values() for path in view.media.paths})
+    notes = [f"{view.entry.href}: no zoom, {view.no_tiles}" for view in views.values() if view.no_tiles]
+    return Site(folder, tuple(paths), len(views), tuple(sorted(notes)))
+
+
+def _find_tiles(folder: Path, entry: SiteEntry, artifact: Record | None) -> Tiles | None:
+    """Return what an earlier run drew of the stored estimator, or of the recorded cell where none is stored now."""
+    for record in (artifact, entry.fractal):
+        if record is not None and (found := tiles.read_tiles(folder, record.key)) is not None:
+            return found
+    return None
+
+
+def _write_pages(folder: Path, sites: Sequence[TrackViews], truth: str) -> list[Path]:
+    """Write every page, the data and the static files; return the pages' paths, the first one first."""
+    views = [view for site in sites for view in site.views if view.tiles]
+    texts = {
+        "index.html": pages.render_index(sites, views[0] if views else None, truth),
+        "compare.html": pages.render_compare(sites, truth),
+        "about.html": pages.render_about(sites, truth),
+    }
+    hrefs = {view.entry.href for site in sites for view in site.views}
+    for site in sites:
+        for view in site.views:
+            others = [
+                each.board.track
+                for each in sites
+                if each is not site and f"{each.board.track}/{view.entry.slug}.html" in hrefs
+            ]
+            texts[view.entry.href] = pages.render_entry(view, site, others, truth)
+        content = pages.board_data(site)
+        write_atomically(folder / "data" / f"{site.board.track}.json", json.dumps(content, indent=1).encode())
+    for path in STATIC.iterdir():
+        write_atomically(folder / "static" / path.name, path.read_bytes())
+    for name, content in tiles.draw_ramps().items():
+        write_atomically(folder / "static" / name, content)
+    for name, text in texts.items():
+        write_atomically(folder / name, text.encode())
+    return [folder / name for name in texts]
+
+
+def _remove_others(folder: Path, paths: Sequence[Path]) -> None:
+    """Remove the pages of entries that are no more."""
+    for track in suite.TRACKS:
+        for path in (folder / track).glob("*.html"):
+            if path not in paths:
+                path.unlink()

@@ -1,0 +1,124 @@
+"""What the site shows of one entry beside its scores: its records, its files, and where its pictures may lie."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mbench.board import Board, Standing
+from mbench.candidates import RESULT_NAME, Candidate
+from mbench.errors import MbenchError
+from mbench.results import Record, read_result
+from mbench.submission import Source, baseline_path, read_submission, safe_name
+
+README_NAME = "README.md"
+_README_LIMIT = 64_000  # bytes shown of an entry's README
+
+
+@dataclass(frozen=True, slots=True)
+class SiteEntry:
+    """One standing on one track.
+
+    slug: its page's name without the ending, unique on a track, of [a-z0-9_-] only.  source: None where its files are
+    not at hand.  folder: where an evaluation put the pictures of this very source, or None.
+    """
+
+    slug: str
+    track: str
+    standing: Standing
+    records: tuple[Record, ...]
+    source: Source | None
+    readme: str
+    folder: Path | None
+
+    @property
+    def href(self) -> str:
+        """Its page, from the site's root."""
+        return f"{self.track}/{self.slug}.html"
+
+    @property
+    def command(self) -> str:
+        """What makes its fitted estimators, which pictures are drawn from."""
+        name, track = shlex.quote(self.standing.name), f"--track {self.track}"
+        if self.standing.origin == "baseline":
+            return f"mbench reproduce {name} {track}"
+        return f"mbench evaluate submissions/{name} {track}"
+
+    @property
+    def fractal(self) -> Record | None:
+        """The record of the Mandelbrot set's first replicate that pictures are drawn from, if that cell ended well."""
+        return next((r for r in self.records if r.task == "mandelbrot" and r.replicate == 0 and r.ok), None)
+
+
+def collect_entries(
+    board: Board, candidates: Iterable[Candidate], submissions: Path, results: Path | None
+) -> list[SiteEntry]:
+    """Return an entry for every standing of a board, list by list, in the board's order."""
+    found = {(each.origin, each.name): each for each in candidates}
+    folders = {safe_name(path.name): path for path in sorted(submissions.glob("*/")) if path.is_dir()}
+    taken: set[str] = set()
+    entries = []
+    for standing in board.standings:
+        records = [r for r in found[standing.origin, standing.name].records if r.track == board.track]
+        folder = folders.get(standing.name) if standing.origin == "submission" else None
+        path = baseline_path(standing.name) if standing.origin == "baseline" else folder
+        entries.append(
+            SiteEntry(
+                slug=_choose_slug(standing, taken),
+                track=board.track,
+                standing=standing,
+                records=tuple(sorted(records, key=lambda r: (r.task, r.replicate))),
+                source=_read_source(path, standing.entry.source_digest),
+                readme=_read_readme(folder),
+                folder=_find_pictures(results, standing, board.track),
+            )
+        )
+    return entries
+
+
+def _choose_slug(standing: Standing, taken: set[str]) -> str:
+    """Return a file name that every system and every URL takes as it is. Two names that look alike to one differ."""
+    plain = re.sub(r"[^a-z0-9_-]+", "-", standing.name.lower()).strip("-") or "entry"
+    stem = plain if standing.origin == "baseline" else f"{standing.origin}-{plain}"
+    slug, number = stem, 2
+    while slug in taken:
+        slug, number = f"{stem}-{number}", number + 1
+    taken.add(slug)
+    return slug
+
+
+def _read_source(path: Path | None, digest: str) -> Source | None:
+    """Return the files that the records are of; None where those at hand are others, or none."""
+    if path is None:
+        return None
+    try:
+        source = read_submission(path)
+    except MbenchError:
+        return None
+    return source if source.digest == digest else None
+
+
+def _read_readme(folder: Path | None) -> str:
+    if folder is None:
+        return ""
+    try:
+        with (folder / README_NAME).open("rb") as file:
+            content = file.read(_README_LIMIT)
+    except OSError:
+        return ""
+    return content.decode("utf-8", "replace")
+
+
+def _find_pictures(results: Path | None, standing: Standing, track: str) -> Path | None:
+    """Return `results/NAME/TRACK` if it is of the same source."""
+    if results is None:
+        return None
+    folder = results / standing.name / track
+    try:
+        records: Sequence[Record] = read_result(folder / RESULT_NAME).records
+    except MbenchError:
+        return None
+    return folder if standing.entry.source_digest in {record.source_digest for record in records} else None

@@ -1,0 +1,97 @@
+"""Pictures and films that an evaluation left beside its result, taken into the site in sizes fit for a page."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from mbench.disk import write_atomically
+
+FOLDER = "media"
+STRIP, FILM = "strip.png", "film.mp4"
+# Beside the strip, what `mbench render` draws of each task, in the order of the suite.
+SHEETS = ("mandelbrot", "mandelbrot-distance", "china", "flower", "sphere", "shell", "curve")
+_WIDTH = 1800  # pixels a sheet is shrunk to
+_STRIP_HEIGHT = 4000
+_FILM_LIMIT = 64 << 20
+_QUALITY = 82
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One picture of the site. path: from its root.  width, height: in pixels."""
+
+    name: str
+    path: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """What there is to look at of one entry; None and () where it was not made."""
+
+    strip: Picture | None = None
+    film: str | None = None
+    sheets: tuple[Picture, ...] = ()
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Every file of it, from the site's root."""
+        pictures = (*self.sheets, *((self.strip,) if self.strip else ()))
+        return (*(picture.path for picture in pictures), *((self.film,) if self.film else ()))
+
+
+def take_media(site: Path, folder: Path | None) -> Media:
+    """Copy what a folder of pictures holds into the site. A file that is no picture is passed over."""
+    if folder is None:
+        return Media()
+    sheets = [_take_picture(site, folder / f"{task}.png", task, (_WIDTH, 16_000)) for task in SHEETS]
+    return Media(
+        strip=_take_picture(site, folder / STRIP, "strip", (_WIDTH, _STRIP_HEIGHT)),
+        film=_take_film(site, folder / FILM),
+        sheets=tuple(sheet for sheet in sheets if sheet is not None),
+    )
+
+
+def _take_picture(site: Path, path: Path, name: str, largest: tuple[int, int]) -> Picture | None:
+    """Write a PNG again as a WebP no larger than `largest`, named by its content so that none is written twice."""
+    from PIL import Image
+
+    try:
+        content = path.read_bytes()
+        target = f"{FOLDER}/{hashlib.sha256(content).hexdigest()[:24]}.webp"
+        if not (site / target).exists():
+            with Image.open(path, formats=("PNG",)) as image:
+                image.thumbnail(largest)
+                draft = site / FOLDER / f".{Path(target).name}"
+                draft.parent.mkdir(parents=True, exist_ok=True)
+                image.convert("RGB").save(draft, format="WEBP", quality=_QUALITY, method=4)
+            draft.replace(site / target)
+        with Image.open(site / target, formats=("WEBP",)) as image:
+            return Picture(name, target, *image.size)
+    except (OSError, ValueError, Image.DecompressionBombError):
+        return None
+
+
+def _take_film(site: Path, path: Path) -> str | None:
+    try:
+        if path.stat().st_size > _FILM_LIMIT:
+            return None
+        content = path.read_bytes()
+    except OSError:
+        return None
+    if content[4:8] != b"ftyp":
+        return None
+    target = f"{FOLDER}/{hashlib.sha256(content).hexdigest()[:24]}.mp4"
+    if not (site / target).exists():
+        write_atomically(site / target, content)
+    return target
+
+
+def prune(site: Path, kept: set[str]) -> None:
+    """Remove what no page shows any more. kept: paths from the site's root."""
+    for path in (site / FOLDER).glob("*"):
+        if f"{FOLDER}/{path.name}" not in kept:
+            path.unlink()

@@ -1,0 +1,229 @@
+"""Entries to pages: the templates, and what each is given. All that a stranger wrote is escaped here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from mbench import __version__, suite
+from mbench.board import Board
+from mbench.board_tables import LISTS, TITLES, board_as_json
+from mbench.leaderboard import format_cell
+from mbench.render.landmarks import LANDMARKS
+from mbench.site import tiles
+from mbench.site.code import list_file, reveal
+from mbench.site.columns import bar_limit, board_columns, show
+from mbench.site.entries import SiteEntry
+from mbench.site.media import Media
+from mbench.site.tiles import Tiles
+
+_START = 3  # the slider's octave to begin with: of the first landmark, the panel of the same number
+TEMPLATES = Path(__file__).with_name("templates")
+# Pages run nothing but the site's own files and ask nobody for anything, whatever a submission put into them.
+POLICY = (
+    "default-src 'none'; img-src 'self' data:; media-src 'self'; style-src 'self'; script-src 'self'; "
+    "base-uri 'none'; form-action 'none'"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """An entry with what there is to look at. no_tiles: why there are none, "" where there are."""
+
+    entry: SiteEntry
+    tiles: Tiles | None
+    media: Media
+    no_tiles: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TrackViews:
+    """One track's board, and a view for each of its standings, list by list."""
+
+    board: Board
+    views: tuple[View, ...]
+
+    @property
+    def by_list(self) -> dict[str, list[View]]:
+        """The views of each list of the board."""
+        sizes = (len(self.board.shown), len(self.board.discoveries), len(self.board.rejected))
+        rest, parts = list(self.views), {}
+        for name, size in zip(LISTS, sizes, strict=True):
+            parts[name], rest = rest[:size], rest[size:]
+        return parts
+
+
+def render_index(tracks: Sequence[TrackViews], hero: View | None, truth: str) -> str:
+    """Return the page with the boards."""
+    data = {
+        "tracks": {each.board.track: board_as_json(each.board) for each in tracks},
+        "pages": {each.board.track: _pages_of(each) for each in tracks},
+    }
+    return _render(
+        "index.html.j2", root="", tracks=[_table(each) for each in tracks], hero=hero, banner=_banner(hero, truth),
+        families=list(suite.FAMILIES), data=data,
+    )  # fmt: skip
+
+
+def render_entry(view: View, track: TrackViews, others: Sequence[str], truth: str) -> str:
+    """Return an entry's own page. others: the tracks that have a page of the same name."""
+    standing, records = view.entry.standing, view.entry.records
+    first = view.entry.fractal or (records[0] if records else None)
+    source = view.entry.source
+    data = {
+        "profiles": board_as_json(track.board)[_list_of(view, track)][_place_of(view, track)]["profiles"],
+        "zoom": _zoom(truth, [view]) if view.tiles else None,
+    }
+    return _render(
+        "entry.html.j2", root="../", view=view, entry=view.entry, standing=standing, score=standing.entry,
+        track=suite.TRACKS[view.entry.track], tied=_is_tied(view, track), others=others,
+        scores=[show(column, standing) for column in board_columns(view.entry.track) if column.is_score],
+        limit=bar_limit(track.board), first=first, environments=_environments(view), banner=_banner(view, truth),
+        listings=[list_file(path, content) for path, content in source.files] if source else [],
+        data=data,
+    )  # fmt: skip
+
+
+def render_compare(tracks: Sequence[TrackViews], truth: str) -> str:
+    """Return the page that holds two entries side by side; which, its address says."""
+    entries, pairs = [], []
+    for track in tracks:
+        content = board_as_json(track.board)
+        by_name = {(each.entry.standing.name, each.entry.standing.origin): each for each in track.views}
+        for name, views in track.by_list.items():
+            for view, standing in zip(views, content[name], strict=True):
+                kept = {key: value for key, value in standing.items() if key not in ("audit", "replicates")}
+                scores = None if view.tiles is None else {"path": view.tiles.path, "scores": view.tiles.scores}
+                extra = {"id": _id(view), "label": _label(view, track), "href": view.entry.href, "tiles": scores}
+                entries.append(kept | extra | {"list": name})
+        for pair in track.board.pairs:
+            first, second = (track.board.ranked[i] for i in (pair.better, pair.worse))
+            ids = [_id(by_name[standing.name, standing.origin]) for standing in (first, second)]
+            pairs.append([*ids, pair.difference, pair.p, pair.is_separated])
+    data = {"entries": entries, "pairs": pairs, "zoom": _zoom(truth, []), "tracks": [t.board.track for t in tracks]}
+    return _render("compare.html.j2", root="", data=data, truth=truth)
+
+
+def render_about(tracks: Sequence[TrackViews], truth: str) -> str:
+    """Return the page that explains the challenge."""
+    return _render("about.html.j2", root="", tracks=list(suite.TRACKS.values()), families=suite.FAMILIES, truth=truth,
+                   shown=[each.board.track for each in tracks])  # fmt: skip
+
+
+def board_data(track: TrackViews) -> dict[str, Any]:
+    """Return what `mbench leaderboard --format json` prints, with the page of each entry."""
+    return board_as_json(track.board) | {"pages": _pages_of(track)}
+
+
+def _table(track: TrackViews) -> dict[str, Any]:
+    columns, board = board_columns(track.board.track), track.board
+    parts = track.by_list
+    rows = [
+        {
+            "view": view,
+            "standing": view.entry.standing,
+            "label": _label(view, track),
+            "tied": _is_tied(view, track),
+            "cells": [show(column, view.entry.standing) for column in columns],
+        }
+        for view in parts["board"]
+    ]
+    return {
+        "track": suite.TRACKS[board.track], "columns": columns, "rows": rows, "limit": bar_limit(board),
+        "notes": board_as_json(board)["notes"], "n_ranked": len(board.ranked),
+        "lists": [(name, TITLES[name], parts[name]) for name in LISTS[1:] if parts[name]],
+    }  # fmt: skip
+
+
+def _is_tied(view: View, track: TrackViews) -> bool:
+    rank = view.entry.standing.rank
+    return rank is not None and sum(standing.rank == rank for standing in track.board.ranked) > 1
+
+
+def _label(view: View, track: TrackViews) -> str:
+    """Return a name that is unique on the track."""
+    standing = view.entry.standing
+    alike = [each for each in track.views if each.entry.standing.name == standing.name]
+    return standing.name if len(alike) == 1 else f"{standing.name} ({standing.origin})"
+
+
+def _id(view: View) -> str:
+    return f"{view.entry.track}/{view.entry.slug}"
+
+
+def _list_of(view: View, track: TrackViews) -> str:
+    return next(name for name, views in track.by_list.items() if view in views)
+
+
+def _place_of(view: View, track: TrackViews) -> int:
+    return track.by_list[_list_of(view, track)].index(view)
+
+
+def _pages_of(track: TrackViews) -> dict[str, list[str]]:
+    return {name: [view.entry.href for view in views] for name, views in track.by_list.items()}
+
+
+def _banner(view: View | None, truth: str) -> str:
+    return f"{view.tiles.path if view and view.tiles else truth}/{tiles.BANNER}"
+
+
+def _zoom(truth: str, views: Sequence[View]) -> dict[str, Any]:
+    """Return what the zoom slider is told."""
+    return {
+        "truth": truth,
+        "octaves": tiles.OCTAVES,
+        "landmarks": [landmark.name for landmark in LANDMARKS[tiles.TASK]],
+        "entries": [{"path": v.tiles.path, "scores": v.tiles.scores} for v in views if v.tiles],
+    }
+
+
+def _environments(view: View) -> list[tuple[Mapping[str, str], int]]:
+    """Return every environment that cells ran in, and how many did."""
+    found: dict[tuple[tuple[str, str], ...], int] = {}
+    for record in view.entry.records:
+        key = tuple(record.environment.items())
+        found[key] = found.get(key, 0) + 1
+    return [(dict(key), count) for key, count in found.items()]
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True, keep_trailing_newline=True,
+    )  # fmt: skip
+    environment.filters |= {"said": said, "number": lambda value, column: format_cell(column, value)}
+    environment.policies["json.dumps_kwargs"] = {"allow_nan": False, "separators": (",", ":")}
+    return environment
+
+
+def said(text: str, limit: int = 400) -> Markup:
+    """Return what a stranger wrote as one run of HTML: escaped, its unseen letters seen, of bounded length."""
+    shown = reveal(" ".join(text[:limit].split()))
+    return Markup("<bdi>{}{}</bdi>").format(shown, "…" if len(text) > limit else "")
+
+
+def _render(template: str, **context: Any) -> str:
+    from mbench.render.colours import VALUE_ERRORS, VALUE_TICKS
+
+    page = _environment().get_template(template)
+    return page.render(
+        policy=POLICY, version=__version__, suite_version=suite.SUITE_VERSION, badge_skill=suite.UNIVERSAL_SKILL,
+        landmarks=LANDMARKS[tiles.TASK], octaves=tiles.OCTAVES, start=_START, value_ticks=_thin(VALUE_TICKS),
+        error_ticks=_thin(VALUE_ERRORS.ticks), **context,
+    )  # fmt: skip
+
+
+def _thin(ticks: Sequence[tuple[float, str]]) -> list[tuple[float, str]]:
+    """Return the marks of a colour bar without those whose words would run into the one before."""
+    kept: list[tuple[float, str]] = []
+    for place, words in ticks:
+        if not kept or place - kept[-1][0] > 0.08:
+            kept.append((place, words))
+    return kept

@@ -1,0 +1,149 @@
+// The board's plots: score against cost, worth against cost, and every depth profile.
+"use strict";
+document.addEventListener("DOMContentLoaded", () => {
+  const form = document.querySelector("[data-costs]");
+  if (!form) return;
+  const { tracks, pages } = Chart.data();
+  const COSTS = { fit_s: "fit seconds, all tasks", n_params: "parameters, where counted",
+                  predict_us_per_point: "µs per point predicted", model_bytes: "bytes of the stored estimator" };
+  const DEPTH_TASKS = ["mandelbrot", "mandelbrot-distance"];
+  let track = Object.keys(tracks)[0];
+  form.hidden = false;
+  form.addEventListener("submit", (event) => event.preventDefault());
+  form.addEventListener("input", draw);
+  document.addEventListener("mbench-track", (event) => {
+    if (event.detail === track) return;
+    track = event.detail;
+    draw();
+    drawDepth();
+  });
+  const place = (name) => document.querySelector(`[data-plot="${name}"]`);
+  Chart.redraw(place("pareto"), draw);
+  Chart.redraw(place("depth"), drawDepth);
+
+  function entries() {
+    const found = tracks[track].board.map((entry, index) => ({ ...entry, href: pages[track].board[index] }));
+    return found.filter((entry) => entry.mandelbrot !== null);
+  }
+
+  function draw() {
+    const cost = form.elements.cost.value;
+    const known = entries().filter((entry) => entry[cost] > 0);
+    scatter(place("pareto"), known, cost, {
+      value: (e) => e.mandelbrot, interval: (e) => e.mandelbrot_interval, label: "Mandelbrot score", front: true, line: 100,
+    });
+    scatter(place("worth"), known.filter((e) => e.worth >= 1e-3), cost, { value: (e) => e.worth, label: "worth ×", log: true, line: 1 });
+  }
+
+  function scatter(where, known, cost, { value, interval = () => null, label, log = false, front = false, line }) {
+    if (!known.length) {
+      where.textContent = "No entry has this number.";
+      return;
+    }
+    const xs = known.map((e) => e[cost]);
+    const ys = known.flatMap((e) => [value(e), ...(interval(e) || [])]).concat(line);
+    const low = Math.min(...ys), high = Math.max(...ys), room = 0.07 * (high - low);
+    const chart = Chart.frame(where, {
+      label: `${label} against ${COSTS[cost]}`,
+      x: { domain: [Math.min(...xs) / 1.6, Math.max(...xs) * 1.9], log: true, label: COSTS[cost] },
+      y: { domain: log ? [low / 1.4, high * 1.4] : [Math.max(0, low - room), high + room], log },
+    });
+    const { svg, toX, toY } = chart;
+    svg.append(Chart.element("line", { class: "level", x1: chart.left, x2: chart.right, y1: toY(line), y2: toY(line) }));
+    const best = front ? findFront(known, cost, value) : new Set();
+    if (front) svg.append(Chart.element("path", { class: "front", d: step([...best], chart, cost, value) }));
+    const taken = known.map((e) => [toX(e[cost]) - 6, toY(value(e)) - 6, toX(e[cost]) + 6, toY(value(e)) + 6]);
+    for (const entry of known) {
+      const [x, y] = [toX(entry[cost]), toY(value(entry))];
+      const link = Chart.element("a", { href: entry.href, class: best.has(entry) ? "point best" : "point" });
+      const ends = interval(entry);
+      if (ends) link.append(Chart.element("line", { class: "whisker", x1: x, x2: x, y1: toY(ends[0]), y2: toY(ends[1]) }));
+      // A square on the front, a circle off it: nobody needs the colour to tell.
+      link.append(best.has(entry) ? Chart.element("rect", { x: x - 5, y: y - 5, width: 10, height: 10 }) : Chart.element("circle", { cx: x, cy: y, r: 5 }));
+      link.append(Chart.element("circle", { class: "touch", cx: x, cy: y, r: 14 }));
+      name(link, entry.name, x, y, chart, taken);
+      const lines = [entry.name, `${label} ${Chart.short(value(entry))}`, `${Chart.short(entry[cost])} ${COSTS[cost].split(",")[0]}`];
+      if (ends) lines.push(`95% interval ${ends.map(Chart.short).join(" to ")}`);
+      Chart.speak(chart, link, x, y, lines);
+      svg.append(link);
+    }
+  }
+
+  // Write a name beside its point where no other name is: right, left, above or below, else only on hover.
+  function name(link, words, x, y, chart, taken) {
+    const wide = 6.8 * words.length;
+    for (const [dx, dy, anchor] of [[10, 4, "start"], [-10, 4, "end"], [0, -10, "middle"], [0, 20, "middle"]]) {
+      const left = x + dx - (anchor === "end" ? wide : anchor === "middle" ? wide / 2 : 0);
+      const box = [left, y + dy - 10, left + wide, y + dy + 3];
+      const free = box[0] > chart.left && box[2] < chart.right && box[1] > chart.top && box[3] < chart.bottom &&
+        taken.every((b) => box[2] < b[0] || box[0] > b[2] || box[3] < b[1] || box[1] > b[3]);
+      if (!free) continue;
+      taken.push(box);
+      link.append(Chart.element("text", { x: x + dx, y: y + dy, "text-anchor": anchor }, words));
+      return;
+    }
+  }
+
+  function findFront(known, cost, value) {
+    const front = new Set();
+    let top = -Infinity;
+    for (const entry of [...known].sort((a, b) => a[cost] - b[cost] || value(b) - value(a))) {
+      if (value(entry) > top) front.add(entry);
+      top = Math.max(top, value(entry));
+    }
+    return front;
+  }
+
+  function step(front, chart, cost, value) {
+    const points = [];
+    for (const entry of front) {
+      const [x, y] = [chart.toX(entry[cost]), chart.toY(value(entry))];
+      if (points.length) points.push([x, points.at(-1)[1]]);
+      points.push([x, y]);
+    }
+    if (points.length) points.push([chart.right, points.at(-1)[1]]);
+    return Chart.path(points);
+  }
+
+  function drawDepth() {
+    const shown = entries().filter((entry) => DEPTH_TASKS.every((task) => entry.profiles[task]));
+    const where = place("depth");
+    if (!shown.length) {
+      where.textContent = "No entry has a depth profile.";
+      return;
+    }
+    const last = shown[0].profiles.mandelbrot.mean.length - 1;
+    const chart = Chart.frame(where, {
+      label: "Share of variance explained against octave", height: 420,
+      x: { domain: [0, last], label: "octave: a window 2 to this power times smaller", ticks: [...Array(last + 1).keys()] },
+      y: { domain: [0, 1], ticks: [0, 0.2, 0.4, 0.6, 0.8, 1] },
+    });
+    const names = document.createElement("div");
+    names.className = "names";
+    for (const entry of shown) {
+      const means = DEPTH_TASKS.map((task) => entry.profiles[task].mean);
+      const points = means[0].map((value, k) => [chart.toX(k), chart.toY((value + means[1][k]) / 2)]);
+      const line = Chart.element("a", { href: entry.href, class: "line", tabindex: "-1" });
+      line.append(Chart.element("path", { d: Chart.path(points) }), Chart.element("path", { class: "touch", d: Chart.path(points) }));
+      const words = [entry.name, `${entry.depth_octaves.toFixed(2)} octaves`];
+      const half = points.findIndex(([, y]) => y > chart.toY(0.5));
+      Chart.speak(chart, line, points[Math.max(0, half)][0], points[Math.max(0, half)][1], words);
+      chart.svg.append(line);
+      const link = document.createElement("a");
+      link.href = entry.href;
+      link.textContent = entry.name;
+      names.append(link);
+      for (const node of [line, link]) {
+        for (const event of ["pointerenter", "focus"]) node.addEventListener(event, () => light(line, link, true));
+        for (const event of ["pointerleave", "blur"]) node.addEventListener(event, () => light(line, link, false));
+      }
+    }
+    where.append(names);
+  }
+
+  function light(line, link, on) {
+    line.classList.toggle("lit", on);
+    link.classList.toggle("lit", on);
+    if (on) line.parentNode.append(line);
+  }
+});

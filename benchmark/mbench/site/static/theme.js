@@ -1,0 +1,35 @@
+// Dark or light: what the system says, until somebody chooses. Runs before the page is drawn.
+"use strict";
+(function () {
+  const root = document.documentElement;
+  const system = window.matchMedia("(prefers-color-scheme: dark)");
+  const names = { system: "Auto", dark: "Dark", light: "Light" };
+  let choice = "system";
+  try {
+    choice = localStorage.getItem("mbench-theme") || "system"; // some browsers forbid it on a local file
+  } catch {}
+  if (!(choice in names)) choice = "system";
+
+  function apply() {
+    root.dataset.theme = choice === "system" ? (system.matches ? "dark" : "light") : choice;
+    const label = document.querySelector("[data-theme-name]");
+    if (label) label.textContent = names[choice];
+  }
+
+  system.addEventListener("change", apply);
+  apply();
+  document.addEventListener("DOMContentLoaded", () => {
+    const button = document.querySelector("[data-theme-toggle]");
+    button.hidden = false;
+    button.title = "Colours: automatic, dark or light";
+    button.addEventListener("click", () => {
+      const order = ["system", "dark", "light"];
+      choice = order[(order.indexOf(choice) + 1) % order.length];
+      try {
+        localStorage.setItem("mbench-theme", choice);
+      } catch {}
+      apply();
+    });
+    apply();
+  });
+})();

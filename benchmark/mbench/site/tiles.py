@@ -1,0 +1,202 @@
+"""Tiles for the zoom slider: truth once, and what an entry predicts of the same windows, asked in its sandbox."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from io import BytesIO
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import numpy as np
+
+from mbench import suite
+from mbench.cells import Cell, Settings, make_spec
+from mbench.disk import write_atomically
+from mbench.isolation import Isolation
+from mbench.metrics import fraction_unexplained
+from mbench.render.views import Panel, Plan, plan_octaves, plan_window
+from mbench.results import Record, ResultStore
+from mbench.sandbox import Child
+from mbench.submission import Source
+from mbench.tasks import load_task
+from mbench.types import FloatArray, IntArray
+
+TASK = "mandelbrot"
+OCTAVES = 10
+BANNER_ROWS = 960  # of the picture at the top of a page: truth above the real axis, prediction below
+FOLDER = "tiles"
+BANNER = "banner.webp"
+# Of what is drawn here: another layout, size or colour map makes another version, and old tiles are drawn again.
+_VERSION = 1
+_SCORES = "scores.json"  # written last: a folder that has it is whole
+_QUALITY = 84
+
+
+@dataclass(frozen=True, slots=True)
+class Tiles:
+    """The tiles of one cell. path: their folder, from the site's root.
+
+    scores: of each panel, 1 - MSE / variance of the truth in its window; None where the truth is constant there.
+    """
+
+    path: str
+    scores: tuple[float | None, ...]
+
+
+def find_artifacts(store: ResultStore) -> dict[tuple[str, str], Record]:
+    """Return the newest record with a stored estimator of the Mandelbrot set, by source digest and track."""
+    return {
+        (record.source_digest, record.track): record
+        for record in store.records()
+        if record.task == TASK and record.replicate == 0 and record.ok and store.artifact_path(record.key).is_file()
+    }
+
+
+def read_tiles(site: Path, key: str) -> Tiles | None:
+    """Return the tiles that a site has of a cell, or None."""
+    path = f"{FOLDER}/{_folder_name(key)}"
+    try:
+        scores = json.loads((site / path / _SCORES).read_bytes())
+    except (OSError, ValueError):
+        return None
+    expected = len(plan().panels)
+    if not (isinstance(scores, list) and len(scores) == expected):
+        return None
+    return Tiles(path, tuple(None if score is None else float(score) for score in scores))
+
+
+def draw_tiles(
+    site: Path, source: Source, record: Record, artifact: Path, isolation: Isolation, cancel: Event
+) -> Tiles:
+    """Ask a stored estimator for every tile and its banner, and write them. Raises ChildFailure, OSError."""
+    task = load_task(TASK)
+    zoom, banner = plan(), plan_banner()
+    X = np.concatenate([zoom.X, banner.X])
+    cell = Cell(record.task, record.track, record.replicate, record.n_samples, record.fit_limit_s)
+    settings = Settings(threads=record.threads, device=record.device, isolation=isolation.with_devices(record.device))
+    with Child(source, make_spec(cell, task, settings), isolation=settings.isolation, cancel=cancel) as child:
+        child.load(artifact)
+        predictions, _ = child.predict(X, suite.predict_limit_s(record.fit_limit_s, len(X)))
+    folder = site / FOLDER / _folder_name(record.key)
+    for index, panel in enumerate(zoom.panels):
+        p, t = panel.cut(predictions[: len(zoom.X)])[..., 0], panel.cut(truth())[..., 0]
+        write_atomically(folder / f"prediction-{index}.webp", encode(_paint_values(p)))
+        write_atomically(folder / f"error-{index}.webp", encode(_paint_errors(p - t)))
+    (panel,) = banner.panels
+    lower = panel.cut(predictions[len(zoom.X) :])[..., 0]
+    write_atomically(folder / BANNER, encode(_join_banner(lower)))
+    scores = [_score(predictions[panel.rows], truth()[panel.rows]) for panel in zoom.panels]
+    write_atomically(folder / _SCORES, json.dumps(scores, allow_nan=False).encode())
+    return Tiles(f"{FOLDER}/{folder.name}", tuple(scores))
+
+
+def draw_truth(site: Path) -> str:
+    """Write the truth's tiles and banner where they are not there yet, and return their folder."""
+    path = f"{FOLDER}/{truth_name()}"
+    folder = site / path
+    if not (folder / BANNER).exists():
+        for index, panel in enumerate(plan().panels):
+            write_atomically(folder / f"truth-{index}.webp", encode(_paint_values(panel.cut(truth())[..., 0])))
+        task, banner = load_task(TASK), plan_banner()
+        (panel,) = banner.panels
+        lower = panel.cut(task.truth(banner.points))[..., 0]
+        write_atomically(folder / BANNER, encode(_join_banner(lower)))
+    return path
+
+
+def draw_ramps() -> dict[str, bytes]:
+    """Return the colour bars of values and errors as files, by name."""
+    from mbench.render.colours import ERROR_COLOURS, VALUE_COLOURS, paint
+
+    ramp = np.linspace(0.0, 1.0, 256)[None].repeat(8, axis=0)
+    return {
+        "values.webp": encode(paint(ramp, VALUE_COLOURS), quality=100),
+        "errors.webp": encode(paint(ramp, ERROR_COLOURS), quality=100),
+    }
+
+
+def truth_name() -> str:
+    """Return the name of the truth's folder, another one for another truth."""
+    return f"truth-{load_task(TASK).digest()[:16]}-{_VERSION}"
+
+
+def prune(site: Path, kept: Iterable[str]) -> None:
+    """Remove the tiles of cells that no page shows any more. kept: folders from the site's root."""
+    names = {Path(path).name for path in kept}
+    for folder in (site / FOLDER).glob("*/"):
+        if folder.name not in names and not folder.is_symlink():
+            for path in folder.glob("*"):
+                path.unlink()
+            folder.rmdir()
+
+
+@cache
+def plan() -> Plan:
+    """Return which windows are shown."""
+    return plan_octaves(load_task(TASK), OCTAVES)
+
+
+@cache
+def plan_banner() -> Plan:
+    """Return the half of the window below the real axis, in large. The set is its own mirror image about that axis."""
+    task: Any = load_task(TASK)
+    x_low, y_low, x_high, _ = (float(end) for end in (*task.lower, *task.upper))
+    width, height = x_high - x_low, -y_low
+    shape = (BANNER_ROWS // 2, round(BANNER_ROWS / 2 * width / height))
+    panel = Panel("below the axis", 1, ((x_low + x_high) / 2, y_low / 2), width, height, shape, 0)
+    return plan_window(task, panel)
+
+
+@cache
+def truth() -> FloatArray:
+    """Return the truth of all tiles: (m, 1)."""
+    return load_task(TASK).truth(plan().points)
+
+
+@cache
+def _upper_banner() -> IntArray:
+    (panel,) = plan_banner().panels
+    return _paint_values(panel.cut(load_task(TASK).truth(plan_banner().points))[::-1, :, 0])
+
+
+def _join_banner(lower: FloatArray) -> IntArray:
+    """Return the truth above the axis with what is given below it, both (rows, columns)."""
+    return np.concatenate([_upper_banner(), _paint_values(lower)])
+
+
+def _paint_values(values: FloatArray) -> IntArray:
+    from mbench.render.colours import paint_values
+
+    return paint_values(values)
+
+
+def _paint_errors(errors: FloatArray) -> IntArray:
+    from mbench.render.colours import VALUE_ERRORS
+
+    return VALUE_ERRORS.paint(np.abs(errors))
+
+
+def _score(predicted: FloatArray, truth: FloatArray) -> float | None:
+    """Return 1 - FVU in a window, each (m, 1); None where there is nothing to explain."""
+    if np.ptp(truth) == 0:
+        return None
+    return 1.0 - fraction_unexplained(predicted, truth, np.full(len(truth), 1.0 / len(truth)))
+
+
+def encode(rgb: IntArray, quality: int = _QUALITY) -> bytes:
+    """Return a picture (rows, columns, 3) uint8 as a WebP file."""
+    from PIL import Image
+
+    buffer = BytesIO()
+    image: Any = Image.fromarray(np.ascontiguousarray(rgb))
+    image.save(buffer, format="WEBP", quality=quality, method=4)
+    return buffer.getvalue()
+
+
+def _folder_name(key: str) -> str:
+    assert key.isalnum(), key
+    return f"{key[:32]}-{_VERSION}"
