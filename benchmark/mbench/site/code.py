@@ -29,7 +29,9 @@ def list_file(path: str, content: bytes) -> Listing:
 
     text = content.decode("utf-8", "replace").replace("\r\n", "\n").replace("\r", "\n")
     shown = text[:_LIMIT]
-    lexer = PythonLexer(stripnl=False) if path.endswith(".py") else TextLexer(stripnl=False)
+    lexer = (
+        PythonLexer(stripnl=False, ensurenl=False) if path.endswith(".py") else TextLexer(stripnl=False, ensurenl=False)
+    )
     lines: list[list[Markup]] = [[]]
     for kind, value in lex(shown, lexer):
         name = ".".join(kind)

@@ -2,21 +2,20 @@
 "use strict";
 (function () {
   const root = document.documentElement;
-  const system = window.matchMedia("(prefers-color-scheme: dark)");
   const names = { system: "Auto", dark: "Dark", light: "Light" };
   let choice = "system";
   try {
     choice = localStorage.getItem("mbench-theme") || "system"; // some browsers forbid it on a local file
   } catch {}
-  if (!(choice in names)) choice = "system";
+  if (!Object.hasOwn(names, choice)) choice = "system";
 
   function apply() {
-    root.dataset.theme = choice === "system" ? (system.matches ? "dark" : "light") : choice;
+    if (choice === "system") delete root.dataset.theme;
+    else root.dataset.theme = choice;
     const label = document.querySelector("[data-theme-name]");
     if (label) label.textContent = names[choice];
   }
 
-  system.addEventListener("change", apply);
   apply();
   document.addEventListener("DOMContentLoaded", () => {
     const button = document.querySelector("[data-theme-toggle]");

@@ -1,0 +1,337 @@
+import json
+import re
+import shutil
+from html.parser import HTMLParser
+from urllib.parse import unquote, urlsplit
+
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+from site_entries import HOSTILE, HOSTILE_NAME, SHOWN, make_once, make_site, write_submission
+
+from mbench.cli import main
+from mbench.errors import UsageError
+from mbench.sandbox import ChildFailure
+from mbench.site import media, tiles
+from mbench.site.code import list_file, reveal
+from mbench.site.pages import POLICY
+from mbench.submission import safe_name
+
+FIRST_VIEW = 1_000_000  # bytes
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory, worker_id):
+    return make_once(tmp_path_factory, worker_id)
+
+
+@pytest.fixture
+def site(made):
+    return made / "site"
+
+
+class Elements(HTMLParser):
+    """Every element of a page with its attributes, and its text."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.found, self.text, self.scripts = [], [], []
+        self._inside = ""
+        self.feed(page.read_text())
+
+    def handle_starttag(self, tag, attributes):
+        self.found.append((tag, dict(attributes)))
+        self._inside = tag
+
+    def handle_endtag(self, tag):
+        self._inside = ""
+
+    def handle_data(self, data):
+        (self.scripts if self._inside == "script" else self.text).append(data)
+
+    def all(self, *tags):
+        return [attributes for tag, attributes in self.found if tag in tags]
+
+
+def pages_of(site):
+    return sorted(site.rglob("*.html"))
+
+
+def addresses(page):
+    for _, attributes in Elements(page).found:
+        for name in ("href", "src", "poster", "action", "data", "srcset"):
+            if attributes.get(name) is not None:
+                yield attributes[name]
+
+
+def data_of(page):
+    (text,) = [text for text in Elements(page).scripts if text.strip()]
+    return json.loads(text)
+
+
+# It loads nothing from elsewhere
+
+
+def test_every_address_is_a_file_of_the_site(site):
+    for page in pages_of(site):
+        for address in addresses(page):
+            parts = urlsplit(address)
+            assert (parts.scheme, parts.netloc) == ("", ""), (page, address)
+            target = page if not parts.path else page.parent / unquote(parts.path)
+            assert target.resolve().is_relative_to(site.resolve())
+            assert target.is_file(), (page, address)
+
+
+def test_static_files_name_no_other_host(site):
+    for path in (site / "static").iterdir():
+        if path.suffix in (".css", ".js", ".svg"):
+            text = path.read_text().replace('"http://www.w3.org/2000/svg"', "")
+            assert "://" not in text, path
+            assert "@import" not in text
+            assert "url(" not in text
+
+
+def test_every_page_forbids_what_is_not_the_sites_own(site):
+    for page in pages_of(site):
+        policies = [each["content"] for each in Elements(page).all("meta") if "http-equiv" in each]
+        assert policies == [POLICY]
+    assert "default-src 'none'" in POLICY
+    assert "unsafe" not in POLICY
+    assert "http" not in POLICY
+
+
+def test_first_view_is_small(site):
+    for page in (site / "index.html", site / "about.html", site / "compare.html", site / "quick" / "knn.html"):
+        files = {page}
+        for tag, attributes in Elements(page).found:
+            if tag in ("script", "link", "img", "image") and attributes.get("loading") != "lazy":
+                address = attributes.get("src") or attributes.get("href")
+                files |= {(page.parent / address).resolve()} if address else set()
+        assert sum(path.stat().st_size for path in files) < FIRST_VIEW, page
+
+
+def test_films_are_loaded_on_demand_and_large_pictures_lazily(site):
+    for page in pages_of(site):
+        assert all(video["preload"] == "none" for video in Elements(page).all("video"))
+        eager = [img["src"] for img in Elements(page).all("img") if img.get("loading") != "lazy"]
+        assert all(src.endswith(("banner.webp", "icon.svg")) for src in eager)
+
+
+# Its numbers are the board's
+
+
+@pytest.mark.parametrize("track", ["quick", "standard"])
+def test_data_is_what_the_leaderboard_prints(made, site, track):
+    arguments = ["leaderboard", "--track", track, "--format", "json", "--out", str(made / "results")]
+    printed = CliRunner().invoke(main, [*arguments, "--submissions", str(made / "submissions")])
+    assert printed.exit_code == 0, printed.output
+    expected = json.loads(printed.stdout)
+    assert data_of(site / "index.html")["tracks"][track] == expected
+    pages = json.loads((site / "data" / f"{track}.json").read_text())
+    assert pages.pop("pages").keys() == {"board", "discovery", "rejected"}
+    assert pages == expected
+
+
+def test_table_shows_the_numbers_of_the_board(made, site):
+    row = re.search(r'<tr data-name="rbf".*?</tr>', (site / "index.html").read_text(), re.DOTALL)
+    assert row is not None
+    shown = re.findall(r'data-value="([^"]*)"><span class="value">([^<]*)</span>', row[0])
+    (entry,) = [each for each in data_of(site / "index.html")["tracks"]["quick"]["board"] if each["name"] == "rbf"]
+    assert [float(exact) for exact, _ in shown[:5]] == [
+        entry["mandelbrot"], entry["precision"], entry["depth_octaves"], entry["psnr_db"], entry["worth"]
+    ]  # fmt: skip
+    assert [text for _, text in shown[:5]] == ["101.5", "102.2", "4.95", "23.96", "1.20"]
+
+
+def test_shared_ranks_and_intervals_are_shown(site):
+    page = (site / "index.html").read_text()
+    board = data_of(site / "index.html")["tracks"]["standard"]
+    ranks = {entry["name"]: entry["rank"] for entry in board["board"]}
+    assert (ranks["tied-one"], ranks["tied-two"]) == (2, 2)
+    assert len(re.findall(r'<span aria-hidden="true">=</span><span class="sr">shared </span>2', page)) == 2
+    (tied,) = [entry for entry in board["board"] if entry["name"] == "tied-one"]
+    low, high = tied["mandelbrot_interval"]
+    assert f"{low:.1f} to {high:.1f}" in page
+    assert page.count('class="whisker"') > 3 * 6  # of each score of each entry with five replicates
+
+
+def test_who_is_not_ranked_is_told_why(site):
+    page = (site / "index.html").read_text()
+    failing = re.search(r'<tr data-name="failing".*?</th>', page, re.DOTALL)
+    assert failing is not None
+    assert "not audited" in failing[0]
+    assert "unverified" in failing[0]
+    assert "Discovery list" in page
+    assert "Rejected by the audit" in page
+
+
+# Hostile strings are inert
+
+
+def test_hostile_strings_become_no_element_and_no_attribute(site):
+    for page in pages_of(site):
+        elements = Elements(page)
+        assert not elements.all("style", "iframe", "object", "embed", "base")
+        assert all(image["src"] != "x" for image in elements.all("img"))
+        names = {name for _, attributes in elements.found for name in attributes}
+        assert not {name for name in names if name.startswith("on") or name == "style"}
+        assert all("src" in script or script["type"] == "application/json" for script in elements.all("script"))
+        assert "bold" not in elements.text  # nor an element about it
+
+
+def test_hostile_strings_are_shown_as_what_they_are(site):
+    page = site / "standard" / f"submission-{re.sub('[^a-z0-9_-]+', '-', safe_name(HOSTILE_NAME).lower())}.html"
+    text = "".join(Elements(page).text)
+    assert "<script>window.pwned=1</script>" in text
+    assert "{{7*7}}" in text
+    assert "49" not in text.split("{{7*7}}")[0][-200:]
+    assert "\x1b" not in page.read_text()
+    assert "‮" not in page.read_text()
+    assert "U+202E" in text
+
+
+@pytest.mark.parametrize(("letter", "shown"), [("‮", "U+202E"), ("\x00", "U+0000"), ("​", "U+200B")])
+def test_letters_that_hide_are_revealed(letter, shown):
+    assert str(reveal(f"a{letter}<")) == f'a<span class="unseen">{shown}</span>&lt;'
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00", b"x = '</span><script>'\r\n\r\n", b"def build(spec:\n  '''"])
+def test_any_bytes_are_listed_and_nothing_of_them_is_markup(content):
+    listing = list_file("submission.py", content)
+    text = "\n".join(re.sub(r'<span class="(\w+)">|</span>', "", str(line)) for line in listing.lines)
+    assert "<" not in text
+    assert len(listing.lines) == len(content.decode("utf-8", "replace").splitlines())
+
+
+# Zooms
+
+
+def test_tiles_are_there_for_every_place_and_octave(site):
+    view = data_of(site / "quick" / f"submission-{SHOWN}.html")["zoom"]
+    (entry,) = view["entries"]
+    n_panels = 1 + len(view["landmarks"]) * (view["octaves"] - 1)
+    assert len(entry["scores"]) == n_panels
+    for kind, folder in (("truth", view["truth"]), ("prediction", entry["path"]), ("error", entry["path"])):
+        for index in range(n_panels):
+            with Image.open(site / folder / f"{kind}-{index}.webp") as picture:
+                assert picture.size == (304, 192)
+
+
+def test_tiles_score_what_was_predicted(site):
+    (entry,) = data_of(site / "quick" / f"submission-{SHOWN}.html")["zoom"]["entries"]
+    # The mean of the sample explains nothing of the whole set, and less of every window in it.
+    assert entry["scores"][0] == pytest.approx(0.0, abs=0.02)
+    assert all(score is None or score <= 0.001 for score in entry["scores"])
+
+
+def test_panels_of_an_octave_lie_within_the_one_before():
+    panels = tiles.plan().panels
+    for inner in panels[2:]:
+        around = [p for p in panels if p.name == inner.name and p.magnification * 2 == inner.magnification]
+        outer = around[0] if around else panels[0]
+        for axis, size in ((0, "width"), (1, "height")):
+            reach = abs(inner.centre[axis] - outer.centre[axis]) + getattr(inner, size) / 2
+            assert reach <= getattr(outer, size) / 2 * (1 + 1e-12)
+
+
+def test_an_entry_without_an_estimator_names_the_command(site):
+    text = "".join(Elements(site / "quick" / "knn.html").text)
+    assert "its fitted estimator is not stored here" in text
+    assert "mbench reproduce knn --track quick" in text
+
+
+def test_a_second_run_asks_no_estimator_and_drops_what_is_gone(made, tmp_path):
+    folder, submissions = tmp_path / "site", tmp_path / "submissions"
+    shutil.copytree(made / "site", folder)
+    shutil.copytree(made / "submissions" / SHOWN, submissions / SHOWN)
+    (folder / "media" / "old.webp").parent.mkdir(exist_ok=True)
+    (folder / "media" / "old.webp").touch()
+    (folder / tiles.FOLDER / "0123-1").mkdir()
+
+    def isolate():
+        raise AssertionError("an estimator was asked again")
+
+    built = make_site(folder, submissions, made / "results", isolate=isolate)
+    assert set(built.pages) == set(pages_of(folder))
+    assert not (folder / "standard").exists() or not list((folder / "standard").glob("*.html"))
+    assert not (folder / "media" / "old.webp").exists()
+    assert len(list((folder / tiles.FOLDER).iterdir())) == 2
+    assert (folder / "quick" / f"submission-{SHOWN}.html").is_file()
+
+
+def test_an_estimator_that_fails_costs_its_zoom_only(made, tmp_path, monkeypatch):
+    folder = tmp_path / "site"
+    shutil.copytree(made / "site" / "tiles" / tiles.truth_name(), folder / "tiles" / tiles.truth_name())
+    (folder / "mbench-site.json").touch()
+
+    def fail(*arguments):
+        raise ChildFailure("crash", HOSTILE)
+
+    monkeypatch.setattr(tiles, "draw_tiles", fail)
+    built = make_site(folder, made / "submissions", made / "results", tracks=["quick"])
+    assert any("its estimator was asked and failed" in note for note in built.notes)
+    page = Elements(folder / "quick" / f"submission-{SHOWN}.html")
+    assert "asked and failed" in "".join(page.text)
+    assert not [image for image in page.all("img") if image["src"] == "x"]
+
+
+# Strips and films
+
+
+def test_strip_film_and_sheets_are_taken_in(tmp_path):
+    made = tmp_path / "made"
+    made.mkdir()
+    for name in (media.STRIP, "china.png"):
+        Image.new("RGB", (60, 90), "teal").save(made / name)
+    (made / media.FILM).write_bytes(b"\x00\x00\x00\x18ftypmp42 and so on")
+    taken = media.take_media(tmp_path / "site", made)
+    assert taken.strip is not None
+    assert (taken.strip.width, taken.strip.height) == (60, 90)
+    assert [sheet.name for sheet in taken.sheets] == ["china"]
+    assert all((tmp_path / "site" / path).is_file() for path in taken.paths)
+    assert str(taken.film).endswith(".mp4")
+
+
+def test_what_is_no_picture_or_film_is_passed_over(tmp_path):
+    for name in (media.STRIP, media.FILM, "china.png"):
+        (tmp_path / name).write_bytes(b"<script>window.pwned=1</script>")
+    assert media.take_media(tmp_path / "site", tmp_path) == media.Media()
+
+
+# The folder, and the command
+
+
+def test_a_folder_with_other_files_is_left_alone(tmp_path):
+    (tmp_path / "thesis.tex").write_text("all of it")
+    with pytest.raises(UsageError, match="holds files that are no mbench site"):
+        make_site(tmp_path, tmp_path / "submissions", None)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_a_track_without_entries_is_said(tmp_path):
+    with pytest.raises(UsageError, match="no entry on large"):
+        make_site(tmp_path / "site", tmp_path / "submissions", None, tracks=["large"])
+
+
+def test_names_that_differ_in_case_only_have_pages_of_their_own(made, tmp_path):
+    for name in ("Idea", "idea", "i d e a", "i-d-e-a"):
+        write_submission(tmp_path / "submissions" / name, 90.0)
+    folder = tmp_path / "site"
+    shutil.copytree(made / "site" / "tiles" / tiles.truth_name(), folder / "tiles" / tiles.truth_name())
+    (folder / "mbench-site.json").touch()
+    built = make_site(folder, tmp_path / "submissions", None, tracks=["standard"])
+    own = [path.name.lower() for path in built.pages if path.parent.name == "standard"]
+    assert len(set(own)) == len(own) == built.n_entries
+    assert built.n_entries >= 3
+
+
+def test_command_writes_the_site_and_says_where(made, tmp_path):
+    folder = tmp_path / "site"
+    shutil.copytree(made / "site" / "tiles" / tiles.truth_name(), folder / "tiles" / tiles.truth_name())
+    (folder / "mbench-site.json").touch()
+    result = CliRunner().invoke(main, ["site", "--out", str(folder), "--track", "quick", "--recorded", "--json"])
+    assert result.exit_code == 0, result.output
+    content = json.loads(result.stdout)
+    assert content["pages"][0] == str(folder / "index.html")
+    assert content["n_entries"] == len(list((folder / "quick").glob("*.html")))
+    assert "knn.html: no zoom" in result.stderr

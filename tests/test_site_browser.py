@@ -1,0 +1,267 @@
+"""The site as a person meets it, in headless Chromium, from the disk."""
+
+import json
+import shutil
+
+import pytest
+from site_entries import SHOWN, make_once
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+ARGUMENTS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+PAGES = (
+    "index.html", "compare.html", "about.html", "quick/knn.html", f"quick/submission-{SHOWN}.html",
+    "standard/submission-tied-one.html", "standard/submission-failing.html",
+)  # fmt: skip
+WIDE, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium: apt-get install chromium")
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory, worker_id):
+    return make_once(tmp_path_factory, worker_id) / "site"
+
+
+@pytest.fixture(scope="session")
+def browser():
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(browser, site):
+    """Open a page of the site; what it asks for and complains of is checked at the end of the test."""
+    contexts, asked, said = [], [], []
+
+    def go(path, viewport=WIDE, **options):
+        context = browser.new_context(viewport=viewport, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("request", lambda request: asked.append(request.url))
+        page.on("requestfailed", lambda request: said.append(f"failed: {request.url}"))
+        page.on("console", lambda message: said.append(message.text))
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.on("dialog", lambda dialog: said.append(f"dialog: {dialog.message}"))
+        page.goto(f"{site.as_uri()}/{path}")
+        return page
+
+    yield go
+    for context in contexts:
+        context.close()
+    assert [url for url in asked if not url.startswith((f"{site.as_uri()}/", "data:"))] == []
+    assert said == []
+
+
+def column(page, name):
+    """Return what the visible board shows in a column, from top to bottom."""
+    return page.evaluate(
+        """name => {
+            const table = document.querySelector("[data-track]:not([hidden]) table.board");
+            const index = [...table.tHead.rows[0].cells].find((cell) => cell.dataset.name === name).cellIndex;
+            return [...table.tBodies[0].rows].filter((row) => !row.hidden).map((row) => row.cells[index].dataset.value);
+        }""",
+        name,
+    )
+
+
+def heading(page, name):
+    return page.locator(f"[data-track]:not([hidden]) table.board thead [data-name={name}]")
+
+
+# Every page
+
+
+@pytest.mark.parametrize("viewport", [WIDE, PHONE], ids=["wide", "phone"])
+@pytest.mark.parametrize("path", PAGES)
+def test_page_is_as_wide_as_the_screen_and_runs_no_strangers_words(visit, path, viewport):
+    page = visit(path, viewport)
+    assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"]
+    assert page.evaluate("window.pwned") is None
+    assert page.locator("h1").count() == 1
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("path", PAGES)
+def test_axe_finds_nothing(visit, path, scheme):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-core is not installed")
+    page = visit(path, color_scheme=scheme)
+    for details in page.locator("details").all():
+        details.evaluate("each => { each.open = true; }")
+    # preload: it would fetch the style sheet, which the site's own policy forbids.
+    found = axe.Axe().run(page, options={"preload": False}).response["violations"]
+    assert [(each["id"], [node["html"][:160] for node in each["nodes"]][:3]) for each in found] == []
+
+
+def test_without_scripts_every_number_and_picture_is_there(browser, site):
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{site.as_uri()}/index.html")
+    assert page.locator("table.board:visible").count() == 2
+    assert page.locator("[data-filters]").is_hidden()
+    page.goto(f"{site.as_uri()}/quick/submission-{SHOWN}.html")
+    assert page.locator("[data-zoom] img:visible").count() == 3
+    context.close()
+
+
+def test_theme_follows_the_system_until_it_is_chosen(visit):
+    page = visit("index.html", color_scheme="dark")
+    colour = "getComputedStyle(document.body).backgroundColor"
+    dark = page.evaluate(colour)
+    page.emulate_media(color_scheme="light")
+    assert page.evaluate(colour) != dark
+    page.get_by_role("button", name="Auto").click()
+    assert page.evaluate(colour) == dark
+    page.goto(page.url.partition("?")[0].replace("index", "about"))
+    assert page.evaluate(colour) == dark
+    page.get_by_role("button", name="Dark").click()
+    assert page.evaluate(colour) != dark
+
+
+def test_skip_link_is_the_first_stop_of_the_keyboard(visit):
+    page = visit("index.html")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to content"
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "main"
+
+
+# The board
+
+
+def test_board_sorts_by_a_heading_and_back(visit):
+    page = visit("index.html")
+    order = column(page, "name")
+    heading(page, "psnr_db").get_by_role("button").click()
+    values = [float(value) for value in column(page, "psnr_db") if value]
+    assert values == sorted(values, reverse=True)
+    assert heading(page, "psnr_db").get_attribute("aria-sort") == "descending"
+    assert "Sorted by PSNR, dB, descending" in page.locator("[data-count]").inner_text()
+    page.keyboard.press("Enter")
+    assert [float(value) for value in column(page, "psnr_db") if value] == sorted(values)
+    heading(page, "rank").get_by_role("button").click()
+    assert column(page, "name") == order
+    assert page.locator("table.board [aria-sort]:visible").count() == 1
+
+
+def test_what_is_missing_sorts_last_both_ways(visit):
+    page = visit("index.html")
+    for _ in range(2):
+        heading(page, "params").get_by_role("button").click()
+        values = column(page, "params")
+        n_missing = values.count("")
+        assert 0 < n_missing < len(values)
+        assert set(values[-n_missing:]) == {""}
+
+
+def test_family_shows_its_tasks_and_sorts_by_its_score(visit):
+    page = visit("index.html")
+    page.get_by_label("Family").select_option("images")
+    assert heading(page, "china").is_visible()
+    assert heading(page, "psnr_db").is_hidden()
+    values = [float(value) for value in column(page, "images") if value]
+    assert values == sorted(values, reverse=True)
+    page.get_by_label("Family").select_option("all")
+    assert heading(page, "china").is_hidden()
+    assert heading(page, "psnr_db").is_visible()
+
+
+def test_track_and_search_narrow_the_board_and_the_address_keeps_them(visit):
+    page = visit("index.html")
+    page.get_by_label("standard", exact=True).check()
+    assert set(column(page, "name")) >= {"tied-one", "tied-two", "failing"}
+    page.get_by_label("ranked only").check()
+    assert "failing" not in column(page, "name")
+    page.get_by_label("Find").fill("TIED")
+    assert sorted(column(page, "name")) == ["tied-one", "tied-two"]
+    assert "2 of" in page.locator("[data-count]").inner_text()
+    again = visit(f"index.html?{page.url.partition('?')[2]}")
+    assert sorted(column(again, "name")) == ["tied-one", "tied-two"]
+
+
+def test_a_point_says_its_numbers_to_pointer_and_keyboard(visit):
+    page = visit("index.html")
+    point = page.locator('[data-plot=pareto] a[href="quick/rbf.html"]')
+    point.hover()
+    tip = page.locator("[data-plot=pareto] .tip")
+    assert "rbf" in tip.inner_text()
+    assert "Mandelbrot score 101" in tip.inner_text() or "Mandelbrot score 102" in tip.inner_text()
+    page.mouse.move(0, 0)
+    assert tip.is_hidden()
+    point.focus()
+    assert tip.is_visible()
+    page.get_by_label("parameters", exact=True).check()
+    assert page.locator("[data-plot=pareto] a").count() < 16  # few count them
+    page.locator('[data-plot=pareto] a[href="quick/mlp.html"]').press("Enter")
+    page.wait_for_url("**/quick/mlp.html")
+
+
+# An entry, and two
+
+
+def test_slider_zooms_every_picture_in_register(visit, site):
+    page = visit(f"quick/submission-{SHOWN}.html")
+    slider = page.get_by_label("Magnification")
+    slider.focus()
+    for _ in range(2):
+        page.keyboard.press("ArrowRight")
+    assert slider.get_attribute("aria-valuetext") == "times 32"
+    assert sources(page) == ["truth-5.webp", "prediction-5.webp", "error-5.webp"]
+    page.get_by_label("Elephant valley").check()
+    assert sources(page) == ["truth-14.webp", "prediction-14.webp", "error-14.webp"]
+    page.keyboard.press("Shift+Tab")
+    page.locator("[data-zoom]").scroll_into_view_if_needed()
+    page.wait_for_function(
+        "[...document.querySelectorAll('[data-zoom] .frame img')].every((i) => i.naturalWidth === 304)"
+    )
+    (scores,) = (site / "tiles").glob("*/scores.json")
+    score = json.loads(scores.read_text())[14]
+    assert page.locator("[data-score]").nth(1).inner_text() == f"s = {score:.2f}".replace("-", "−")
+    boxes = [box.bounding_box() for box in page.locator("[data-zoom] .frame").all()]
+    assert len({(box["width"], box["height"], box["y"]) for box in boxes}) == 1
+
+
+def test_pointer_is_marked_at_the_same_place_of_every_picture(visit):
+    page = visit(f"quick/submission-{SHOWN}.html")
+    page.locator("[data-zoom] .frame").first.hover(position={"x": 100, "y": 50})
+    marks = page.locator("[data-zoom] .frame i.on")
+    assert marks.count() == 3
+    assert len({mark.get_attribute("style") for mark in marks.all()}) == 1
+
+
+def sources(page):
+    return [image.get_attribute("src").rpartition("/")[2] for image in page.locator("[data-zoom] .frame img").all()]
+
+
+def test_comparison_shows_both_entries_and_what_the_test_says(visit, site):
+    page = visit("compare.html?a=standard/submission-tied-one&b=standard/submission-tied-two")
+    told = json.loads(page.locator("#data").text_content())
+    one, two = (next(e for e in told["entries"] if e["label"] == name) for name in ("tied-one", "tied-two"))
+    cells = page.locator("[data-versus] tbody tr").first.locator("td").all_inner_texts()
+    assert cells[0].removeprefix("✓").strip() == f"{one['mandelbrot']:.1f}"
+    assert cells[1].removeprefix("✓").strip() == f"{two['mandelbrot']:.1f}"
+    assert "does not separate them" in page.locator("[data-verdict]").inner_text()
+    page.get_by_role("button", name="Swap").click()
+    swapped = page.locator("[data-versus] tbody tr").first.locator("td").all_inner_texts()
+    assert swapped[:2] == cells[1::-1]
+    assert page.url.endswith("?a=standard/submission-tied-two&b=standard/submission-tied-one")
+
+
+def test_comparison_follows_the_choice(visit):
+    page = visit("compare.html?a=nonsense&b=<script>")
+    page.get_by_label("First").select_option("quick/mlp")
+    page.get_by_label("Second").select_option(f"quick/submission-{SHOWN}")
+    assert page.locator("[data-versus] thead a").all_inner_texts() == ["mlp", SHOWN]
+    assert "No tiles of mlp" in page.locator("[data-no-tiles]").inner_text()
+    assert page.locator("[data-plot=versus] .curve").count() >= 2
+    visible = page.locator("[data-zoom] .frame:visible img").all()
+    assert [image.get_attribute("src").rpartition("/")[2] for image in visible] == [
+        "truth-3.webp", "prediction-3.webp", "error-3.webp"
+    ]  # fmt: skip
+    page.get_by_label("Second").select_option("standard/submission-tied-one")
+    assert "different tracks" in page.locator("[data-verdict]").inner_text()
