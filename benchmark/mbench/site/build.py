@@ -84,7 +84,7 @@ def _build(
 ) -> Site:
     recorded = [*find_baselines(), *find_submissions(submissions)]
     boards: list[tuple[Board, list[SiteEntry]]] = []
-    for track in tracks:
+    for track in sorted(tracks, key=lambda name: -suite.TRACKS[name].replicates):  # what ranks comes first
         local = find_local(results, track) if results is not None else []
         candidates = keep_recorded(recorded, local, track)
         board = build_board(candidates, track, load_reference())
@@ -135,9 +135,9 @@ def _find_tiles(folder: Path, entry: SiteEntry, artifact: Record | None) -> Tile
 
 def _write_pages(folder: Path, sites: Sequence[TrackViews], truth: str) -> list[Path]:
     """Write every page, the data and the static files; return the pages' paths, the first one first."""
-    views = [view for site in sites for view in site.views if view.tiles]
+    shown = [view for site in sites for view in site.by_list["board"] if view.tiles]
     texts = {
-        "index.html": pages.render_index(sites, views[0] if views else None, truth),
+        "index.html": pages.render_index(sites, shown[0] if shown else None, truth),
         "compare.html": pages.render_compare(sites, truth),
         "about.html": pages.render_about(sites, truth),
     }

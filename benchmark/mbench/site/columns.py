@@ -41,10 +41,11 @@ class Shown:
 
     @property
     def interval_text(self) -> str:
-        """The interval in words."""
+        """The interval as `mbench leaderboard` writes it."""
         if self.interval is None:
             return ""
-        return " to ".join(format_cell(self.column.name, end) for end in (self.interval.low, self.interval.high))
+        low, high = (format_cell(self.column.name, end) for end in (self.interval.low, self.interval.high))
+        return f"[{low}, {high}]"
 
 
 def board_columns(track: str) -> tuple[Column, ...]:

@@ -24,6 +24,11 @@ from mbench.site.media import Media
 from mbench.site.tiles import Tiles
 
 _START = 3  # the slider's octave to begin with: of the first landmark, the panel of the same number
+_PLOTTED = (
+    "name", "mandelbrot", "mandelbrot_interval", "worth", "depth_octaves", "fit_s", "n_params", "predict_us_per_point",
+    "model_bytes",
+)  # fmt: skip
+_NOT_COMPARED = ("audit", "replicates", "tasks", "reasons", "missing")
 TEMPLATES = Path(__file__).with_name("templates")
 # Pages run nothing but the site's own files and ask nobody for anything, whatever a submission put into them.
 POLICY = (
@@ -61,10 +66,7 @@ class TrackViews:
 
 def render_index(tracks: Sequence[TrackViews], hero: View | None, truth: str) -> str:
     """Return the page with the boards."""
-    data = {
-        "tracks": {each.board.track: board_as_json(each.board) for each in tracks},
-        "pages": {each.board.track: _pages_of(each) for each in tracks},
-    }
+    data = {"tracks": {each.board.track: _plotted(each) for each in tracks}}
     return _render(
         "index.html.j2", root="", tracks=[_table(each) for each in tracks], hero=hero, banner=_banner(hero, truth),
         families=list(suite.FAMILIES), data=data,
@@ -98,7 +100,7 @@ def render_compare(tracks: Sequence[TrackViews], truth: str) -> str:
         by_name = {(each.entry.standing.name, each.entry.standing.origin): each for each in track.views}
         for name, views in track.by_list.items():
             for view, standing in zip(views, content[name], strict=True):
-                kept = {key: value for key, value in standing.items() if key not in ("audit", "replicates")}
+                kept = {key: value for key, value in standing.items() if key not in _NOT_COMPARED}
                 scores = None if view.tiles is None else {"path": view.tiles.path, "scores": view.tiles.scores}
                 extra = {"id": _id(view), "label": _label(view, track), "href": view.entry.href, "tiles": scores}
                 entries.append(kept | extra | {"list": name})
@@ -119,6 +121,16 @@ def render_about(tracks: Sequence[TrackViews], truth: str) -> str:
 def board_data(track: TrackViews) -> dict[str, Any]:
     """Return what `mbench leaderboard --format json` prints, with the page of each entry."""
     return board_as_json(track.board) | {"pages": _pages_of(track)}
+
+
+def _plotted(track: TrackViews) -> list[dict[str, Any]]:
+    """Return what the plots show of a board's entries: little of all there is, so that the first view is light."""
+    entries = board_as_json(track.board)["board"]
+    return [
+        {name: entry[name] for name in _PLOTTED}
+        | {"profiles": {task: profile["mean"] for task, profile in entry["profiles"].items()}, "href": page}
+        for entry, page in zip(entries, _pages_of(track)["board"], strict=True)
+    ]
 
 
 def _table(track: TrackViews) -> dict[str, Any]:

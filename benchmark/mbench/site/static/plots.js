@@ -3,11 +3,11 @@
 document.addEventListener("DOMContentLoaded", () => {
   const form = document.querySelector("[data-costs]");
   if (!form) return;
-  const { tracks, pages } = Chart.data();
+  const { tracks } = Chart.data();
   const COSTS = { fit_s: "fit seconds, all tasks", n_params: "parameters, where counted",
                   predict_us_per_point: "µs per point predicted", model_bytes: "bytes of the stored estimator" };
   const DEPTH_TASKS = ["mandelbrot", "mandelbrot-distance"];
-  let track = Object.keys(tracks)[0];
+  let track = document.querySelector("input[name=track]:checked").value;
   form.hidden = false;
   form.addEventListener("submit", (event) => event.preventDefault());
   form.addEventListener("input", draw);
@@ -22,8 +22,7 @@ document.addEventListener("DOMContentLoaded", () => {
   Chart.redraw(place("depth"), drawDepth);
 
   function entries() {
-    const found = tracks[track].board.map((entry, index) => ({ ...entry, href: pages[track].board[index] }));
-    return found.filter((entry) => entry.mandelbrot !== null);
+    return tracks[track].filter((entry) => entry.mandelbrot !== null);
   }
 
   function draw() {
@@ -112,7 +111,7 @@ document.addEventListener("DOMContentLoaded", () => {
       where.textContent = "No entry has a depth profile.";
       return;
     }
-    const last = shown[0].profiles.mandelbrot.mean.length - 1;
+    const last = shown[0].profiles.mandelbrot.length - 1;
     const chart = Chart.frame(where, {
       label: "Share of variance explained against octave", height: 420,
       x: { domain: [0, last], label: "octave: a window 2 to this power times smaller", ticks: [...Array(last + 1).keys()] },
@@ -121,7 +120,7 @@ document.addEventListener("DOMContentLoaded", () => {
     const names = document.createElement("div");
     names.className = "names";
     for (const entry of shown) {
-      const means = DEPTH_TASKS.map((task) => entry.profiles[task].mean);
+      const means = DEPTH_TASKS.map((task) => entry.profiles[task]);
       const points = means[0].map((value, k) => [chart.toX(k), chart.toY((value + means[1][k]) / 2)]);
       const line = Chart.element("a", { href: entry.href, class: "line", tabindex: "-1" });
       line.append(Chart.element("path", { d: Chart.path(points) }), Chart.element("path", { class: "touch", d: Chart.path(points) }));
