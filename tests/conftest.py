@@ -30,7 +30,7 @@ def submission_file(tmp_path):
     return write
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def estimator():
     """Return the source of a submission that predicts the mean, but for the bodies given."""
 
@@ -59,7 +59,7 @@ def estimator():
     return write
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_record():
     """Return a valid record, but for the fields given."""
 

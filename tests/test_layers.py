@@ -19,7 +19,7 @@ ROWS = (
     {"leaderboard", "sandbox"},
     {"cells"},
     {"evaluation"},
-    {"pictures", "contract", "reference", "audit", "cluster", "tuning", "efficiency"},
+    {"pictures", "contract", "reference", "audit", "cluster", "tuning", "efficiency", "explore"},
     {"api", "candidates"},
     {"reproduction", "bench", "board"},
     {"verification", "board_tables", "board_plots", "publishing", "forecast"},

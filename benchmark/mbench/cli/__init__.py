@@ -16,6 +16,7 @@ from mbench.cli.compare import compare
 from mbench.cli.curves import curves
 from mbench.cli.data import data
 from mbench.cli.evaluate import evaluate
+from mbench.cli.explore import explore
 from mbench.cli.info import info
 from mbench.cli.init import init
 from mbench.cli.leaderboard import leaderboard
@@ -97,6 +98,7 @@ for verb in (
     sample,
     tasks,
     render,
+    explore,
     rescore,
     data,
     info,

@@ -1,0 +1,96 @@
+"""`mbench explore`: fly through what a submission learned."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mbench.cli.options import examples, isolation_option, json_option, out_option, track_option, unsafe_option
+
+
+@click.command(
+    epilog=examples(
+        "mbench explore knn",
+        "mbench explore my.py mlp --track standard  # side by side",
+        "mbench explore results/my/quick/result.json --task julia --no-browser",
+        "mbench explore knn --at=-0.7436,0.1318,64",
+    )
+)
+@click.argument("results", nargs=-1, required=True, metavar="RESULT...")
+@click.option(
+    "--task", default="mandelbrot", show_default=True, help="A fractal or a picture that it was evaluated on."
+)
+@track_option
+@out_option
+@click.option("--at", "view", default="", metavar="X,Y,M", help="Start at this point and magnification, as shared.")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port on 127.0.0.1. Default: any that is free.")
+@click.option("--browser/--no-browser", default=True, help="Open the page. Default: where there is a desktop.")
+@click.option("--memory-limit", "memory_limit_mb", type=click.IntRange(min=256), default=8192, show_default=True,
+              metavar="MB", help="Memory a submission may take.")  # fmt: skip
+@isolation_option
+@unsafe_option
+@json_option
+def explore(
+    results: tuple[str, ...], task: str, track: str, out: Path, view: str, port: int, browser: bool, as_json: bool,
+    **running: Any,
+) -> None:  # fmt: skip
+    """Fly through what was learned: truth, predictions and error side by side on a local page, as deep as you like.
+
+    Each RESULT is a submission's file or folder, a result.json, or the name of a baseline or of anything evaluated. Its
+    stored estimator answers in the sandbox. The page is served to this machine alone until Ctrl-C.
+    """
+    import contextlib
+    import json
+
+    from mbench.api import make_settings
+    from mbench.errors import UsageError
+    from mbench.explore.app import MAX_TARGETS, open_session
+    from mbench.explore.server import Address, open_socket, serve
+    from mbench.explore.targets import find_target
+
+    if len(results) > MAX_TARGETS:
+        raise UsageError(f"{len(results)} results are more than fit side by side: give at most {MAX_TARGETS}")
+    fragment = _fragment(view)
+    targets = [find_target(name, task, track, out) for name in results]
+    settings = make_settings(**running)
+
+    def announce(address: Address) -> None:
+        url = address.url + fragment
+        click.echo(json.dumps({"url": url}) if as_json else f"Exploring at {url}\nCtrl-C ends it.")
+        if browser:
+            _open_browser(url)
+
+    with open_socket(port) as listener:
+        session = open_session(task, targets, settings)
+        with contextlib.suppress(KeyboardInterrupt):  # how one ends it
+            serve(session, listener, announce)
+    click.echo("Stopped.", err=True)
+
+
+def _fragment(view: str) -> str:
+    """Return the part of the address that says where to start. Raises UsageError for what is no view."""
+    import math
+
+    from mbench.errors import UsageError
+
+    if not view:
+        return ""
+    try:
+        x, y, magnification = map(float, view.split(","))
+    except ValueError:
+        x = y = magnification = math.nan
+    if not (math.isfinite(x) and math.isfinite(y) and 0 < magnification < math.inf):
+        raise UsageError(f"--at {view}: expected X,Y,M: a point and a magnification, as in --at=-0.7436,0.1318,64")
+    return f"#x={x!r}&y={y!r}&m={magnification!r}"
+
+
+def _open_browser(url: str) -> None:
+    import os
+    import sys
+    import webbrowser
+
+    # Without a desktop there may be a browser in the terminal, which would take it over.
+    if sys.platform != "linux" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
+        webbrowser.open(url)

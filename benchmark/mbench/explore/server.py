@@ -1,0 +1,80 @@
+"""Runs the explorer on this machine's own address until it is told to stop."""
+
+from __future__ import annotations
+
+import secrets
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import uvicorn
+
+from mbench.errors import UsageError
+from mbench.explore.app import Session, make_app
+
+LOOPBACK = "127.0.0.1"
+_MAX_REQUESTS = 256  # at a time; a page has some ten
+_GRACE_S = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where the explorer is to be found: nothing but this machine reaches it, and nobody without the token is heard."""
+
+    port: int
+    token: str
+
+    @property
+    def hosts(self) -> tuple[str, str]:
+        """What a request may call it."""
+        return f"{LOOPBACK}:{self.port}", f"localhost:{self.port}"
+
+    @property
+    def url(self) -> str:
+        """What a browser opens."""
+        return f"http://{LOOPBACK}:{self.port}/{self.token}/"
+
+
+def open_socket(port: int) -> socket.socket:
+    """Return a socket that listens on the loopback address alone; port 0 is any that is free.
+
+    Raises UsageError where the port is not to be had.
+    """
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((LOOPBACK, port))
+        listener.listen()
+    except OSError as error:
+        listener.close()
+        raise UsageError(f"port {port} is not to be had ({error.strerror}). Give another --port, or none") from None
+    return listener
+
+
+def new_address(listener: socket.socket) -> Address:
+    """Return the address of a listening socket, under a new token."""
+    return Address(listener.getsockname()[1], secrets.token_urlsafe(24))
+
+
+def make_server(session: Session, address: Address) -> uvicorn.Server:
+    """Return a server that closes the session when it ends."""
+    app = make_app(session, address.token, address.hosts)
+    config = uvicorn.Config(
+        app, log_level="critical", access_log=False, server_header=False, lifespan="on", ws="none",
+        limit_concurrency=_MAX_REQUESTS, timeout_graceful_shutdown=_GRACE_S,
+    )  # fmt: skip
+    return uvicorn.Server(config)
+
+
+def serve(session: Session, listener: socket.socket, announce: Callable[[Address], None]) -> None:
+    """Serve a session and close it at the end; Ctrl-C raises KeyboardInterrupt after that.
+
+    announce: called with the address, at which connections already queue.
+    """
+    address = new_address(listener)
+    try:
+        announce(address)
+        make_server(session, address).run(sockets=[listener])
+    finally:
+        session.close()
+        listener.close()

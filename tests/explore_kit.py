@@ -1,0 +1,87 @@
+"""What the explorer's tests share: stored estimators of submissions that learn at once, and a server about them."""
+
+import contextlib
+import http.client
+import json
+import threading
+
+import numpy as np
+
+from mbench.cells import Cell, Settings, make_spec
+from mbench.explore.app import open_session
+from mbench.explore.server import make_server, new_address, open_socket
+from mbench.explore.targets import Target
+from mbench.isolation import choose_isolation
+from mbench.results import ResultStore
+from mbench.sandbox import Child
+from mbench.submission import read_submission
+from mbench.tasks import load_task
+
+ISOLATION = choose_isolation(allow_none=True)
+SETTINGS = Settings(isolation=ISOLATION)
+
+# A plane over the inputs: every pixel has a value of its own, known in closed form.
+PLANE = "return 0.5 + 0.25 * X[:, :1] + 0.125 * X[:, 1:]"
+
+
+def plane(X):
+    return (0.5 + 0.25 * X[:, :1] + 0.125 * X[:, 1:]).astype(np.float32)
+
+
+def store_fitted(store: ResultStore, path, record, *, n_samples: int = 50) -> Target:
+    """Fit a submission's file to a small sample of the record's task, and store what `mbench evaluate` would."""
+    source = read_submission(path)
+    task = load_task(record["task"])
+    cell = Cell(record["task"], "quick", 0, n_samples, 15.0)
+    sample = task.draw_sample(n_samples, 0)
+    with Child(source, make_spec(cell, task, SETTINGS), isolation=ISOLATION) as child:
+        child.build()
+        child.fit(sample.X, sample.y)
+        made = record["make"](
+            key=record["key"], task=record["task"], submission=record.get("name", source.name),
+            source_digest=source.digest, n_samples=n_samples, fit_limit_s=15.0,
+        )  # fmt: skip
+        store.write(made, artifact=child.save())
+    return Target(source, made, store.artifact_path(made.key))
+
+
+class Client:
+    """Asks a running server as a browser would, with headers of one's own."""
+
+    def __init__(self, address):
+        self.address = address
+
+    def ask(self, path, method="GET", *, token=None, headers=()):
+        """path: below the token.  Returns the status, the headers and the body."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.address.port, timeout=60)
+        try:
+            prefix = self.address.token if token is None else token
+            connection.request(method, f"/{prefix}/{path}", headers=dict(headers))
+            response = connection.getresponse()
+            return response.status, response.headers, response.read()
+        finally:
+            connection.close()
+
+    def json(self, path, method="GET"):
+        return json.loads(self.ask(path, method)[2])
+
+    def tile(self, layer, tile, n_outputs=1):
+        status, _, body = self.ask(f"tiles/{layer}/{tile.level}/{tile.column}/{tile.row}")
+        assert status == 200, body
+        return np.frombuffer(body, "<f4").reshape(-1, n_outputs)
+
+
+@contextlib.contextmanager
+def exploring(*targets, task="mandelbrot"):
+    """Serve targets in a thread; yields the session and a client."""
+    with open_socket(0) as listener:
+        session = open_session(task, targets, SETTINGS)
+        address = new_address(listener)
+        server = make_server(session, address)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        try:
+            yield session, Client(address)
+        finally:
+            server.should_exit = True
+            thread.join()
