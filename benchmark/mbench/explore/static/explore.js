@@ -22,7 +22,7 @@ let view = null;
 let pointer = null; // where the read-out is, in the task's coordinates
 let switches = { points: false, stretch: false };
 let range = null; // of the values in view, while colours are stretched
-let flight = null;
+let flight = null; // {frame, goal} on the way to another view
 let frame = 0;
 let paints = 0;
 let settling = 0;
@@ -129,6 +129,7 @@ function visible(panel, at) {
 /** The view or what is there changed: ask for what is missing, and draw in the next frame. */
 function update() {
   if (view === null) return;
+  main.setAttribute("aria-busy", "true");
   const at = level();
   // A panel out of sight, below on a phone, asks for the same tiles; they are there when it is scrolled to.
   const tiles = visible(panels[0], at);
@@ -165,7 +166,7 @@ function draw() {
   }
   const layers = [truth, ...results];
   const busy = layers.some(({ store }) => store.busy && store.failure === null);
-  main.setAttribute("aria-busy", String(busy));
+  main.setAttribute("aria-busy", String(busy || frame !== 0)); // a frame that is asked for has tiles to paint
   const gone = layers.some(({ store }) => store.unreachable);
   $("banner").hidden = !gone;
   $("banner").textContent = gone ? "The server has ended. Run mbench explore again, and open the address it prints." : "";
@@ -244,7 +245,7 @@ function scoreIn(result, tiles) {
 
 /** Move to another view: the magnification by equal factors, the centre so that the target is never lost sight of. */
 function flyTo(target, duration = FLIGHT_MS) {
-  cancelAnimationFrame(flight);
+  land();
   const goal = views.clampView(chart, side, target, ...size());
   if (calm.matches) {
     look(goal);
@@ -255,21 +256,35 @@ function flyTo(target, duration = FLIGHT_MS) {
   const ratio = goal.scale / from.scale;
   const advance = (now) => {
     const t = Math.min(1, Math.max(0, (now - start) / duration));
+    if (t === 1) {
+      flight = null;
+      look(goal);
+      return;
+    }
+    flight.frame = requestAnimationFrame(advance);
     const eased = 1 - (1 - t) ** 3;
     const factor = ratio ** eased;
     const way = Math.abs(ratio - 1) < 1e-6 ? eased : (factor - 1) / (ratio - 1);
-    if (t < 1) flight = requestAnimationFrame(advance);
-    look(t < 1 ? { x: from.x + (goal.x - from.x) * way, y: from.y + (goal.y - from.y) * way, scale: from.scale * factor } : goal);
+    look({ x: from.x + (goal.x - from.x) * way, y: from.y + (goal.y - from.y) * way, scale: from.scale * factor });
   };
-  flight = requestAnimationFrame(advance);
+  flight = { frame: requestAnimationFrame(advance), goal };
 }
 
+/** Stop where we are. */
+function land() {
+  if (flight) cancelAnimationFrame(flight.frame);
+  flight = null;
+}
+
+/** Where we are, or will be: a second press goes on from what the first one asked for. */
+const ahead = () => flight?.goal ?? view;
+
 const act = {
-  hold: () => cancelAnimationFrame(flight),
+  hold: land,
   pan: (dx, dy) => look(views.pan(chart, view, dx, dy)),
   zoom: (dx, dy, factor) => look(views.zoomAbout(chart, view, dx, dy, factor)),
-  fly: (dx, dy, factor) => flyTo(views.zoomAbout(chart, view, dx, dy, factor)),
-  step: (across, down) => flyTo(views.pan(chart, view, across * size()[0], down * size()[1]), 200),
+  fly: (dx, dy, factor) => flyTo(views.zoomAbout(chart, ahead(), dx, dy, factor)),
+  step: (across, down) => flyTo(views.pan(chart, ahead(), across * size()[0], down * size()[1]), 200),
   glide: (dx, dy) => Math.hypot(dx, dy) > 8 && !calm.matches && flyTo(views.pan(chart, view, dx, dy), 500),
   hover: (dx, dy) => {
     pointer = dx === null ? null : views.pointAt(chart, view, dx, dy);

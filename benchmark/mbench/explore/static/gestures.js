@@ -3,6 +3,7 @@
 const WHEEL_RATE = 0.0016; // of log-magnification per pixel of scrolling: a notch is a quarter
 const PINCH_RATE = 0.01; // a trackpad's pinch comes as a wheel with Ctrl, in small steps
 const FRICTION_MS = 160;
+const MEMORY_MS = 80;
 const PAN_STEP = 0.2; // of the panel, per arrow key
 
 /**
@@ -43,14 +44,13 @@ export function listen(canvas, act) {
     const after = middle();
     act.pan(after.dx - before.dx, after.dy - before.dy);
     if (after.count > 1 && before.spread > 0) act.zoom(after.dx, after.dy, after.spread / before.spread);
-    trail = [...trail, { t: event.timeStamp, dx: after.dx - before.dx, dy: after.dy - before.dy }].filter(
-      (each) => event.timeStamp - each.t < 80,
-    );
+    trail.push({ t: event.timeStamp, dx: after.dx - before.dx, dy: after.dy - before.dy });
     if (event.pointerType === "mouse") act.hover(now.dx, now.dy);
   });
   const release = (event) => {
     if (!pointers.delete(event.pointerId) || pointers.size) return;
     canvas.classList.remove("dragging");
+    trail = trail.filter((each) => event.timeStamp - each.t < MEMORY_MS); // a hand that came to rest lets go of nothing
     const span = trail.length > 1 ? event.timeStamp - trail[0].t : 0;
     if (event.type === "pointerup" && span > 0) {
       const speed = (pick) => trail.reduce((sum, each) => sum + pick(each), 0) / Math.max(span, 16);

@@ -94,8 +94,10 @@ export function visibleTiles(chart, level, view, width, height) {
 /** Where a tile lies on a canvas of this size, its edges on whole pixels, as its neighbours' are. */
 export function tileBox(chart, view, tile, width, height, density) {
   const side = chart.side / 2 ** tile.level;
-  const x = (c) => Math.round(density * (width / 2 + (chart.left + c * side - view.x) / view.scale));
-  const y = (r) => Math.round(density * (height / 2 + (chart.down * (chart.top - view.y) + r * side) / view.scale));
+  // A little up, so that what lies on a half but for float64's last bit is the same for every tile.
+  const round = (value) => Math.floor(value + 0.5 + 1 / 1024);
+  const x = (c) => round(density * (width / 2 + (chart.left + c * side - view.x) / view.scale));
+  const y = (r) => round(density * (height / 2 + (chart.down * (chart.top - view.y) + r * side) / view.scale));
   const [left, top] = [x(tile.column), y(tile.row)];
   return { left, top, width: x(tile.column + 1) - left, height: y(tile.row + 1) - top };
 }
