@@ -197,7 +197,7 @@ def centre_of(page, panel="truth"):
     return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
 
 
-def test_a_drag_and_a_double_click_move_every_panel_exactly(visit):
+def test_a_drag_and_a_zoom_move_every_panel_exactly(visit):
     page = visit()
     level, spacing = 9, CHART.side / TILE_PX / 2**9
     look_at(page, level, SEAHORSES)
@@ -233,6 +233,28 @@ def test_the_wheel_keeps_the_point_under_the_pointer(visit):
     assert complex_of(readings(page)["Point"]) == pytest.approx(before, abs=2e-2)
 
 
+def test_a_double_click_goes_an_octave_deeper(visit):
+    page = visit()
+    page.mouse.dblclick(*centre_of(page, "error"))
+    wait_until(page, lambda: "octave 1.0" in readings(page)["Magnification"])
+
+
+def test_two_fingers_zoom_as_far_as_they_spread(visit):
+    page = visit(viewport={"width": 390, "height": 844}, has_touch=True)
+    x, y = centre_of(page)
+    session = page.context.new_cdp_session(page)
+
+    def touch(kind, *spread):
+        points = [{"x": x + side * dx, "y": y, "id": i} for dx in spread for i, side in enumerate((-1, 1))]
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    touch("touchStart", 20)
+    for spread in (30, 40, 60, 80):
+        touch("touchMove", spread)
+    touch("touchEnd")
+    wait_until(page, lambda: "octave 2.0" in readings(page)["Magnification"])
+
+
 def test_the_read_out_is_what_was_computed(visit):
     page = visit()
     look_at(page, 9, SEAHORSES)
@@ -240,7 +262,6 @@ def test_the_read_out_is_what_was_computed(visit):
     page.mouse.move(round(x) + 30, round(y) - 20)
     wait_until(page, lambda: "i" in readings(page).get("Point", ""))
     page.wait_for_selector(SHARP)
-    wait_until(page, lambda: "away" in readings(page)["Nearest training point"])
     shown = readings(page)
     c = complex_of(shown["Point"])
     spacing = CHART.side / TILE_PX / 2**9
@@ -250,7 +271,8 @@ def test_the_read_out_is_what_was_computed(visit):
     assert float(shown["Prediction"]) == pytest.approx(predictions[4], abs=1e-3)
     assert float(shown["Error"]) == pytest.approx(abs(float(shown["Prediction"]) - float(shown["Truth"])), abs=2e-5)
     nearest = np.hypot(*(TASK.draw_points(50, 0) - [c.real, c.imag]).T).min()
-    assert float(shown["Nearest training point"].split()[0]) == pytest.approx(nearest, rel=0.02)
+    # Asked of the server, so a moment later.
+    wait_until(page, lambda: readings(page)["Nearest training point"].startswith(f"{nearest:.3g}"[:4]))
 
 
 def test_a_zoom_shows_something_at_once_and_calls_off_what_left_the_view(visit):

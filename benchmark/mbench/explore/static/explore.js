@@ -1,28 +1,30 @@
 // The page: panels in lock-step over one view.
 
+import { calm, Flight } from "./flight.js";
 import { listen, listenToKeys } from "./gestures.js";
 import { cssColour, errorOf, makePalette, paintLegend, paintTile, stretch } from "./paint.js";
 import { element, Panel } from "./panel.js";
 import { Readout } from "./readout.js";
-import { decodePoints, decodeValues, TileStore } from "./tiles.js";
+import { explainedShare, spread } from "./score.js";
+import { decodePoints, decodeValues, KEPT, TileStore } from "./tiles.js";
 import * as views from "./view.js";
 
 const FLIGHT_MS = 450;
 const SETTLED_MS = 180;
 const PAINTS_PER_FRAME = 24;
+const ENDED = "The server has ended. Run mbench explore again, and open the address it prints.";
 const LANDMARK_MAGNIFICATION = 64;
 
 const session = await (await fetch("session.json")).json();
 const { chart, tile_px: side } = session;
 const palettes = { value: makePalette(session.palettes.value), error: makePalette(session.palettes.error) };
-const calm = matchMedia("(prefers-reduced-motion: reduce)");
+const hasPalette = session.n_outputs === 1; // a picture's values are colours themselves
 const $ = (id) => document.getElementById(id);
 
 let view = null;
 let pointer = null; // where the read-out is, in the task's coordinates
 let switches = { points: false, stretch: false };
 let range = null; // of the values in view, while colours are stretched
-let flight = null; // {frame, goal} on the way to another view
 let frame = 0;
 let paints = 0;
 let settling = 0;
@@ -55,7 +57,7 @@ function painted(pictures, key, values, palette) {
     redraw();
     return null;
   }
-  if (pictures.size > 700) pictures.delete(pictures.keys().next().value);
+  if (pictures.size > KEPT) pictures.delete(pictures.keys().next().value);
   pictures.delete(key);
   const canvas = paintTile(values(), side, palette);
   pictures.set(key, { mark, canvas });
@@ -102,7 +104,7 @@ if (results.length > 1) {
   main.append($("readout"));
 }
 for (const panel of panels) {
-  panel.legend.hidden = session.n_outputs > 1 && panel.kind !== "error";
+  panel.legend.hidden = !hasPalette && panel.kind !== "error";
   paintLegend(panel.bar, panel.kind === "error" ? palettes.error : palettes.value);
   if (panel.kind === "error") panel.high.textContent = `≥ ${palettes.error.limit}`;
 }
@@ -169,7 +171,7 @@ function draw() {
   main.setAttribute("aria-busy", String(busy || frame !== 0)); // a frame that is asked for has tiles to paint
   const gone = layers.some(({ store }) => store.unreachable);
   $("banner").hidden = !gone;
-  $("banner").textContent = gone ? "The server has ended. Run mbench explore again, and open the address it prints." : "";
+  $("banner").textContent = gone ? ENDED : "";
   readout.show({
     chart, view, at, pointer: pointer ?? view, size: size(), truth: truth.store, palette: valuePalette(),
     errors: palettes.error, cssColour, isCentre: pointer === null,
@@ -194,7 +196,7 @@ function settle() {
   $("option").value = `--at=${x},${y},${m}`;
   const at = level();
   const tiles = visible(panels[0], at);
-  if (switches.stretch) range = spread(tiles) ?? range;
+  if (switches.stretch) range = spread(tiles.map((tile) => truth.store.get(tile)).filter(Boolean)) ?? range;
   for (const result of results) result.panel.score.textContent = scoreIn(result, visible(result.panel, at));
   const palette = valuePalette();
   const write = (value) => String(Number(value.toPrecision(3)));
@@ -205,86 +207,34 @@ function settle() {
   redraw();
 }
 
-/** The 1st and 99th percentile of the truth in view, without what never escapes, or null where there is none. */
-function spread(tiles) {
-  const values = [];
-  for (const tile of tiles) {
-    const found = truth.store.get(tile);
-    if (found) for (let i = 0; i < found.length; i += 7) if (found[i] < 1) values.push(found[i]);
-  }
-  if (values.length < 100) return null;
-  values.sort((a, b) => a - b);
-  return [values[Math.floor(values.length * 0.01)], values[Math.floor(values.length * 0.99)]];
-}
-
-/** s = 1 − MSE / variance of the truth over the tiles in view that lie in the window, where both are there. */
+/** How well a result explains the view: over the tiles that lie in the window, once all are there. */
 function scoreIn(result, tiles) {
-  let [n, sum, squares, error] = [0, 0, 0, 0];
-  for (const tile of tiles) {
-    const [predictions, actual] = [result.store.get(tile), truth.store.get(tile)];
-    if (!predictions || !actual) return "";
-    const half = (chart.side / 2 ** tile.level) / 2;
-    const x = chart.left + tile.column * 2 * half + half;
-    const y = chart.top + chart.down * (tile.row * 2 * half + half);
-    if (x < chart.lower[0] || x > chart.upper[0] || y < chart.lower[1] || y > chart.upper[1]) continue;
-    for (let i = 0; i < actual.length; i++) {
-      if (actual[i] !== actual[i]) continue;
-      n += 1;
-      sum += actual[i];
-      squares += actual[i] ** 2;
-      error += (predictions[i] - actual[i]) ** 2;
-    }
-  }
-  const variance = squares / n - (sum / n) ** 2;
-  if (!(variance > 1e-12)) return "";
-  const score = 1 - error / n / variance;
+  const within = tiles.filter((tile) => {
+    const width = chart.side / 2 ** tile.level;
+    const x = chart.left + (tile.column + 0.5) * width;
+    const y = chart.top + chart.down * (tile.row + 0.5) * width;
+    return x > chart.lower[0] && x < chart.upper[0] && y > chart.lower[1] && y < chart.upper[1];
+  });
+  const pairs = within.map((tile) => [result.store.get(tile), truth.store.get(tile)]);
+  const score = pairs.every((pair) => pair.every(Boolean)) ? explainedShare(pairs) : null;
+  if (score === null) return "";
   return score > -10 ? `s = ${score.toFixed(2).replace("-", "−")}` : "s < −10";
 }
 
 // Motion
 
-/** Move to another view: the magnification by equal factors, the centre so that the target is never lost sight of. */
-function flyTo(target, duration = FLIGHT_MS) {
-  land();
-  const goal = views.clampView(chart, side, target, ...size());
-  if (calm.matches) {
-    look(goal);
-    return;
-  }
-  const from = { ...view };
-  const start = performance.now();
-  const ratio = goal.scale / from.scale;
-  const advance = (now) => {
-    const t = Math.min(1, Math.max(0, (now - start) / duration));
-    if (t === 1) {
-      flight = null;
-      look(goal);
-      return;
-    }
-    flight.frame = requestAnimationFrame(advance);
-    const eased = 1 - (1 - t) ** 3;
-    const factor = ratio ** eased;
-    const way = Math.abs(ratio - 1) < 1e-6 ? eased : (factor - 1) / (ratio - 1);
-    look({ x: from.x + (goal.x - from.x) * way, y: from.y + (goal.y - from.y) * way, scale: from.scale * factor });
-  };
-  flight = { frame: requestAnimationFrame(advance), goal };
-}
+const flight = new Flight(() => view, look);
 
-/** Stop where we are. */
-function land() {
-  if (flight) cancelAnimationFrame(flight.frame);
-  flight = null;
+function flyTo(target, duration_ms = FLIGHT_MS) {
+  flight.to(views.clampView(chart, side, target, ...size()), duration_ms);
 }
-
-/** Where we are, or will be: a second press goes on from what the first one asked for. */
-const ahead = () => flight?.goal ?? view;
 
 const act = {
-  hold: land,
+  hold: () => flight.land(),
   pan: (dx, dy) => look(views.pan(chart, view, dx, dy)),
   zoom: (dx, dy, factor) => look(views.zoomAbout(chart, view, dx, dy, factor)),
-  fly: (dx, dy, factor) => flyTo(views.zoomAbout(chart, ahead(), dx, dy, factor)),
-  step: (across, down) => flyTo(views.pan(chart, ahead(), across * size()[0], down * size()[1]), 200),
+  fly: (dx, dy, factor) => flyTo(views.zoomAbout(chart, flight.ahead, dx, dy, factor)),
+  step: (across, down) => flyTo(views.pan(chart, flight.ahead, across * size()[0], down * size()[1]), 200),
   glide: (dx, dy) => Math.hypot(dx, dy) > 8 && !calm.matches && flyTo(views.pan(chart, view, dx, dy), 500),
   hover: (dx, dy) => {
     pointer = dx === null ? null : views.pointAt(chart, view, dx, dy);
@@ -301,14 +251,14 @@ function flip(name) {
 
 const showWhole = () => flyTo(views.wholeView(chart, ...size()));
 for (const panel of panels) listen(panel.canvas, act);
-listenToKeys(act, { 0: showWhole, home: showWhole, p: () => flip("points"), c: () => flip("stretch") });
+listenToKeys(act, { 0: showWhole, home: showWhole, p: () => flip("points"), c: () => hasPalette && flip("stretch") });
 
 $("in").addEventListener("click", () => act.fly(0, 0, 2));
 $("out").addEventListener("click", () => act.fly(0, 0, 0.5));
 $("whole").addEventListener("click", showWhole);
 $("points").addEventListener("click", () => flip("points"));
 $("stretch").addEventListener("click", () => flip("stretch"));
-$("stretch").hidden = session.n_outputs > 1;
+$("stretch").hidden = !hasPalette;
 $("landmark").hidden = !session.landmarks.length;
 for (const [i, landmark] of session.landmarks.entries()) {
   const option = element("option", "", landmark.name);
@@ -339,13 +289,13 @@ for (const button of document.querySelectorAll("[data-copy]")) {
 
 const depthNote =
   chart.kind === "fractal"
-    ? "As deep as float64 goes: pixels lie 2⁻⁴⁸ apart, 8 steps of a number near 2."
+    ? "As deep as float64 goes: pixels lie 2⁻⁴⁸ apart."
     : "As deep as it goes: 64 samples across a pixel.";
 $("depth").textContent =
   chart.kind === "fractal"
-    ? "The zoom ends where pixels lie 2⁻⁴⁸ apart: deeper, neighbours would be the same float64. The truth takes what " +
-      "has not escaped after the task's number of steps for inside. Blocks in a prediction are the submission's own, " +
-      "as a rule float32."
+    ? "The zoom ends where pixels lie 2⁻⁴⁸ apart, 8 steps of a float64 near 2: deeper, neighbours would be the same " +
+      "number. The truth takes what has not escaped after the task's number of steps for inside. Blocks in a " +
+      "prediction are the submission's own, as a rule float32."
     : "Between the picture's pixels there is no truth: the nearest one is shown. The zoom ends at 64 samples a pixel.";
 $("limit").textContent = session.tile_limit_s;
 $("task").textContent = session.task;
@@ -353,7 +303,9 @@ document.title = `${results.map((result) => result.name).join(", ")} · mbench e
 
 function open() {
   const marks = new URLSearchParams(location.hash.slice(1));
-  for (const name of ["points", "stretch"]) if ((marks.get(name) === "1") !== switches[name]) flip(name);
+  for (const name of hasPalette ? ["points", "stretch"] : ["points"]) {
+    if ((marks.get(name) === "1") !== switches[name]) flip(name);
+  }
   look(views.readFragment(chart, location.hash, ...size()) ?? views.wholeView(chart, ...size()));
 }
 window.addEventListener("hashchange", open);

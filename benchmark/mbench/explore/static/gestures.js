@@ -7,8 +7,8 @@ const MEMORY_MS = 80;
 const PAN_STEP = 0.2; // of the panel, per arrow key
 
 /**
- * canvas: listens on it.  act: {pan(dx, dy), zoom(dx, dy, factor), fly(dx, dy, factor), hover(dx, dy) or hover(null)},
- * all in CSS pixels from the canvas's centre.
+ * canvas: listens on it.  act: {pan(dx, dy), zoom(dx, dy, factor), fly(dx, dy, factor), glide(dx, dy), hold(),
+ * hover(dx, dy) or hover(null)}, all in CSS pixels from the canvas's centre.
  */
 export function listen(canvas, act) {
   const pointers = new Map();
@@ -79,10 +79,10 @@ export function listen(canvas, act) {
   });
 }
 
-/** keys: of the whole page.  act: as above, and a function for every letter. */
+/** Keys of the whole page.  act: {step(across, down), fly(dx, dy, factor)}.  letters: a function for every other key. */
 export function listenToKeys(act, letters) {
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName)) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || /^(INPUT|SELECT)$/.test(event.target.tagName)) return;
     const arrows = { ArrowLeft: [1, 0], ArrowRight: [-1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
     const zooms = { "+": 2, "=": 2, "-": 0.5, "−": 0.5 };
     if (event.key in arrows) act.step(...arrows[event.key].map((part) => part * PAN_STEP));

@@ -20,7 +20,7 @@ function colourOf(palette, value) {
   return palette.words[Math.min(255, Math.floor(256 * t ** palette.power))];
 }
 
-/** Values (side², k), k = 1 by the palette, k = 3 as red, green and blue, to a canvas; what is not a number stays clear. */
+/** Values (side², k) to a canvas: k = 1 by the palette, k = 3 as red, green and blue; what is no number stays clear. */
 export function paintTile(values, side, palette) {
   const canvas = document.createElement("canvas");
   canvas.width = canvas.height = side;

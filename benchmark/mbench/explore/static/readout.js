@@ -107,15 +107,17 @@ export class Readout {
       if (!nearest) continue;
       const px = distance / this.scale;
       const views = px / this.width;
-      const far = views > 10 ? `${Math.round(views).toLocaleString("en")} panels` : `${px < 10 ? px.toFixed(1) : Math.round(px)} px`;
-      nearest.text.textContent = distance === null || distance === undefined ? "–" : `${short(distance)} away, ${far}`;
+      const far = views > 10 ? `${large(views)} panels` : `${px < 10 ? px.toFixed(1) : Math.round(px)} px`;
+      nearest.text.textContent = distance == null ? "–" : `${short(distance)} away, ${far}`;
     }
   }
 }
 
 const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
+const power = (value) => value.toExponential(2).replace("e+", "e").replace("-", "−");
+const large = (value) => (value < 1e7 ? Math.round(value).toLocaleString("en") : power(value));
 const minus = (text) => text.replace("-", "−");
-const short = (value) => (value !== 0 && Math.abs(value) < 1e-4 ? value.toExponential(2).replace("-", "−") : value.toPrecision(3));
+const short = (value) => (value > 0 && value < 1e-4 ? power(value) : value.toPrecision(3));
 
 function write(field, found, palette, cssColour) {
   const values = found?.values ?? [];
@@ -132,6 +134,5 @@ function write(field, found, palette, cssColour) {
 /** As people say it, and in octaves, of which each is twice the one before. */
 function magnificationInWords(magnification) {
   const octave = Math.log2(magnification).toFixed(1).replace("-", "−");
-  const number = magnification < 10 ? magnification.toFixed(2) : Math.round(magnification).toLocaleString("en");
-  return `× ${magnification < 1e7 ? number : magnification.toExponential(2).replace("e+", "e")} (octave ${octave})`;
+  return `× ${magnification < 10 ? magnification.toFixed(2) : large(magnification)} (octave ${octave})`;
 }

@@ -3,7 +3,7 @@
 import { ancestor, keyOf } from "./view.js";
 
 const AT_A_TIME = 2; // one is computed while the next one waits
-const KEPT = 700;
+export const KEPT = 500; // of a layer: 64 KB each, and as much again painted; a panel shows some 50
 const COARSE_STEPS = 3; // a tile this much coarser covers 64 and comes first where nothing is there yet
 const RETRY_MS = 500;
 

@@ -33,7 +33,7 @@ export function clampView(chart, tilePx, view, width, height) {
   };
 }
 
-/** The view that shows the point under (dx, dy), in CSS pixels from the centre, at the same place `factor` times as large. */
+/** The view `factor` times as large with the same point under (dx, dy), in CSS pixels from the centre. */
 export function zoomAbout(chart, view, dx, dy, factor) {
   const scale = view.scale / factor;
   return { x: view.x + dx * (view.scale - scale), y: view.y + chart.down * dy * (view.scale - scale), scale };
