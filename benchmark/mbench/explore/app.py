@@ -190,7 +190,7 @@ async def _result_while_connected(request: Request, future: Future[bytes]) -> by
     try:
         await asyncio.wait((result, gone), return_when=asyncio.FIRST_COMPLETED)
         if not result.done():
-            raise HTTPException(499)
+            raise HTTPException(499, "nobody waits for it any more")
         return result.result()
     finally:
         gone.cancel()
