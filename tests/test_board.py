@@ -56,7 +56,8 @@ def make_cell(name, task, replicate, skill, **changes):
     fields = {
         "schema": SCHEMA_VERSION, "suite": suite.SUITE_VERSION, "key": f"{name}-{task}-{replicate}",
         "submission": name, "source_digest": name, "task": task, "task_digest": "t", "track": "standard",
-        "replicate": replicate, "n_samples": budget.n_samples, "fit_limit_s": budget.fit_limit_s, "seed": 0, "threads": 1, "device": "cpu",
+        "replicate": replicate, "n_samples": budget.n_samples, "fit_limit_s": budget.fit_limit_s,
+        "seed": 0, "threads": 1, "device": "cpu",
         "isolation": "A", "test_set": "public", "harness_digest": "h", "status": "ok", "reason": "",
         "metrics": Metrics(10 ** (-skill / 100), 20.0, profile),
         "costs": Costs(fit_s=1.0 + skill, predict_us_per_point=2.0, n_params=100), "output": "", "environment": {},
