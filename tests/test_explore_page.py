@@ -367,6 +367,16 @@ def test_a_failing_submission_says_why_and_is_restarted(visit):
 
 
 @pytest.mark.parametrize("scheme", ["dark", "light"])
+@pytest.mark.parametrize("width", [1440, 390])
+def test_axe_finds_nothing(visit, width, scheme):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-core is not installed")
+    page = visit(which="two", viewport={"width": width, "height": 800}, color_scheme=scheme)
+    page.click("#help summary")
+    found = axe.Axe().run(page).response["violations"]
+    assert [(each["id"], [node["target"] for node in each["nodes"]]) for each in found] == []
+
+
+@pytest.mark.parametrize("scheme", ["dark", "light"])
 @pytest.mark.parametrize("which", ["one", "two"])
 def test_a_phone_shows_every_panel_without_scrolling_sideways(visit, which, scheme):
     page = visit(which=which, viewport={"width": 390, "height": 844}, has_touch=True, color_scheme=scheme)

@@ -101,6 +101,7 @@ for (const result of results) {
 main.append(...panels.map((panel) => panel.root));
 if (results.length > 1) {
   main.classList.add("rows"); // values above, errors below, and below the truth the read-out
+  $("readout").tabIndex = 0; // it scrolls where the window is low
   main.append($("readout"));
 }
 for (const panel of panels) {
