@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -415,8 +416,24 @@ def test_a_name_and_a_file_and_a_result_stand_for_the_same_estimator(stored, sto
     folder = tmp_path / "submissions/mine"
     folder.mkdir()
     (tmp_path / "submissions/submission.py").rename(folder / "submission.py")
+    (tmp_path / "submissions/broken").mkdir()
+    (tmp_path / "submissions/broken/submission.py").write_text("no Python")
     for name in ("submission", "mine", out / "submissions/quick/result.json"):
         assert same(name)
+    (folder / "submission.py").rename(tmp_path / "submission.py")  # evaluated as ./submission.py
+    assert same("submission")
+
+
+def test_a_strangers_result_does_not_lead_to_another_cell(stored, store, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    stored(name="submission")
+    julia = stored(key="b" * 64, name="submission", task="julia")
+    forged = replace(julia.record, task="mandelbrot")
+    path = tmp_path / "theirs.json"
+    write_result(path, Result(schema=1, suite=SUITE_VERSION, name="theirs", records=(forged,)))
+    (tmp_path / "submissions/submission.py").rename(tmp_path / "submission.py")  # beside it: the source is found
+    with pytest.raises(UsageError, match="is not stored in"):
+        find_target(str(path), "mandelbrot", "quick", store.folder)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mbench.errors import UsageError
+from mbench.errors import MbenchError, UsageError
 from mbench.hidden import PUBLIC
 from mbench.results import Record, ResultStore, read_result
 from mbench.submission import ENTRY_NAME, Source, baseline_names, baseline_path, read_submission
@@ -68,13 +68,17 @@ def _of_records(name: str, records: Sequence[Record], task: str, track: str, out
     newest = max((r for r in records if (r.task, r.track) == (task, track)), key=lambda r: r.created, default=None)
     if newest is None:
         return _newest(name, None, records, task, track, out, command)
-    folder = Path(name).parent
+    made_of = newest.source_digest
     candidates = [path for path in (baseline_path(each) for each in baseline_names()) if path is not None]
-    candidates += [*sorted(SUBMISSIONS.glob(f"*/{ENTRY_NAME}")), *sorted(folder.glob(ENTRY_NAME))]
-    for entry in candidates:
-        source = read_submission(entry)
-        if source.digest == newest.source_digest:
-            return _newest(name, source, records, task, track, out, f"mbench evaluate {entry}")
+    candidates += [*sorted(SUBMISSIONS.glob(f"*/{ENTRY_NAME}")), Path(name).parent / ENTRY_NAME, Path(f"{name}.py")]
+    for entry in filter(Path.is_file, candidates):
+        try:
+            source = read_submission(entry)
+        except MbenchError:  # somebody else's, which does not load
+            continue
+        if source.digest == made_of:
+            own = [record for record in records if record.source_digest == made_of]
+            return _newest(name, source, own, task, track, out, f"mbench evaluate {entry}")
     raise UsageError(
         f"{name}: no baseline and nothing in {SUBMISSIONS} is the file it was made of, which the stored estimator "
         "needs. Give that file instead: mbench explore FILE"
@@ -94,7 +98,8 @@ def _newest(
             f"{name}: {task} ended with {record.status} ({record.reason}), so there is no estimator to ask"
         )
     # A result.json may be a stranger's: only what this store says of a cell is believed.
-    stored = next((each for each in _stored(out) if each.key == record.key), None)
+    cell = record.key, source.digest, task
+    stored = next((each for each in _stored(out) if (each.key, each.source_digest, each.task) == cell), None)
     artifact = None if stored is None else ResultStore(out).artifact_path(stored.key)
     if stored is None or artifact is None or not artifact.is_file():
         raise UsageError(
