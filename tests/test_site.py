@@ -256,6 +256,36 @@ def test_an_entry_without_an_estimator_names_the_command(site):
     assert "mbench reproduce knn --track quick" in text
 
 
+def test_a_local_result_is_shown_without_its_source_and_says_so(made, tmp_path):
+    folder = tmp_path / "site"
+    shutil.copytree(made / "site" / "tiles" / tiles.truth_name(), folder / "tiles" / tiles.truth_name())
+    (folder / "mbench-site.json").touch()
+    make_site(folder, tmp_path / "submissions", made / "results", tracks=["quick"])
+    text = "".join(Elements(folder / "quick" / f"local-{SHOWN}.html").text)
+    assert "its source is not at hand" in text
+    assert "mbench submit FILE --track quick" in text
+
+
+def test_strip_and_film_of_this_very_source_are_shown(made, tmp_path):
+    folder, results = tmp_path / "site", tmp_path / "results"
+    shutil.copytree(made / "site", folder)
+    shutil.copytree(made / "results" / SHOWN, results / SHOWN)
+    another = results / "tied-one" / "standard"  # has its name, and is of another source
+    shutil.copytree(made / "results" / SHOWN / "quick", another)
+    for made_in in (results / SHOWN / "quick", another):
+        Image.new("RGB", (60, 90), "teal").save(made_in / media.STRIP)
+        (made_in / media.FILM).write_bytes(b"\x00\x00\x00\x18ftypmp42 and so on")
+    make_site(folder, made / "submissions", results)
+    own = Elements(folder / "quick" / f"submission-{SHOWN}.html")
+    assert len(own.all("video")) == 1
+    assert [image["alt"] for image in own.all("img") if "media/" in image["src"]] == [
+        "Strips of truth, prediction and error, magnification growing downwards"
+    ]
+    other = Elements(folder / "standard" / "submission-tied-one.html")
+    assert not other.all("video")
+    assert "no film.mp4 in results/tied-one/standard" in "".join(other.text)
+
+
 def test_a_second_run_asks_no_estimator_and_drops_what_is_gone(made, tmp_path):
     folder, submissions = tmp_path / "site", tmp_path / "submissions"
     shutil.copytree(made / "site", folder)

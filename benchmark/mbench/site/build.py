@@ -111,7 +111,8 @@ def _build(
             except ChildFailure as failure:
                 reason = f"its estimator was asked and failed: {failure}"
         elif shown is None:
-            reason = "its fitted estimator is not stored here"
+            missing = "source is not at hand" if entry.source is None else "fitted estimator is not stored here"
+            reason = f"its {missing}"
         return View(entry, shown, media.take_media(folder, entry.folder), reason)
 
     views = {view.entry.href: view for view in run_all(entries, look, jobs=jobs, cancel=cancel)}

@@ -40,12 +40,20 @@ class SiteEntry:
         return f"{self.track}/{self.slug}.html"
 
     @property
+    def path(self) -> str:
+        """What a command is given to mean it, quoted for a shell."""
+        name = self.standing.name
+        known = {"baseline": f"baselines/{name}.py", "submission": f"submissions/{name}"}
+        return shlex.quote(known.get(self.standing.origin, "FILE"))
+
+    @property
     def command(self) -> str:
-        """What makes its fitted estimators, which pictures are drawn from."""
-        name, track = shlex.quote(self.standing.name), f"--track {self.track}"
+        """What stores its fitted estimators, or of a local result its source, for the zooms to be drawn from."""
+        if self.standing.origin == "local":
+            return f"mbench submit {self.path} --track {self.track}"
         if self.standing.origin == "baseline":
-            return f"mbench reproduce {name} {track}"
-        return f"mbench evaluate submissions/{name} {track}"
+            return f"mbench reproduce {shlex.quote(self.standing.name)} --track {self.track}"
+        return f"mbench evaluate {self.path} --track {self.track}"
 
     @property
     def fractal(self) -> Record | None:
