@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -93,13 +94,16 @@ def show(column: Column, standing: Standing) -> Shown:
     return Shown(column, format_cell(column.name, value), value, interval)
 
 
-def bar_limit(board: Board) -> float:
-    """Return the score at which every bar of a board ends: a round number that holds all intervals."""
-    ends = [100.0]
-    for standing in board.standings:
-        ends += [score for score in (*standing.entry.families.values(), standing.entry.overall) if score is not None]
-        ends += [each.high for each in (standing.mandelbrot_interval, standing.overall_interval) if each is not None]
-    return min(suite.SKILL_CAP, 20.0 * -(-max(ends) // 20.0))
+def bar_limits(board: Board) -> dict[str, float]:
+    """Return for each column of scores where its bars end: a round number that holds all scores and intervals."""
+    limits = {}
+    for column in board_columns(board.track):
+        shown = [show(column, standing) for standing in board.shown] if column.is_score else []
+        ends = [100.0, *(each.value for each in shown if each.value is not None)]
+        ends += [each.interval.high for each in shown if each.interval is not None]
+        if column.is_score:
+            limits[column.name] = 20.0 * math.ceil(max(ends) / 20.0)
+    return limits
 
 
 def _replicates(column: Column, standing: Standing) -> list[float | None]:

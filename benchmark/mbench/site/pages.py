@@ -18,7 +18,7 @@ from mbench.leaderboard import format_cell
 from mbench.render.landmarks import LANDMARKS
 from mbench.site import tiles
 from mbench.site.code import list_file, reveal
-from mbench.site.columns import bar_limit, board_columns, show
+from mbench.site.columns import bar_limits, board_columns, show
 from mbench.site.entries import SiteEntry
 from mbench.site.media import Media
 from mbench.site.tiles import Tiles
@@ -86,7 +86,7 @@ def render_entry(view: View, track: TrackViews, others: Sequence[str], truth: st
         "entry.html.j2", root="../", view=view, entry=view.entry, standing=standing, score=standing.entry,
         track=suite.TRACKS[view.entry.track], tied=_is_tied(view, track), others=others,
         scores=[show(column, standing) for column in board_columns(view.entry.track) if column.is_score],
-        limit=bar_limit(track.board), first=first, environments=_environments(view), banner=_banner(view, truth),
+        limit=_limit(view, track.board), first=first, environments=_environments(view), banner=_banner(view, truth),
         listings=[list_file(path, content) for path, content in source.files] if source else [],
         data=data,
     )  # fmt: skip
@@ -147,10 +147,16 @@ def _table(track: TrackViews) -> dict[str, Any]:
         for view in parts["board"]
     ]
     return {
-        "track": suite.TRACKS[board.track], "columns": columns, "rows": rows, "limit": bar_limit(board),
+        "track": suite.TRACKS[board.track], "columns": columns, "rows": rows, "limits": bar_limits(board),
         "notes": board_as_json(board)["notes"], "n_ranked": len(board.ranked),
         "lists": [(name, TITLES[name], parts[name]) for name in LISTS[1:] if parts[name]],
     }  # fmt: skip
+
+
+def _limit(view: View, board: Board) -> float:
+    """Return where all bars of an entry's own page end."""
+    own = [show(column, view.entry.standing).value for column in board_columns(board.track) if column.is_score]
+    return max([*bar_limits(board).values(), *(value for value in own if value is not None)])
 
 
 def _is_tied(view: View, track: TrackViews) -> bool:
