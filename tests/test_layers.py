@@ -12,7 +12,7 @@ PACKAGE = Path(mbench.__file__).parent
 ROWS = (
     {"errors", "types", "suite", "environment"},
     {"hidden", "sampler", "escape_kernels", "metrics", "stats", "nn", "disk", "usage", "snapshots"},
-    {"escape", "ladder", "datasets", "render"},
+    {"escape", "ladder", "datasets", "render", "animate"},
     {"tasks", "submission", "confinement"},
     {"results", "worker", "isolation", "variants"},
     {"scoring", "nursery", "executor"},
