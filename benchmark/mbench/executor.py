@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from threading import Event
 from typing import TypeVar
@@ -11,7 +11,9 @@ Item = TypeVar("Item")
 Outcome = TypeVar("Outcome")
 
 
-def run_all(items: Iterable[Item], work: Callable[[Item], Outcome], *, jobs: int, cancel: Event) -> Iterator[Outcome]:
+def run_all(
+    items: Iterable[Item], work: Callable[[Item], Outcome], *, jobs: int, cancel: Event
+) -> Generator[Outcome, None, None]:
     """Yield work(item) for every item as each ends, `jobs` of them at a time.
 
     Whatever ends the iteration early (an error of `work`, Ctrl-C, the caller's `break`) sets `cancel`, on which `work`

@@ -31,6 +31,7 @@ from mbench.cli.suite import suite
 from mbench.cli.tasks import tasks
 from mbench.cli.tune import tune
 from mbench.cli.verify import verify
+from mbench.cli.watch import watch
 from mbench.errors import MbenchError
 
 INTERRUPTED = 130
@@ -99,6 +100,7 @@ for verb in (
     tasks,
     render,
     explore,
+    watch,
     rescore,
     data,
     info,

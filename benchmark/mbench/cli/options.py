@@ -46,33 +46,39 @@ isolation_option = click.option(
 unsafe_option = click.option(
     "--unsafe-no-sandbox", is_flag=True, help="Accept tier C: run the file with all your rights, results unverified."
 )
-
-
 cluster_option = click.option(
     "--cluster", metavar="tcp://HOST:PORT",
     help="Run the cells on the workers of this dask scheduler, each as many as it has threads, in its own sandbox.",
 )  # fmt: skip
+jobs_option = click.option("--jobs", type=click.IntRange(min=1), help="Cells at a time. Default: cores / threads.")
+film_option = click.option(
+    "--out", type=click.Path(path_type=Path), required=True, metavar="FILM", help="File to write: .mp4, .gif or .webp."
+)
 
 
-def running_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options that say how cells are run."""
+def child_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that say how submissions are run."""
     for option in reversed(
         (
-            click.option("--jobs", type=click.IntRange(min=1), help="Cells at a time. Default: cores / threads."),
             click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True,
                          help="Threads a submission may use; recorded."),
             click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True,
                          help="Told to the submission; recorded."),
             click.option("--memory-limit", "memory_limit_mb", type=click.IntRange(min=256), default=8192,
                          show_default=True, metavar="MB", help="Memory a submission may take."),
-            click.option("--resume/--fresh", default=True, show_default=True,
-                         help="Keep cells already in the results folder, or run them again."),
             isolation_option,
             unsafe_option,
         )
     ):  # fmt: skip
         command = option(command)
     return command
+
+
+def running_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that say how cells are run."""
+    resume = click.option("--resume/--fresh", default=True, show_default=True,
+                          help="Keep cells already in the results folder, or run them again.")  # fmt: skip
+    return jobs_option(child_options(resume(command)))
 
 
 def examples(*lines: str) -> str:

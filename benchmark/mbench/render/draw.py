@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,7 @@ from mbench.render.page import Box, Page, plain_style
 from mbench.render.plots import curve_page, depth_page, plot_depth
 from mbench.render.surface import View, draw_surface
 from mbench.render.views import MAGNIFICATIONS, Panel, Plan
-from mbench.types import FloatArray, Sample
+from mbench.types import FloatArray, IntArray, Sample
 
 _SIDE, _GAP, _GROUP_GAP = 248, 6, 24
 _GROUP = 3 * _SIDE + 2 * _GAP
@@ -182,25 +183,8 @@ def _image_page(plan: Plan, predictions: FloatArray, truth: FloatArray) -> Page:
 def _surface_page(plan: Plan, predictions: FloatArray, truth: FloatArray) -> Page:
     panel = plan.panels[0]
     p, t = panel.cut(predictions), panel.cut(truth)
-    azimuth, elevation, apart = _SURFACE_LOOKS.get(plan.task, _SURFACE_LOOKS["sphere"])
-    view = View.fitting(t, azimuth, elevation)
-    counts = np.round(np.array([panel.height, panel.width]) / np.radians(apart))
-
-    def paint_grid(v: FloatArray, u: FloatArray, _: FloatArray) -> FloatArray:
-        # The parameters' own lines: a bent grid shows where a map went wrong, even where its image looks right.
-        away = [np.abs((place * count + 0.5) % 1.0 - 0.5) for place, count in zip((v, u), counts, strict=True)]
-        return np.where((np.minimum(*away) < 0.03)[:, None], _INK, _IVORY)
-
-    def paint_distance(_v: FloatArray, _u: FloatArray, distance: FloatArray) -> FloatArray:
-        # Lifted from black, which would hide the shape where all is right.
-        return 0.12 + 0.88 * DISTANCE_ERRORS.paint(distance) / 255.0
-
-    backdrop = np.array(to_rgb(BACKGROUND))
-    rasters = (
-        draw_surface(t, view, _SURFACE_PX, paint_grid, backdrop),
-        draw_surface(p, view, _SURFACE_PX, paint_grid, backdrop),
-        draw_surface(t, view, _SURFACE_PX, paint_distance, backdrop, np.linalg.norm(p - t, axis=-1)),
-    )
+    painter = SurfacePainter(plan.task, t, panel)
+    rasters = painter.grid(t, _SURFACE_PX), painter.grid(p, _SURFACE_PX), painter.distance(p, _SURFACE_PX)
     page = Page(2 * _LEFT + 3 * _SURFACE_PX + 2 * _GROUP_GAP, _TOP + _SURFACE_PX + 120)
     names = (*_GROUPS[:2], "distance, on the true surface")
     for group, (name, rgb) in enumerate(zip(names, rasters, strict=True)):
@@ -212,6 +196,44 @@ def _surface_page(plan: Plan, predictions: FloatArray, truth: FloatArray) -> Pag
             page.text(left + _SURFACE_PX / 2, _TOP + _SURFACE_PX / 2, words, 24, DIM, ha="center")
     _error_bar(page, _TOP + _SURFACE_PX + 34, DISTANCE_ERRORS, "distance (bounding box's diagonal: 1)")
     return page
+
+
+class SurfacePainter:
+    """Draws what was learned of one surface, always from where the true one fills the picture."""
+
+    def __init__(self, task: str, truth: FloatArray, panel: Panel, room: float = 1.0) -> None:
+        """task: whose angles to look from.  truth: (rows, columns, 3), over the parameters of the panel.
+
+        room: around the true surface, for what is larger than it: 2 shows it at half its size.
+        """
+        self.truth = truth
+        self._azimuth, self._elevation, apart = _SURFACE_LOOKS.get(task, _SURFACE_LOOKS["sphere"])
+        self._radius = room * View.fitting(truth, self._azimuth, self._elevation).radius
+        self._counts = np.round(np.array([panel.height, panel.width]) / np.radians(apart))
+        self._backdrop = np.array(to_rgb(BACKGROUND))
+
+    def grid(self, xyz: FloatArray, size: int, turn: float = 0.0) -> IntArray:
+        """Return the surface xyz (rows, columns, 3) with lines along its parameters; turn: degrees around it."""
+        return draw_surface(xyz, self._view(turn), size, self._paint_grid, self._backdrop)
+
+    def distance(self, xyz: FloatArray, size: int, turn: float = 0.0) -> IntArray:
+        """Return the true surface, painted with how far xyz lies from it."""
+        away = np.linalg.norm(xyz - self.truth, axis=-1)
+        return draw_surface(self.truth, self._view(turn), size, _paint_distance, self._backdrop, away)
+
+    def _view(self, turn: float) -> View:
+        # One radius for every angle: what turns would pulse otherwise.
+        return replace(View.fitting(self.truth, self._azimuth + turn, self._elevation), radius=self._radius)
+
+    def _paint_grid(self, v: FloatArray, u: FloatArray, _: FloatArray) -> FloatArray:
+        # The parameters' own lines: a bent grid shows where a map went wrong, even where its image looks right.
+        away = [np.abs((place * count + 0.5) % 1.0 - 0.5) for place, count in zip((v, u), self._counts, strict=True)]
+        return np.where((np.minimum(*away) < 0.03)[:, None], _INK, _IVORY)
+
+
+def _paint_distance(_v: FloatArray, _u: FloatArray, distance: FloatArray) -> FloatArray:
+    # Lifted from black, which would hide the shape where all is right.
+    return 0.12 + 0.88 * DISTANCE_ERRORS.paint(distance) / 255.0
 
 
 def _error_bar(page: Page, top: int, scale: ErrorScale, label: str) -> None:

@@ -51,14 +51,15 @@ class Page:
         """
         ground = {"facecolor": "#000000a0", "edgecolor": "none", "pad": 3} if backed else None
         style = {"va": "baseline", "parse_math": False, "bbox": ground, **style}
-        words = "".join(letter if ord(letter) in _known_letters() else "□" for letter in words)
-        self._figure.text(x / self.width, 1 - y / self.height, words, fontsize=to_points(size), color=color, **style)
+        self._figure.text(
+            x / self.width, 1 - y / self.height, printable(words), fontsize=to_points(size), color=color, **style
+        )
 
     def heading(self, left: float, title: str, subtitle: str) -> None:
         """Write at the top what the page shows, each on one line, cut off where it would run out of the page."""
         room = self.width - 2 * left
-        self.text(left, 70, _shorten(title, room / (0.75 * 46)), 46, weight="bold")
-        self.text(left, 114, _shorten(subtitle, room / (0.6 * 25)), 25, DIM)
+        self.text(left, 70, shorten(title, room / (0.75 * 46)), 46, weight="bold")
+        self.text(left, 114, shorten(subtitle, room / (0.6 * 25)), 25, DIM)
 
     def raster(self, box: Box, rgb: IntArray) -> None:
         """Place rgb (rows, columns, 3) uint8 in a box: as it is where it fits, else scaled by nearest pixel."""
@@ -98,14 +99,18 @@ class Page:
         axes.set_ylabel(ylabel, color=DIM, fontsize=to_points(23), labelpad=10)
         return axes
 
+    def pixels(self) -> IntArray:
+        """Return the page as it is now: (height, width, 3) uint8."""
+        self._canvas.draw()
+        return np.asarray(self._canvas.buffer_rgba())[..., :3].copy()
+
     def save(self, path: Path | str, cell: str = "") -> Path:
         """Write the page as a PNG, in one step, and return its path. The same page gives the same bytes.
 
         cell: the key of what is drawn, kept in the file for `read_cell`.
         """
         path = Path(path)
-        self._canvas.draw()
-        picture = Image.fromarray(np.asarray(self._canvas.buffer_rgba())[..., :3].copy())
+        picture = Image.fromarray(self.pixels())
         notes = PngInfo()  # Pillow writes neither a date nor its own name
         if cell:
             notes.add_text(_CELL, cell)
@@ -129,7 +134,13 @@ def to_points(size: float) -> float:
     return size * 72 / _DPI
 
 
-def _shorten(words: str, letters: float) -> str:
+def printable(words: str) -> str:
+    """Return words with a box for every letter that matplotlib's own font does not have."""
+    return "".join(letter if ord(letter) in _known_letters() else "□" for letter in words)
+
+
+def shorten(words: str, letters: float) -> str:
+    """Return words, cut off past so many letters."""
     return words if len(words) <= letters else words[: int(letters) - 1] + "…"
 
 

@@ -95,7 +95,7 @@ def plan_zoom(task: Any, panel_px: int = PANEL_PX) -> Plan:
             start = panels[-1].rows.stop
             square = (panel_px, panel_px)
             panels.append(Panel(landmark.name, magnification, (float(x), float(y)), side, side, square, start))
-    points = np.concatenate([_pixel_centres(panel) for panel in panels])
+    points = np.concatenate([pixel_centres(panel) for panel in panels])
     return Plan(task.name, "zoom", task.scale(points), points, tuple(panels), landmarks)
 
 
@@ -120,20 +120,29 @@ def plan_octaves(task: Any, octaves: int = 10, rows: int = 192) -> Plan:
             panels.append(
                 Panel(landmark.name, 2**octave, (float(x), float(y)), float(width), float(height), shape, start)
             )
-    points = np.concatenate([_pixel_centres(panel) for panel in panels])
+    points = np.concatenate([pixel_centres(panel) for panel in panels])
     return Plan(task.name, "zoom", task.scale(points), points, tuple(panels), landmarks)
 
 
 def plan_window(task: Any, panel: Panel) -> Plan:
     """Plan one window of a fractal task."""
-    points = _pixel_centres(panel)
+    points = pixel_centres(panel)
     return Plan(task.name, "zoom", task.scale(points), points, (panel,))
 
 
-def plan_image(task: Any) -> Plan:
+def plan_map(task: Any, columns: int) -> Plan:
+    """Plan the whole window of a task on the plane, this many pixels wide."""
+    lower, upper = np.asarray(task.lower), np.asarray(task.upper)
+    (width, height), (x, y) = (upper - lower).tolist(), ((lower + upper) / 2).tolist()
+    panel = Panel("whole set", 1, (x, y), width, height, (max(1, round(columns * height / width)), columns), 0)
+    points = pixel_centres(panel)
+    return Plan(task.name, "zoom", task.scale(points), points, (panel,))
+
+
+def plan_image(task: Any, max_pixels: int = MAX_IMAGE_PIXELS) -> Plan:
     """Plan every pixel of an image task; of a picture too large to predict, every second (third, …) row and column."""
     height, width = task.shape
-    step = int(np.ceil(np.sqrt(height * width / MAX_IMAGE_PIXELS)))
+    step = int(np.ceil(np.sqrt(height * width / max_pixels)))
     row, column = np.meshgrid(np.arange(0, height, step), np.arange(0, width, step), indexing="ij")
     points = np.stack([column.ravel(), row.ravel()], axis=1).astype(np.float64)
     middle = ((width - 1) / 2, (height - 1) / 2)
@@ -159,7 +168,7 @@ def plan_curve(task: Any, n_points: int = 4001) -> Plan:
     return Plan(task.name, "curve", task.scale(points), points, (panel,))
 
 
-def _pixel_centres(panel: Panel) -> FloatArray:
+def pixel_centres(panel: Panel) -> FloatArray:
     """Return where the pixels of a panel lie, row by row from the top left: (rows * columns, 2) float64."""
     rows, columns = panel.shape
     x = panel.centre[0] + ((np.arange(columns) + 0.5) / columns - 0.5) * panel.width

@@ -1,0 +1,74 @@
+"""The making of a film, as it goes on and as it ended."""
+
+from __future__ import annotations
+
+import json
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+if TYPE_CHECKING:
+    from mbench.watching import Film, WatchProgress
+
+_PHASES = {
+    "training": "trains",
+    "asking": "answers as of each snapshot",
+    "growing": "trains on ever more points",
+    "diving": "answers, octave by octave",
+    "filming": "drawing",
+}
+
+
+class FilmLive:
+    """A report callback for films: a bar per phase on a terminal, a line per phase elsewhere, both on stderr."""
+
+    def __init__(self) -> None:
+        """Draw nothing yet."""
+        self._console = Console(stderr=True, highlight=False)
+        self._bar = Progress(
+            SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[count]}"),
+            TimeElapsedColumn(), console=self._console, transient=True, disable=not self._console.is_terminal,
+        )  # fmt: skip
+        self._line = self._bar.add_task("", total=None, count="")
+        self._last = ""
+
+    def __enter__(self) -> FilmLive:
+        """Start drawing."""
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop drawing."""
+        self._bar.stop()
+
+    def __call__(self, progress: WatchProgress) -> None:
+        """Take in one step."""
+        words = f"{progress.name}: {_PHASES[progress.phase]}"
+        if words != self._last and not self._console.is_terminal:
+            self._console.print(escape(words), soft_wrap=True)
+        self._last = words
+        known = progress.total > 1
+        self._bar.update(
+            self._line,
+            description=escape(words),
+            total=progress.total if known else None,
+            completed=progress.done,
+            count=f"{progress.done}/{progress.total}" if known else "",
+        )
+
+
+def print_film(film: Film, as_json: bool) -> None:
+    """Say where a film is and how long; what a viewer should know goes to stderr."""
+    if as_json:
+        click.echo(json.dumps({"path": str(film.path), "frames": film.n_frames, "seconds": film.seconds}))
+    else:
+        size = film.path.stat().st_size / 2**20
+        click.echo(f"Wrote {film.path}: {film.n_frames} frames, {film.seconds:.1f} s, {size:.1f} MB")
+    for note in film.notes:
+        click.echo(note, err=True)

@@ -1,0 +1,62 @@
+"""`mbench watch`: a film of a submission learning, or of several side by side."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mbench.cli.options import child_options, examples, film_option, jobs_option, json_option, track_option
+
+
+@click.command(
+    epilog=examples(
+        "mbench watch my.py --out film.mp4",
+        "mbench watch my.py --task sphere --out sphere.gif",
+        "mbench watch my.py baselines/mlp.py baselines/fourier_smooth.py --race seconds --out race.mp4",
+    )
+)
+@click.argument("submissions", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE [FILE…]")
+@click.option("--task", default="mandelbrot", show_default=True, metavar="TASK", help="Any task, also image:PATH.")
+@track_option
+@click.option("--race", type=click.Choice(["steps", "seconds"]), default="steps", show_default=True,
+              help="What several are held equal by.")  # fmt: skip
+@click.option("--grow", is_flag=True, help="Train anew on ever more points, even where training can be filmed.")
+@click.option("--moments", "n_shots", type=click.IntRange(2, 200), default=48, show_default=True,
+              help="How many moments to show at most.")  # fmt: skip
+@click.option("--fps", type=click.IntRange(1, 50), default=10, show_default=True, help="Frames per second.")
+@jobs_option
+@child_options
+@film_option
+@json_option
+def watch(
+    submissions: tuple[Path, ...],
+    task: str,
+    track: str,
+    race: str,
+    grow: bool,
+    n_shots: int,
+    fps: int,
+    out: Path,
+    as_json: bool,
+    **running: Any,
+) -> None:
+    """Film FILE learning a task: what it predicts, the truth, the error and the score, moment by moment.
+
+    A submission whose `fit` takes `snapshot` is filmed while it trains, any other on a growing sample (100 points and
+    up). Several files make a race, side by side at equal steps (of a growing sample where one takes no snapshots) or at
+    equal seconds. The ending of --out says what is written: .mp4 (H.264), .gif or .webp.
+    """
+    from mbench import api, watching
+    from mbench.cli.filming import FilmLive, print_film
+    from mbench.scoring import load_reference
+    from mbench.submission import read_submission
+
+    sources = [read_submission(path) for path in submissions]
+    with FilmLive() as live:
+        film = watching.watch(
+            sources, task, out, api.make_settings(**running), load_reference(), track=track,
+            race="seconds" if race == "seconds" else "steps", grow=grow, n_shots=n_shots, fps=fps, report=live,
+        )  # fmt: skip
+    print_film(film, as_json)

@@ -1,0 +1,64 @@
+"""A child that has learned a task already: from the estimator that an evaluation stored, or else by learning it now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from mbench import suite
+from mbench.cells import Cell, Settings, make_spec
+from mbench.results import Record, ResultStore
+from mbench.sandbox import Child, open_nursery
+from mbench.submission import Source
+from mbench.tasks import Task
+from mbench.types import FloatArray
+
+Ask = Callable[[FloatArray], FloatArray]
+
+
+def plan_cell(task: Task, track: str) -> Cell:
+    """Return a track's cell of a task on its first sample, which is what pictures are of."""
+    budget = suite.TRACKS[track].budgets[task.family]
+    n_samples = budget.n_samples if task.n_available is None else min(budget.n_samples, task.n_available)
+    return Cell(task.name, track, 0, n_samples, budget.fit_limit_s)
+
+
+def find_record(source: Source, cell: Cell, store: ResultStore) -> Record | None:
+    """Return the newest record of a cell whose estimator is stored, or None."""
+    found = [
+        record
+        for record in store.records()
+        if (record.source_digest, record.task, record.track, record.replicate)
+        == (source.digest, cell.task, cell.track, cell.replicate)
+        and record.n_samples == cell.n_samples
+        and record.ok
+        and store.artifact_path(record.key).exists()
+    ]
+    return found[-1] if found else None
+
+
+@contextmanager
+def open_learned(
+    source: Source, task: Task, cell: Cell, settings: Settings, artifact: Path | None, learning: Callable[[], None]
+) -> Iterator[Ask]:
+    """Lend a function from queries (m, d) to predictions (m, k) float32, answered in a child.
+
+    artifact: the stored estimator, or None to learn the task first, which `learning` is told.
+    Raises ChildFailure where the submission fails.
+    """
+    with (
+        open_nursery(source, settings.threads, settings.isolation) as nursery,
+        Child(
+            source, make_spec(cell, task, settings), isolation=settings.isolation, nursery=nursery,
+            memory_limit_mb=settings.memory_limit_mb,
+        ) as child,
+    ):  # fmt: skip
+        if artifact is not None:
+            child.load(artifact)
+        else:
+            learning()
+            child.build()
+            sample = task.draw_sample(cell.n_samples, cell.replicate)
+            child.fit(sample.X, sample.y)
+        yield lambda X: child.predict(X, suite.predict_limit_s(cell.fit_limit_s, len(X)))[0]

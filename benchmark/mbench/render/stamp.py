@@ -1,0 +1,66 @@
+"""Words and pictures put onto pixels: what changes from frame to frame, where drawing a whole page would be slow."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+from matplotlib import font_manager
+from matplotlib.font_manager import FontProperties
+from PIL import Image, ImageDraw, ImageFont
+
+from mbench.render.colours import BACKGROUND, TEXT
+from mbench.render.page import Box, printable
+from mbench.types import IntArray
+
+
+class Stamp:
+    """A copy of a page's pixels to put things on; (0, 0) is the top left."""
+
+    def __init__(self, page: IntArray) -> None:
+        """page: (height, width, 3) uint8, left as it is."""
+        self._picture = Image.fromarray(page)
+        self._draw = ImageDraw.Draw(self._picture)
+
+    def words(
+        self, x: float, y: float, words: str, size: int, color: str = TEXT, anchor: str = "ls", bold: bool = False
+    ) -> None:
+        """Write words with their baseline at y.
+
+        anchor: "ls", "ms" or "rs", for x at their left end, middle or right end.  size: of the letters, in pixels.
+        """
+        self._draw.text((x, y), printable(words), color, _font(size, bold), anchor)
+
+    def raster(self, box: Box, rgb: IntArray) -> None:
+        """Place rgb (rows, columns, 3) uint8 in the middle of a box, whose rest is the background."""
+        left, top, width, height = box
+        self._draw.rectangle((left, top, left + width - 1, top + height - 1), BACKGROUND)
+        corner = left + (width - rgb.shape[1]) // 2, top + (height - rgb.shape[0]) // 2
+        self._picture.paste(Image.fromarray(rgb), corner)
+
+    def bar(self, box: Box, color: str) -> None:
+        """Fill a box."""
+        left, top, width, height = box
+        self._draw.rectangle((left, top, left + width - 1, top + height - 1), color)
+
+    def pixels(self) -> IntArray:
+        """Return what it is now: (height, width, 3) uint8."""
+        return np.asarray(self._picture)
+
+
+def reveal(empty: IntArray, full: IntArray, chart: Box, along: int) -> IntArray:
+    """Return a page with its chart drawn up to here.
+
+    empty, full: the page without and with the chart's curves.  along: in pixels from the page's left.
+    """
+    left, top, _, height = chart
+    page = empty.copy()
+    page[top : top + height, left:along] = full[top : top + height, left:along]
+    return page
+
+
+@cache
+def _font(size: int, bold: bool) -> ImageFont.FreeTypeFont:
+    weight = "bold" if bold else "normal"
+    path = font_manager.findfont(FontProperties(family="DejaVu Sans", weight=weight))
+    return ImageFont.truetype(path, size, layout_engine=ImageFont.Layout.BASIC)

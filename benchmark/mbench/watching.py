@@ -1,0 +1,264 @@
+"""Films of learning: a submission as of many moments of its training, or trained anew on ever more points."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from itertools import repeat
+from pathlib import Path
+from threading import Event
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from mbench import suite
+from mbench.cells import Cell, Settings, make_spec
+from mbench.errors import SubmissionError, UsageError
+from mbench.executor import run_all
+from mbench.learned import plan_cell
+from mbench.metrics import skill
+from mbench.nursery import Nursery
+from mbench.sandbox import Child, ChildFailure, open_nursery
+from mbench.scoring import Reference, TaskReference
+from mbench.submission import Source
+from mbench.tasks import Task, load_task
+from mbench.types import FloatArray, IntArray
+
+if TYPE_CHECKING:
+    from mbench.render.films import Curve, Unit
+    from mbench.render.scenes import Scene
+
+FEWEST_POINTS = 100
+MAX_RACERS = 11
+HOLD_S = 2.0  # that the last frame stays
+
+Race = Literal["steps", "seconds"]
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """What a submission predicts at one moment.
+
+    position: steps taken, or points learned from.  seconds: of training.  predictions: (m, k) float32.
+    """
+
+    position: int
+    seconds: float
+    predictions: FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class Footage:
+    """All that is known of one submission for a film.
+
+    unit: what positions count.  shots: by position, never falling.  skipped: sample sizes that it failed on, and why.
+    """
+
+    name: str
+    unit: Literal["steps", "points"]
+    shots: tuple[Shot, ...]
+    skipped: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class WatchProgress:
+    """Where the making of a film is: what is done now, for whom, and how much of it is done."""
+
+    name: str
+    phase: Literal["training", "asking", "growing", "diving", "filming"]
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Film:
+    """What became of a film. notes: what a viewer should know."""
+
+    path: Path
+    n_frames: int
+    seconds: float
+    notes: tuple[str, ...]
+
+
+Report = Callable[[WatchProgress], None]
+
+
+def watch(
+    sources: Sequence[Source],
+    task_name: str,
+    path: Path,
+    settings: Settings,
+    reference: Reference,
+    *,
+    track: str,
+    race: Race = "steps",
+    grow: bool = False,
+    n_shots: int = 48,
+    fps: int = 10,
+    report: Report = lambda progress: None,
+) -> Film:
+    """Film submissions learning a task, on the first sample of a track, and write the film.
+
+    race: what several are held equal by. At equal steps all are filmed on growing samples if one of them takes no
+    snapshots.  grow: film on growing samples in any case.  n_shots: moments at most.
+    Raises UsageError for what cannot be filmed, SubmissionError for a submission that fails.
+    """
+    from mbench.animate import check_film_path, write_film
+    from mbench.render.films import draw_frames, plan_instants
+    from mbench.render.scenes import make_scene
+
+    check_film_path(path)
+    if not 0 < len(sources) <= MAX_RACERS:
+        raise UsageError(f"{len(sources)} submissions: a film shows 1 to {MAX_RACERS}. Name fewer files")
+    task = load_task(task_name)
+    cell = plan_cell(task, track)
+    scene = make_scene(task, task.draw_sample(cell.n_samples, 0), cell.n_samples, 0)
+    footages = shoot(
+        sources, task, cell, scene.X, settings, equal_steps=race == "steps", grow=grow, n_shots=n_shots, report=report
+    )
+    unit = "seconds" if race == "seconds" and len(sources) > 1 else footages[0].unit
+    curves = [
+        _curve(footage, unit, cell.n_samples, scene, reference.tasks.get((track, task_name))) for footage in footages
+    ]
+    instants = plan_instants(curves, n_shots if len(sources) == 1 else 2 * n_shots)
+    frames = draw_frames(
+        scene, curves, [[shot.predictions for shot in footage.shots] for footage in footages], instants, unit,
+        title="  ·  ".join(footage.name for footage in footages), subtitle=_subtitle(cell, footages, scene.measure),
+    )  # fmt: skip
+
+    def held() -> Iterator[IntArray]:
+        frame = None
+        for number, frame in enumerate(frames):
+            report(WatchProgress(path.name, "filming", number + 1, len(instants)))
+            yield frame
+        assert frame is not None
+        yield from repeat(frame, round(HOLD_S * fps))
+
+    n_frames = write_film(path, held(), fps)
+    notes = [f"{footage.name}: no frame at {reason}" for footage in footages for reason in footage.skipped]
+    return Film(path, n_frames, n_frames / fps, tuple(notes))
+
+
+def shoot(
+    sources: Sequence[Source],
+    task: Task,
+    cell: Cell,
+    X: FloatArray,
+    settings: Settings,
+    *,
+    equal_steps: bool = True,
+    grow: bool = False,
+    n_shots: int = 48,
+    report: Report = lambda progress: None,
+) -> list[Footage]:
+    """Return every submission's predictions of X at many moments, all in the same unit if steps are to be equal."""
+    footages: list[Footage] = []
+    for source in sources:
+        with open_nursery(source, settings.threads, settings.isolation) as nursery:
+            taken = None
+            # Once one has grown, a race at equal steps grows them all.
+            if not grow and not (equal_steps and any(footage.unit == "points" for footage in footages)):
+                taken = shoot_training(source, task, cell, X, settings, nursery, n_shots, report)
+            footages.append(taken or shoot_growth(source, task, cell, X, settings, nursery, n_shots, report))
+    if equal_steps and len({footage.unit for footage in footages}) > 1:
+        for index, source in enumerate(sources):
+            if footages[index].unit == "steps":
+                with open_nursery(source, settings.threads, settings.isolation) as nursery:
+                    footages[index] = shoot_growth(source, task, cell, X, settings, nursery, n_shots, report)
+    return footages
+
+
+def shoot_training(
+    source: Source, task: Task, cell: Cell, X: FloatArray, settings: Settings, nursery: Nursery | None, n_shots: int,
+    report: Report,
+) -> Footage | None:  # fmt: skip
+    """Return predictions as of a submission's snapshots; None for one that takes none, or but one.
+
+    Raises SubmissionError where it fails.
+    """
+    sample = task.draw_sample(cell.n_samples, cell.replicate)
+    limit_s = suite.predict_limit_s(cell.fit_limit_s, len(X))
+    report(WatchProgress(source.name, "training", 0, 1))
+    shots = []
+    try:
+        with Child(
+            source, make_spec(cell, task, settings), isolation=settings.isolation, nursery=nursery,
+            memory_limit_mb=settings.memory_limit_mb,
+        ) as child:  # fmt: skip
+            child.build()
+            moments = child.watch(sample.X, sample.y)
+            if moments is None or len(moments) < 2:
+                return None
+            chosen = np.unique(np.linspace(0, len(moments) - 1, min(n_shots, len(moments))).round().astype(int))
+            for done, number in enumerate(chosen.tolist()):
+                report(WatchProgress(source.name, "asking", done, len(chosen)))
+                child.recall(number)
+                predictions, _ = child.predict(X, limit_s)
+                shots.append(Shot(moments[number].step, moments[number].seconds, predictions))
+    except ChildFailure as failure:
+        raise SubmissionError(f"{source.name}: no film of {cell.task}: {failure}") from failure
+    return Footage(source.name, "steps", tuple(shots))
+
+
+def shoot_growth(
+    source: Source, task: Task, cell: Cell, X: FloatArray, settings: Settings, nursery: Nursery | None, n_shots: int,
+    report: Report,
+) -> Footage:  # fmt: skip
+    """Return predictions of a submission trained anew on 100 → N points, evenly in the logarithm.
+
+    A size on which it fails is left out. Raises SubmissionError where it fails on the largest.
+    """
+    sizes = np.unique(np.geomspace(min(FEWEST_POINTS, cell.n_samples), cell.n_samples, n_shots).round().astype(int))
+    limit_s = suite.predict_limit_s(cell.fit_limit_s, len(X))
+    cancel = Event()
+
+    def fit(size: int) -> Shot | tuple[int, ChildFailure]:
+        sample = task.draw_sample(size, cell.replicate)
+        spec = make_spec(replace(cell, n_samples=size), task, settings)
+        try:
+            with Child(
+                source, spec, isolation=settings.isolation, nursery=nursery, memory_limit_mb=settings.memory_limit_mb,
+                cancel=cancel,
+            ) as child:  # fmt: skip
+                child.build()
+                seconds, _ = child.fit(sample.X, sample.y)
+                return Shot(size, seconds, child.predict(X, limit_s)[0])
+        except ChildFailure as failure:
+            return size, failure
+
+    shots: list[Shot] = []
+    failures: list[tuple[int, ChildFailure]] = []
+    with closing(run_all(sizes.tolist(), fit, jobs=settings.jobs, cancel=cancel)) as outcomes:
+        for done, outcome in enumerate(outcomes):
+            report(WatchProgress(source.name, "growing", done + 1, len(sizes)))
+            if isinstance(outcome, Shot):
+                shots.append(outcome)
+            elif outcome[0] == cell.n_samples:
+                raise SubmissionError(f"{source.name}: no film of {cell.task}: {outcome[1]}") from outcome[1]
+            else:
+                failures.append(outcome)
+    skipped = [f"{size:,} points: {failure}" for size, failure in sorted(failures, key=lambda pair: pair[0])]
+    return Footage(source.name, "points", tuple(sorted(shots, key=lambda shot: shot.position)), tuple(skipped))
+
+
+def _curve(footage: Footage, unit: Unit, n_samples: int, scene: Scene, reference: TaskReference | None) -> Curve:
+    from mbench.render.films import Curve
+
+    errors = [scene.error(shot.predictions) for shot in footage.shots]
+    scores = [
+        None if reference is None else skill(error, reference.constant_error, reference.knn_error) for error in errors
+    ]
+    seconds = [shot.seconds for shot in footage.shots]
+    # A fit to more points may take less: it is shown once there was time for both.
+    positions = np.maximum.accumulate(seconds).tolist() if unit == "seconds" else [s.position for s in footage.shots]
+    n_learned = [shot.position if footage.unit == "points" else n_samples for shot in footage.shots]
+    return Curve(footage.name, tuple(positions), tuple(seconds), tuple(n_learned), tuple(errors), tuple(scores))
+
+
+def _subtitle(cell: Cell, footages: Sequence[Footage], measure: str) -> str:
+    if all(footage.unit == "points" for footage in footages):
+        how = f"trained anew on {footages[0].shots[0].position:,} → {cell.n_samples:,} points"
+    else:
+        how = f"while it trains on {cell.n_samples:,} points"
+    return f"{cell.task}  ·  {how}  ·  {measure} on the points shown"

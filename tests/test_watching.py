@@ -1,0 +1,227 @@
+from __future__ import annotations
+
+import av
+import numpy as np
+import pytest
+
+from mbench.cells import Settings
+from mbench.errors import SubmissionError, UsageError
+from mbench.isolation import choose_isolation
+from mbench.learned import plan_cell
+from mbench.render.films import Curve, Instant, draw_frames, plan_instants, plan_layout
+from mbench.render.scenes import confusion_matrix, make_scene
+from mbench.scoring import load_reference
+from mbench.submission import Source, read_submission
+from mbench.tasks import load_task
+from mbench.watching import shoot, watch
+
+SETTINGS = Settings(isolation=choose_isolation("C", allow_none=True), jobs=2)
+
+# Its answer is how far its training is: half of the truth of x after half of its steps.
+STEPS = """
+import numpy as np
+class Stepping:
+    def fit(self, X, y, snapshot=lambda step: None):
+        for step in range(0, 101, 10):
+            self.step = step
+            snapshot(step)
+        return self
+    def predict(self, X):
+        return np.full((len(X), 1), self.step / 100)
+def build(spec):
+    return Stepping()
+"""
+GROWS = """
+import numpy as np
+class Growing:
+    def fit(self, X, y):
+        if FAILS:
+            raise ValueError("this many do not suit me")
+        self.n = len(X)
+    def predict(self, X):
+        return np.full((len(X), 1), float(self.n))
+def build(spec):
+    return Growing()
+"""
+
+
+@pytest.fixture
+def stepping(submission_file):
+    return read_submission(submission_file(STEPS, "stepping.py"))
+
+
+@pytest.fixture
+def growing(submission_file):
+    def make(fails="False"):
+        return read_submission(submission_file(GROWS.replace("FAILS", fails), "growing.py"))
+
+    return make
+
+
+def take(*sources, **options):
+    task = load_task("curve")
+    X = np.linspace(-1, 1, 5)[:, None]
+    return shoot(sources, task, plan_cell(task, "quick"), X, SETTINGS, **options)
+
+
+def frames_of(path):
+    with av.open(str(path)) as film:
+        return [frame.to_ndarray(format="rgb24") for frame in film.decode(video=0)]
+
+
+def test_an_estimator_with_snapshots_is_shot_while_it_trains(stepping):
+    (footage,) = take(stepping)
+    assert footage.unit == "steps"
+    assert [shot.position for shot in footage.shots] == list(range(0, 101, 10))
+    for shot in footage.shots:
+        np.testing.assert_allclose(shot.predictions, shot.position / 100)
+
+
+def test_no_more_moments_are_shot_than_asked_for_the_first_and_the_last_among_them(stepping):
+    (footage,) = take(stepping, n_shots=4)
+    assert [shot.position for shot in footage.shots] == [0, 30, 70, 100]
+
+
+def test_an_estimator_without_snapshots_is_shot_on_a_growing_sample(growing):
+    (footage,) = take(growing(), n_shots=5)
+    assert footage.unit == "points"
+    assert [shot.position for shot in footage.shots] == [100, 178, 316, 562, 1000]
+    assert [shot.predictions[0, 0] for shot in footage.shots] == [100, 178, 316, 562, 1000]
+
+
+def test_a_size_that_fails_is_left_out_and_named(growing):
+    (footage,) = take(growing("len(X) == 178"), n_shots=5)
+    assert [shot.position for shot in footage.shots] == [100, 316, 562, 1000]
+    assert "178 points: fit(X, y) raised ValueError: this many do not suit me" in footage.skipped[0]
+
+
+def test_a_submission_that_fails_on_the_whole_sample_has_no_film(growing):
+    with pytest.raises(SubmissionError, match=r"growing: no film of curve: .*do not suit me"):
+        take(growing("len(X) == 1000"), n_shots=3)
+
+
+@pytest.mark.parametrize("stepping_first", [True, False])
+def test_at_equal_steps_all_grow_if_one_takes_no_snapshots(stepping, growing, stepping_first):
+    pair = [stepping, growing()] if stepping_first else [growing(), stepping]
+    footages = take(*pair, n_shots=3)
+    assert [footage.unit for footage in footages] == ["points", "points"]
+    assert [footage.name for footage in footages] == [source.name for source in pair]
+
+
+def test_at_equal_seconds_each_is_shot_its_own_way(stepping, growing):
+    footages = take(stepping, growing(), n_shots=3, equal_steps=False)
+    assert [footage.unit for footage in footages] == ["steps", "points"]
+
+
+def test_growing_can_be_asked_for(stepping):
+    assert take(stepping, grow=True, n_shots=2)[0].unit == "points"
+
+
+@pytest.mark.parametrize("task", ["curve", "sphere", "friedman", "digits", "china", "mandelbrot"])
+def test_every_kind_of_task_has_panels_of_the_size_asked_for(task):
+    task = load_task(task)
+    cell = plan_cell(task, "quick")
+    scene = make_scene(task, task.draw_sample(cell.n_samples, 0), cell.n_samples, 0)
+    wrong = np.full(scene.truth.shape, 1e30)
+    assert scene.error(scene.truth) == pytest.approx(0.0, abs=1e-9)
+    for name in ("prediction", *scene.sides):
+        right = scene.draw(name, scene.truth, (160, 100), n_learned=100)
+        assert (right.shape, right.dtype) == ((100, 160, 3), np.uint8)
+        if name != "truth":
+            assert (scene.draw(name, wrong, (160, 100), n_learned=100) != right).any()
+
+
+def curve(name="a", positions=(0, 10, 20)):
+    n = len(positions)
+    return Curve(name, tuple(positions), (0.5,) * n, (10,) * n, (0.9, 0.5, 0.1)[:n], (None,) * n)
+
+
+def test_in_a_race_the_latest_shot_of_each_is_shown():
+    instants = plan_instants([curve("a", (0, 10, 20)), curve("b", (5, 12))], 50)
+    assert [instant.position for instant in instants] == [0, 5, 10, 12, 20]
+    assert [instant.shots for instant in instants] == [(0, None), (0, 0), (1, 0), (1, 1), (2, 1)]
+
+
+def test_a_long_film_keeps_its_first_and_last_instant():
+    instants = plan_instants([curve("a", range(3)), curve("b", (1, 2))], 2)
+    assert instants == (Instant(0, (0, None)), Instant(2, (2, 1)))
+
+
+@pytest.mark.parametrize("n_racers", [1, 2, 3, 4, 8, 11])
+@pytest.mark.parametrize("task", ["mandelbrot", "sphere", "digits"])
+def test_panels_lie_side_by_side_on_the_page(task, n_racers):
+    task = load_task(task)
+    cell = plan_cell(task, "quick")
+    layout = plan_layout(make_scene(task, task.draw_sample(100, 0), cell.n_samples, 0), n_racers)
+    used = np.zeros((layout.height, layout.width), dtype=int)
+    for left, top, width, height in [*(panel.box for panel in layout.panels), layout.chart]:
+        assert left >= 0
+        assert left + width <= layout.width
+        assert top + height <= layout.height
+        used[top : top + height, left : left + width] += 1
+    assert used.max() == 1
+    assert layout.width % 2 == layout.height % 2 == 0
+    assert {panel.racer for panel in layout.panels if panel.name == "prediction"} == set(range(n_racers))
+
+
+@pytest.mark.parametrize("name", ["$x^{2}$ \\frac", "<script>&amp;", "\u202e\u0000\n\ud800", "漢" * 500])
+def test_a_hostile_name_is_drawn_as_letters_and_boxes(name):
+    task = load_task("curve")
+    scene = make_scene(task, task.draw_sample(100, 0), 100, 0)
+    curves = [curve(name), curve("b")]
+    shots = [[scene.truth] * 3] * 2
+    instants = [Instant(20, (2, 2))]
+    (frame,) = draw_frames(scene, curves, shots, instants, "steps", title=name, subtitle=name)
+    layout = plan_layout(scene, 2)
+    assert frame.shape == (layout.height, layout.width, 3)
+
+
+def test_a_film_is_whole_and_moves(stepping, tmp_path):
+    film = watch([stepping], "curve", tmp_path / "film.mp4", SETTINGS, load_reference(), track="quick", n_shots=4)
+    frames = frames_of(film.path)
+    assert len(frames) == film.n_frames == 4 + 20  # and two seconds of the last
+    assert film.seconds == pytest.approx(2.4)
+    assert (np.abs(frames[0].astype(int) - frames[-1]) > 60).sum() > 1000
+    np.testing.assert_array_less(np.abs(frames[4].astype(int) - frames[-1]).mean(), 1.0)
+
+
+def test_a_race_without_snapshots_is_filmed(growing, stepping, tmp_path):
+    path = tmp_path / "race.mp4"
+    film = watch([growing(), stepping], "curve", path, SETTINGS, load_reference(), track="quick", n_shots=3)
+    frames = frames_of(film.path)
+    assert len(frames) == 3 + 20
+    assert frames[0].shape[1] == 1280
+
+
+def test_an_interrupted_film_leaves_nothing(stepping, tmp_path):
+    def interrupt(progress):
+        if progress.phase == "filming":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        watch(
+            [stepping], "curve", tmp_path / "out" / "film.mp4", SETTINGS, load_reference(), track="quick", n_shots=3,
+            report=interrupt,
+        )  # fmt: skip
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_film_of_nobody_and_of_too_many_is_usage(stepping, tmp_path):
+    for sources in ([], [stepping] * 12):
+        with pytest.raises(UsageError, match="a film shows 1 to 11"):
+            watch(sources, "curve", tmp_path / "film.mp4", SETTINGS, load_reference(), track="quick")
+
+
+def test_a_wrong_ending_is_found_before_anything_is_trained(tmp_path):
+    never = Source("never", "never.py", ())
+    with pytest.raises(UsageError, match="a film ends in"):
+        watch([never], "curve", tmp_path / "film.png", SETTINGS, load_reference(), track="quick")
+
+
+def test_a_confusion_matrix_counts_who_is_taken_for_whom():
+    from sklearn.metrics import confusion_matrix as oracle
+
+    rng = np.random.default_rng(3)
+    labels, taken = rng.integers(0, 10, 500), rng.integers(0, 10, 500)
+    table = confusion_matrix(np.eye(10)[taken], np.eye(10)[labels])
+    np.testing.assert_allclose(table, oracle(labels, taken, normalize="true"))
