@@ -21,7 +21,7 @@ ROWS = (
     {"evaluation", "learned"},
     {"pictures", "contract", "reference", "audit", "cluster", "tuning", "efficiency", "explore"},
     {"api", "candidates", "watching"},
-    {"reproduction", "bench", "board"},
+    {"reproduction", "bench", "board", "diving"},
     {"verification", "board_tables", "board_plots", "publishing", "forecast"},
     {"site"},
     {"cli"},

@@ -32,6 +32,7 @@ from mbench.cli.tasks import tasks
 from mbench.cli.tune import tune
 from mbench.cli.verify import verify
 from mbench.cli.watch import watch
+from mbench.cli.zoom import zoom
 from mbench.errors import MbenchError
 
 INTERRUPTED = 130
@@ -101,6 +102,7 @@ for verb in (
     render,
     explore,
     watch,
+    zoom,
     rescore,
     data,
     info,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from mbench.errors import UsageError
+
 
 @dataclass(frozen=True, slots=True)
 class Landmark:
@@ -12,6 +14,11 @@ class Landmark:
 
     name: str
     centre: complex
+
+    @property
+    def word(self) -> str:
+        """What a person types for it: the first word of its name."""
+        return self.name.split()[0].lower()
 
 
 LANDMARKS: MappingProxyType[str, tuple[Landmark, ...]] = MappingProxyType(
@@ -46,3 +53,17 @@ LANDMARKS: MappingProxyType[str, tuple[Landmark, ...]] = MappingProxyType(
         ),
     }
 )
+
+
+def find_landmark(set_name: str, word: str | None) -> Landmark:
+    """Return the landmark of a set by its first word, or the set's first one.
+
+    Raises UsageError for another word and for a set without landmarks.
+    """
+    landmarks = LANDMARKS.get(set_name, ())
+    for landmark in landmarks:
+        if word is None or landmark.word == word.lower():
+            return landmark
+    known = ", ".join(landmark.word for landmark in landmarks)
+    raise UsageError(f"{set_name} has no landmark {word!r}: expected one of {known}" if known else
+                     f"{set_name} has no landmarks: choose a fractal (see `mbench tasks`)")  # fmt: skip

@@ -1,0 +1,86 @@
+"""Films of a dive: what a submission learned of a fractal, ever deeper, below the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import repeat
+from pathlib import Path
+
+import numpy as np
+
+from mbench.cells import Settings
+from mbench.errors import SubmissionError
+from mbench.learned import find_record, open_learned, plan_cell
+from mbench.results import ResultStore
+from mbench.sandbox import ChildFailure
+from mbench.submission import Source
+from mbench.tasks import load_task
+from mbench.types import FloatArray, IntArray
+from mbench.watching import Film, Report, WatchProgress
+
+FPS = 25  # a GIF, which counts in hundredths of a second, has these frames even, too
+HOLD_S = 1.0  # that the first and the last frame stay
+
+
+def zoom(
+    source: Source,
+    task_name: str,
+    path: Path,
+    store: ResultStore,
+    settings: Settings,
+    *,
+    track: str,
+    landmark: str | None = None,
+    seconds: float = 14.0,
+    report: Report = lambda progress: None,
+) -> Film:
+    """Film the dive into a landmark, from the submission's stored estimator or else a fresh one, and write the film.
+
+    seconds: of diving, at a constant rate; the whole window and the deepest one stay a little.
+    Raises UsageError for a task or landmark without a dive, SubmissionError where the submission fails.
+    """
+    from mbench.animate import check_film_path, write_film
+    from mbench.render.dive import OCTAVES, Dive, KeyPicture, draw_dive, plan_octaves
+    from mbench.render.landmarks import find_landmark
+    from mbench.render.views import pixel_centres
+
+    check_film_path(path)
+    task = load_task(task_name)
+    place = find_landmark(getattr(task, "set_name", task.name), landmark)
+    cell = plan_cell(task, track)
+    lower, upper = np.asarray(getattr(task, "lower")), np.asarray(getattr(task, "upper"))  # noqa: B009
+    dive = Dive((place.centre.real, place.centre.imag), tuple(lower.tolist()), tuple(upper.tolist()))
+    record = find_record(source, cell, store)
+    artifact = store.artifact_path(record.key) if record else None
+    points = [pixel_centres(dive.key_panel(octave)) for octave in range(OCTAVES)]
+    predictions: list[FloatArray] = []
+    try:
+        with open_learned(
+            source, task, cell, settings, artifact, lambda: report(WatchProgress(source.name, "training", 0, 1))
+        ) as ask:
+            for octave, asked in enumerate(points):
+                report(WatchProgress(source.name, "diving", octave, OCTAVES))
+                predictions.append(ask(task.scale(asked))[:, 0])
+    except ChildFailure as failure:
+        raise SubmissionError(f"{source.name}: no dive into {task_name}: {failure}") from failure
+    keys = []
+    for octave, values in enumerate(predictions):
+        shape = dive.key_panel(octave).shape
+        # What lies further off is off the scale already, and its square would overflow.
+        shown = np.clip(values.astype(np.float64), -1e100, 1e100).reshape(shape)
+        keys.append(KeyPicture(task.truth(points[octave])[:, 0].reshape(shape), shown))
+    octaves = plan_octaves(max(2, round(seconds * FPS)))
+    subtitle = f"{task_name}  ·  {cell.n_samples:,} points  ·  into {place.name}"
+    frames = draw_dive(dive, keys, octaves, title=source.name, subtitle=subtitle)
+
+    def held() -> Iterator[IntArray]:
+        hold = round(HOLD_S * FPS)
+        frame = None
+        for number, frame in enumerate(frames):
+            report(WatchProgress(path.name, "filming", number + 1, len(octaves)))
+            yield from repeat(frame, 1 if number else 1 + hold)
+        assert frame is not None
+        yield from repeat(frame, hold)
+
+    n_frames = write_film(path, held(), FPS)
+    return Film(path, n_frames, n_frames / FPS, ())

@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import av
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mbench.cells import Settings
+from mbench.diving import zoom
+from mbench.errors import UsageError
+from mbench.evaluation import evaluate_source, plan_cells
+from mbench.isolation import choose_isolation
+from mbench.render.dive import OCTAVES, Dive, KeyPicture, draw_dive, plan_octaves
+from mbench.render.landmarks import LANDMARKS
+from mbench.results import ResultStore
+from mbench.submission import read_submission
+from mbench.tasks import load_task
+
+SETTINGS = Settings(isolation=choose_isolation("C", allow_none=True))
+SHARE = st.floats(0.02, 0.98)
+
+
+def dive_to(name, set_name="mandelbrot"):
+    task = load_task(set_name)
+    centre = next(landmark.centre for landmark in LANDMARKS[set_name] if landmark.word == name)
+    return Dive((centre.real, centre.imag), tuple(task.lower.tolist()), tuple(task.upper.tolist()))
+
+
+def inside(inner, outer):
+    tolerance = 1e-12 * outer[2]
+    return all(
+        inner[axis] >= outer[axis] - tolerance
+        and inner[axis] + inner[axis + 2] <= outer[axis] + outer[axis + 2] + tolerance
+        for axis in (0, 1)
+    )
+
+
+@given(x=SHARE, y=SHARE, octave=st.floats(0, 13), deeper=st.floats(0, 1))
+def test_a_window_lies_in_every_window_before_it(x, y, octave, deeper):
+    dive = Dive((x * 3.8 - 2.65, y * 2.4 - 1.2), (-2.65, -1.2), (1.15, 1.2))
+    assert inside(dive.window(octave + deeper), dive.window(octave))
+
+
+@pytest.mark.parametrize("set_name", LANDMARKS)
+def test_every_landmark_can_be_dived_into(set_name):
+    for landmark in LANDMARKS[set_name]:
+        dive = dive_to(landmark.word, set_name)
+        left, bottom, width, height = dive.window(OCTAVES)
+        # At the end it is in the middle.
+        assert (landmark.centre.real - left) / width == pytest.approx(0.5, abs=0.01)
+        assert (landmark.centre.imag - bottom) / height == pytest.approx(0.5, abs=0.01)
+
+
+def test_a_dive_starts_from_the_whole_window():
+    assert dive_to("misiurewicz").window(0) == pytest.approx((-2.65, -1.2, 3.8, 2.4))
+
+
+def test_the_magnification_grows_by_the_same_factor_each_frame():
+    dive = dive_to("seahorse")
+    widths = np.array([dive.window(octave)[2] for octave in plan_octaves(50)])
+    np.testing.assert_allclose(widths[1:] / widths[:-1], 2.0 ** (-OCTAVES / 49))
+    assert widths[0] / widths[-1] == pytest.approx(2**14)
+
+
+@pytest.mark.parametrize("octave", [0.0, 0.5, 2.99, 3.0])
+def test_a_crop_is_the_window_in_the_key_pictures_pixels(octave):
+    dive = dive_to("misiurewicz")
+    key = int(octave)
+    panel = dive.key_panel(key)
+    rows, columns = panel.shape
+    left, bottom, width, height = dive.window(octave)
+    x0, y0, x1, y1 = dive.crop(octave, key)
+
+    def place(x, y):
+        return (
+            panel.centre[0] + (x / columns - 0.5) * panel.width,
+            panel.centre[1] - (y / rows - 0.5) * panel.height,
+        )
+
+    assert place(x0, y1) == pytest.approx((left, bottom), abs=1e-9)
+    assert place(x1, y0) == pytest.approx((left + width, bottom + height), abs=1e-9)
+
+
+def test_a_frame_shows_the_truth_above_the_prediction():
+    dive = dive_to("seahorse")
+    shape = dive.key_panel(0).shape
+    key = KeyPicture(np.zeros(shape), np.ones(shape))
+    first, last = draw_dive(dive, [key], np.array([0.0, 0.9]), title="$x <b>\u202e", subtitle="b")
+    height = round(560 * shape[0] / shape[1])
+    assert first[118 + height // 2, 300].max() < 30
+    assert first[118 + height + 40 + height // 2, 300].min() > 150
+    assert (first != last).any()  # the readings
+
+
+def test_a_stored_estimator_is_dived_into_without_another_fit(submission_file, estimator, tmp_path):
+    path = submission_file(
+        estimator(fit=f"open({str(tmp_path / 'fits')!r}, 'a').write('x')\nself.mean = y.mean(axis=0)")
+    )
+    source, store = read_submission(path), ResultStore(tmp_path / "results")
+    evaluate_source(source, plan_cells("quick", ["mandelbrot"])[0], store, SETTINGS)
+    phases = []
+    film = zoom(
+        source, "mandelbrot", tmp_path / "dive.mp4", store, SETTINGS, track="quick", seconds=1.0,
+        report=lambda progress: phases.append(progress.phase),
+    )  # fmt: skip
+    assert (tmp_path / "fits").read_text() == "x"
+    assert "training" not in phases
+    with av.open(str(film.path)) as decoded:
+        frames = [frame.to_ndarray(format="rgb24") for frame in decoded.decode(video=0)]
+    assert len(frames) == film.n_frames == 25 + 2 * 25
+    assert (np.abs(frames[0].astype(int) - frames[-1]) > 60).sum() > 10_000
+
+
+def test_a_task_without_landmarks_is_usage(submission_file, estimator, tmp_path):
+    source = read_submission(submission_file(estimator()))
+    with pytest.raises(UsageError, match="has no landmarks"):
+        zoom(source, "sphere", tmp_path / "dive.mp4", ResultStore(tmp_path / "results"), SETTINGS, track="quick")
