@@ -497,6 +497,38 @@ def test_render_without_results_is_usage(mbench, submission_file, estimator):
     assert_message(mbench("render", path), 2, "nothing evaluated on track quick", "mbench evaluate")
 
 
+def test_watch_writes_a_film_and_tells_about_it_as_json(mbench, submission_file, estimator, tmp_path):
+    path = submission_file(estimator(), "idea.py")
+    result = mbench("watch", path, "--task", "curve", "--moments", "3", "--out", "film.gif", "--json")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout) == {"path": "film.gif", "frames": 23, "seconds": 2.3}
+    assert (tmp_path / "film.gif").exists()
+
+
+def test_watch_without_a_films_ending_is_usage(mbench, submission_file, estimator):
+    path = submission_file(estimator())
+    assert_message(mbench("watch", path, "--out", "film.avi"), 2, ".mp4, .gif, .webp")
+    assert_message(mbench("zoom", path, "--out", "film.mp4", "--landmark", "nowhere"), 2, "seahorse, elephant")
+
+
+def test_an_interrupted_film_ends_with_130_and_leaves_nothing(start, submission_file, estimator, tmp_path):
+    path = submission_file(estimator(fit="print('fitting', flush=True)\nwhile True: pass"))
+    with start("watch", path, "--out", tmp_path / "films" / "film.mp4") as process:
+        for line in process.stderr:
+            if "trains" in line:
+                break
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 130
+    assert not (tmp_path / "films").exists()
+
+
+def test_strip_writes_a_picture_and_tells_about_it_as_json(mbench, submission_file, estimator, tmp_path):
+    result = mbench("strip", submission_file(estimator(), "idea.py"), "--json")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout) == {"path": "strip.png", "names": ["idea"], "left_out": []}
+    assert (tmp_path / "strip.png").exists()
+
+
 def test_reproduce_of_an_unknown_baseline_is_usage_before_any_is_run(mbench, tmp_path):
     assert_message(mbench("reproduce", "constant", "absent"), 2, "unknown baseline 'absent': expected one of")
     assert list(tmp_path.iterdir()) == []

@@ -20,7 +20,7 @@ ROWS = (
     {"cells"},
     {"evaluation", "learned"},
     {"pictures", "contract", "reference", "audit", "cluster", "tuning", "efficiency", "explore"},
-    {"api", "candidates", "watching"},
+    {"api", "candidates", "watching", "strips"},
     {"reproduction", "bench", "board", "diving"},
     {"verification", "board_tables", "board_plots", "publishing", "forecast"},
     {"site"},

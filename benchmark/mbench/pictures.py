@@ -20,6 +20,7 @@ from mbench.submission import Source
 from mbench.tasks import load_task
 
 CARD_NAME = "card.png"  # the whole set and the depth profile: what a README shows
+STRIP_NAME = "strip.png"  # every depth about one point
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +86,10 @@ def _draw_pictures(
                 return Drawing(None, f"{record.task}: no picture, {failure}")
         return Drawing(path)
 
-    card = folder / CARD_NAME
     drawings = list(run_all(drawable, draw, jobs=settings.jobs, cancel=cancel))
     profiles = {r.task: r.metrics.profile for r in drawable if r.metrics and r.metrics.profile}
     if profiles:
-        if card.exists():
-            drawings.append(Drawing(card))
+        drawings += [Drawing(folder / name) for name in (CARD_NAME, STRIP_NAME) if (folder / name).exists()]
         drawings.append(Drawing(draw_depth_profile(profiles, folder / "depth.png", title=source.name)))
     return sorted(drawings, key=lambda drawing: str(drawing.path))
 
@@ -107,11 +106,15 @@ def _draw_cell(
     cancel: Event,
 ) -> None:
     from mbench.render.draw import draw_card, draw_picture
+    from mbench.render.landmarks import find_landmark
+    from mbench.render.strip import draw_strip, plan_strip
     from mbench.render.views import plan_picture
 
     task = load_task(record.task)
     plan = plan_picture(task)
     assert plan is not None
+    place = find_landmark("mandelbrot", None)
+    strip = plan_strip(task, place.centre) if record.task == "mandelbrot" else None
     cell = Cell(record.task, record.track, record.replicate, record.n_samples, record.fit_limit_s)
     report(Progress(cell, "drawing"))
     with Child(
@@ -120,12 +123,19 @@ def _draw_cell(
     ) as child:  # fmt: skip
         child.load(artifact)
         predictions, _ = child.predict(plan.X, suite.predict_limit_s(record.fit_limit_s, len(plan.X)))
+        unrolled = None
+        if strip is not None:
+            unrolled, _ = child.predict(strip.X, suite.predict_limit_s(record.fit_limit_s, len(strip.X)))
     truth = task.truth(plan.points)
     title, subtitle = source.name, _subtitle(record, reference)
     sample = task.draw_sample(record.n_samples, record.replicate) if plan.kind == "curve" else None
     if record.task == "mandelbrot":
         profile = record.metrics.profile if record.metrics else None
         draw_card(plan, predictions, truth, profile, path.with_name(CARD_NAME), title=title, subtitle=subtitle)
+    if strip is not None and unrolled is not None:
+        about = f"{record.task}  ·  {record.n_samples:,} points  ·  about {place.name}"
+        true_strip = task.truth(strip.points)
+        draw_strip(strip, unrolled, true_strip, path.with_name(STRIP_NAME), title=title, subtitle=about)
     draw_picture(plan, predictions, truth, path, title=title, subtitle=subtitle, sample=sample, cell=record.key)
     report(Progress(cell, "drawn"))
 

@@ -26,6 +26,7 @@ from mbench.cli.reproduce import reproduce
 from mbench.cli.rescore import rescore
 from mbench.cli.sample import sample
 from mbench.cli.site import site
+from mbench.cli.strip import strip
 from mbench.cli.submit import submit
 from mbench.cli.suite import suite
 from mbench.cli.tasks import tasks
@@ -103,6 +104,7 @@ for verb in (
     explore,
     watch,
     zoom,
+    strip,
     rescore,
     data,
     info,

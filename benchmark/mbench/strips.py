@@ -1,0 +1,102 @@
+"""Strips of what submissions learned: their estimators are asked in children, the arrays are drawn here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mbench.cells import Settings
+from mbench.errors import SubmissionError, UsageError
+from mbench.learned import find_record, open_learned, plan_cell
+from mbench.results import ResultStore
+from mbench.sandbox import ChildFailure
+from mbench.submission import Source, baseline_names, baseline_path, read_submission
+from mbench.tasks import load_task
+from mbench.types import FloatArray
+
+MAX_STRIPS = 44
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A strip or a sheet of them. left_out: who is not on it, and why."""
+
+    path: Path
+    names: tuple[str, ...]
+    left_out: tuple[str, ...]
+
+
+def draw_strips(
+    sources: Sequence[Source],
+    task_name: str,
+    path: Path,
+    store: ResultStore,
+    settings: Settings,
+    *,
+    track: str,
+    landmark: str | None = None,
+    report: Callable[[str], None] = lambda words: None,
+) -> Drawn:
+    """Draw one submission's strip, or a sheet of several, from their stored estimators or else fresh ones.
+
+    sources: () for all baselines that have a stored estimator in the results folder.
+    Raises UsageError for a task or landmark that has no strip, SubmissionError where a single submission fails.
+    """
+    from mbench.render.landmarks import find_landmark
+    from mbench.render.strip import COLUMNS, SHEET_COLUMNS, draw_sheet, draw_strip, plan_strip
+
+    if path.suffix.lower() != ".png":
+        raise UsageError(f"{path}: a strip ends in .png. Give another --out")
+    task = load_task(task_name)
+    place = find_landmark(getattr(task, "set_name", task.name), landmark)
+    cell = plan_cell(task, track)
+    chosen = list(sources) or [s for s in _baselines() if find_record(s, cell, store) is not None]
+    if not chosen:
+        raise UsageError(
+            f"no baseline has a stored estimator of {task_name} on track {track} in {store.folder}. Name files, or run "
+            "`mbench reproduce` or `mbench evaluate` first"
+        )
+    if len(chosen) > MAX_STRIPS:
+        raise UsageError(f"{len(chosen)} submissions: a sheet shows {MAX_STRIPS} at most. Name fewer files")
+    strip = plan_strip(task, place.centre, COLUMNS if len(chosen) == 1 else SHEET_COLUMNS)
+    predictions: dict[str, FloatArray] = {}
+    left_out = []
+    for source in chosen:
+        report(f"{source.name}: asking")
+        record = find_record(source, cell, store)
+        artifact = store.artifact_path(record.key) if record else None
+        learning = _say(report, f"{source.name}: learning, nothing stored in {store.folder}")
+        try:
+            with open_learned(source, task, cell, settings, artifact, learning) as ask:
+                predictions[_unused(source.name, predictions)] = ask(strip.X)
+        except ChildFailure as failure:
+            if len(chosen) == 1:
+                raise SubmissionError(f"{source.name}: no strip of {task_name}: {failure}") from failure
+            left_out.append(f"{source.name}: {failure}")
+    if not predictions:
+        raise SubmissionError(f"no submission has a strip of {task_name}: {'; '.join(left_out)}")
+    truth = task.truth(strip.points)
+    subtitle = f"{task_name}  ·  {cell.n_samples:,} points  ·  about {place.name}"
+    if len(chosen) == 1:
+        ((name, values),) = predictions.items()
+        draw_strip(strip, values, truth, path, title=name, subtitle=subtitle)
+    else:
+        note = f"{subtitle}  ·  below, the error"
+        draw_sheet(strip, predictions, truth, path, title="Where each method lets go", subtitle=note)
+    return Drawn(path, tuple(predictions), tuple(left_out))
+
+
+def _baselines() -> list[Source]:
+    paths = [baseline_path(name) for name in baseline_names()]
+    return [read_submission(path) for path in paths if path is not None]
+
+
+def _unused(name: str, taken: dict[str, FloatArray]) -> str:
+    """Return a name that nobody has yet: two files may be called the same."""
+    names = [name, *(f"{name} ({number})" for number in range(2, len(taken) + 2))]
+    return next(candidate for candidate in names if candidate not in taken)
+
+
+def _say(report: Callable[[str], None], words: str) -> Callable[[], None]:
+    return lambda: report(words)
