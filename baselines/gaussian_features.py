@@ -22,7 +22,7 @@ from mbench.nn import MLP, TorchRegressor, affordable_steps, reference_learning_
 N_FREQUENCIES = 256
 SCALES = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0)  # by the root of the number of inputs
 TRIAL_SHARE = 0.1  # of the steps, a scale
-STEP_MS = 2.0  # on one core of a 2026 server CPU; a fit may take a third of the limit
+STEP_MS = 4.0  # on one core of a 2026 server CPU; a fit may take a third of the limit
 
 
 class GaussianFeatures(nn.Module):
