@@ -1,8 +1,11 @@
+import signal
 import textwrap
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
+from mbench.cli import main
 from mbench.results import SCHEMA_VERSION, Costs, Metrics, Record, ResultStore
 from mbench.suite import SUITE_VERSION
 
@@ -10,6 +13,21 @@ from mbench.suite import SUITE_VERSION
 @pytest.fixture
 def rng():
     return np.random.default_rng(20_261_121)
+
+
+@pytest.fixture
+def mbench(tmp_path, monkeypatch):
+    """Run the command in an empty folder, inside this process."""
+    handler = signal.getsignal(signal.SIGTERM)
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        result = CliRunner().invoke(main, [str(argument) for argument in arguments])
+        assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+        return result
+
+    yield run
+    signal.signal(signal.SIGTERM, handler)
 
 
 @pytest.fixture

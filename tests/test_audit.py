@@ -9,9 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import scipy.stats
-from click.testing import CliRunner
 
-from mbench import cli, suite
+from mbench import suite
 from mbench.audit import calibration, relatives, run
 from mbench.audit.reports import BOUNDS_NAME, AuditReport, derive_bounds, load_bounds, read_report, write_report
 from mbench.audit.run import run_audit
@@ -390,12 +389,6 @@ def test_test_sets_are_named_by_the_digest_of_their_secret():
 
 
 # The command
-
-
-@pytest.fixture
-def mbench(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    return lambda *arguments: CliRunner().invoke(cli.main, [str(argument) for argument in arguments])
 
 
 def test_seed_prints_the_digest_of_what_it_wrote(mbench, tmp_path):

@@ -10,7 +10,6 @@ from types import MappingProxyType
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -21,7 +20,6 @@ from mbench.board import build_board
 from mbench.board_plots import draw_board
 from mbench.board_tables import board_as_json, board_rows, format_board
 from mbench.candidates import Candidate, find_baselines, find_local, find_submissions, keep_recorded
-from mbench.cli import main
 from mbench.cli.tables import print_board
 from mbench.errors import UsageError
 from mbench.metrics import Profile
@@ -523,18 +521,6 @@ def test_the_audit_of_a_baseline_lies_beside_its_result(tmp_path, monkeypatch):
 
 
 # The command
-
-
-@pytest.fixture
-def mbench(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments):
-        result = CliRunner().invoke(main, [str(argument) for argument in arguments])
-        assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-        return result
-
-    return run
 
 
 @pytest.mark.parametrize("table_format", ["md", "csv", "latex", "json"])

@@ -7,7 +7,6 @@ import sys
 import click
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
 from mbench.cells import Cell, Progress
 from mbench.cli import main
@@ -21,19 +20,6 @@ HEAVY = ("torch", "numba", "matplotlib", "pandas", "sklearn", "scipy")
 VERBS = [name for name, verb in main.commands.items() if not isinstance(verb, click.Group)] + [
     "data", "data fetch", "suite", "suite seed",
 ]  # fmt: skip
-
-
-@pytest.fixture
-def mbench(tmp_path, monkeypatch):
-    """Run the command in an empty folder, inside this process."""
-    handler = signal.getsignal(signal.SIGTERM)
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments):
-        return CliRunner().invoke(main, [str(argument) for argument in arguments])
-
-    yield run
-    signal.signal(signal.SIGTERM, handler)
 
 
 @pytest.fixture

@@ -4,13 +4,11 @@ import math
 from dataclasses import replace
 
 import pytest
-from click.testing import CliRunner
 from PIL import Image
 
 from mbench import efficiency, leaderboard
 from mbench.api import make_settings
 from mbench.candidates import find_local
-from mbench.cli import main
 from mbench.efficiency import (
     Curve,
     CurveStore,
@@ -38,18 +36,6 @@ self.mean = y.mean(axis=0)
 return self
 """
 FAILS_BEYOND = "assert len(X) <= 200, 'too much for me'\nself.mean = y.mean(axis=0)\nreturn self"
-
-
-@pytest.fixture
-def mbench(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments):
-        result = CliRunner().invoke(main, [str(argument) for argument in arguments])
-        assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-        return result
-
-    return run
 
 
 @pytest.fixture

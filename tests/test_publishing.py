@@ -1,12 +1,10 @@
 import json
 
 import pytest
-from click.testing import CliRunner
 
 from mbench import suite
 from mbench.audit.reports import AuditReport, write_report
 from mbench.candidates import find_submissions
-from mbench.cli import main
 from mbench.metrics import Profile
 from mbench.render.page import Page
 from mbench.results import Metrics, ResultStore, read_result
@@ -16,18 +14,6 @@ from mbench.verification import check_claim, read_claims
 QUICK = suite.TRACKS["quick"]
 DEPTH = Profile((0.2,) * 15, (0.2,) * 15, (0.2,) * 15)
 SOURCE = '"""Nearest <neighbours> | of *the* sample."""\nimport part\n\ndef build(spec):\n    return part\n'
-
-
-@pytest.fixture
-def mbench(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments):
-        result = CliRunner().invoke(main, [str(argument) for argument in arguments])
-        assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-        return result
-
-    return run
 
 
 @pytest.fixture

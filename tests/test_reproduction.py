@@ -1,15 +1,12 @@
 import json
-import signal
 from dataclasses import replace
 
 import pytest
-from click.testing import CliRunner
 
 from mbench import candidates, forecast, leaderboard, reproduction
 from mbench.audit import calibration, relatives, repeatable, run
 from mbench.audit.reports import read_report
 from mbench.cells import Settings
-from mbench.cli import main
 from mbench.errors import UsageError
 from mbench.forecast import forecast_baseline
 from mbench.hidden import secret_digest
@@ -18,19 +15,6 @@ from mbench.results import Costs, ResultStore, read_result, write_result
 from mbench.sandbox import Child
 from mbench.submission import baseline_path, read_submission
 from mbench.suite import TRACKS
-
-
-@pytest.fixture
-def mbench(tmp_path, monkeypatch):
-    """Run the command in an empty folder, inside this process."""
-    handler = signal.getsignal(signal.SIGTERM)
-    monkeypatch.chdir(tmp_path)
-
-    def run_one(*arguments):
-        return CliRunner().invoke(main, [str(argument) for argument in arguments])
-
-    yield run_one
-    signal.signal(signal.SIGTERM, handler)
 
 
 @pytest.fixture

@@ -6,12 +6,10 @@ import sys
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 from sklearn.neighbors import KNeighborsRegressor
 
 from mbench import metrics, tuning
 from mbench.cells import Cell
-from mbench.cli import main
 from mbench.errors import UsageError
 from mbench.evaluation import FIRST_TUNING_REPLICATE, plan_cells
 from mbench.hidden import PUBLIC, name_test_set
@@ -38,19 +36,6 @@ SCALED = """
     def build(spec):
         return make_pipeline(StandardScaler(), KNeighborsRegressor(settings.NEIGHBOURS))
 """
-
-
-@pytest.fixture
-def mbench(tmp_path, monkeypatch):
-    """Run the command in an empty folder, inside this process."""
-    handler = signal.getsignal(signal.SIGTERM)
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments):
-        return CliRunner().invoke(main, [str(argument) for argument in arguments])
-
-    yield run
-    signal.signal(signal.SIGTERM, handler)
 
 
 @pytest.fixture

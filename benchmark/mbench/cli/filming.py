@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from mbench.cli.progress import Live
 
 if TYPE_CHECKING:
     from mbench.watching import Film, WatchProgress
@@ -23,29 +22,13 @@ _PHASES = {
 }
 
 
-class FilmLive:
+class FilmLive(Live):
     """A report callback for films: a bar per phase on a terminal, a line per phase elsewhere, both on stderr."""
 
     def __init__(self) -> None:
         """Draw nothing yet."""
-        self._console = Console(stderr=True, highlight=False)
-        self._bar = Progress(
-            SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[count]}"),
-            TimeElapsedColumn(), console=self._console, transient=True, disable=not self._console.is_terminal,
-        )  # fmt: skip
-        self._line = self._bar.add_task("", total=None, count="")
+        super().__init__("")
         self._last = ""
-
-    def __enter__(self) -> FilmLive:
-        """Start drawing."""
-        self._bar.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Stop drawing."""
-        self._bar.stop()
 
     def __call__(self, progress: WatchProgress) -> None:
         """Take in one step."""
@@ -55,7 +38,7 @@ class FilmLive:
         self._last = words
         known = progress.total > 1
         self._bar.update(
-            self._line,
+            self._total,
             description=escape(words),
             total=progress.total if known else None,
             completed=progress.done,

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from mbench.audit.run import AuditProgress
 
 
-class _Live:
-    """A bar on a terminal, and lines that stay, from several threads."""
+class Live:
+    """A bar on a terminal, and lines that stay, both on stderr and from several threads."""
 
     def __init__(self, label: str) -> None:
         """label: what is counted.  Draws nothing yet."""
@@ -51,7 +51,7 @@ class _Live:
         self._console.print(f"[dim]{clock}[/dim]  {escape(name)}  {outcome}", soft_wrap=True)
 
 
-class LiveProgress(_Live):
+class LiveProgress(Live):
     """A report callback for `evaluate_source` that shows cells done, what runs now, and the score so far."""
 
     def __init__(
@@ -128,7 +128,7 @@ class LiveProgress(_Live):
         return [task.score for task in entry.tasks if task.score is not None]
 
 
-class AuditLive(_Live):
+class AuditLive(Live):
     """A report callback for `run_audit`: a bar on a terminal, and a line per finished set."""
 
     def __init__(self) -> None:
