@@ -8,7 +8,7 @@ Settings: chosen by the error on fresh points after 1,500 steps from 10,000 poin
 (and `mandelbrot-distance`), in 1e-3; k-NN has 2.5 (7.8). Weight of the prior 0: 3.2, 1e-3: 2.5, 0.01: 2.4, 0.1: 2.2,
 1 and 10: 2.2; of absolute differences 2.5 at best, of second ones 2.3 (9.0). Nodes along an axis 1.3 times as close as
 the rows are: 2.8 (10.6), 2.5 times: 2.2 (7.9), and whether one, two, three, five or six grids lead up to that changes
-0.05. Rate 0.003: 2.32 (7.9), 0.01: 2.20 (7.9), 0.03: 2.21 (8.1). Two features a node, of four 2.2, too. Steps use a
+0.05. Two features a node; of four 2.2, too. The learning rate is the best of its grid in docs/rates.md. Steps use a
 third of the limit.
 """
 

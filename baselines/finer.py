@@ -4,9 +4,8 @@ Source: Liu et al., "FINER: flexible spectral-bias tuning in implicit neural rep
 activation functions" (2024): sin(w0 · (|z| + 1) · z), first biases uniform within k, all else as baselines/siren.py.
 Settings: size, steps and w0 of baselines/siren.py, for its reasons, but 15 in the first layer for up to three inputs:
 |z| + 1 about doubles the frequencies there, and with 30 the error on 2,000 points of a sphere was 25 times k-NN's. k is
-1: the paper's 20 is for images whose every pixel is seen. The learning rate is 3e-4, which of 1e-4 and 3e-4 is the
-better on the sphere and as good on 10,000 points of the Mandelbrot set (0.0207 of the variance unexplained and 0.0205),
-in a replicate that is not recorded.
+1, since larger ones are for images whose every pixel is seen. The learning rate is the best of its grid in
+docs/rates.md.
 """
 
 from __future__ import annotations

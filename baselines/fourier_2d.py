@@ -3,8 +3,8 @@
 Source: the terms of a Fourier series in several variables as features, as in the video that mbench takes up.
 Settings: amplitudes are 1, whatever the order, as there. Up to three inputs as many orders as give at most 1,100
 features, about what baselines/fourier.py takes of two inputs: 256 of one input, 16 of two (1,090 features), 4 of three
-(731). Beyond, the products are too many, and the features are those of baselines/fourier.py, one input at a time. Size,
-steps and rate are those of all network baselines (`mbench.nn`).
+(731). Beyond, the products are too many, and the features are those of baselines/fourier.py, one input at a time. Size
+and rate are those of all network baselines (`mbench.nn`), and so are the steps where the products leave the time.
 """
 
 from __future__ import annotations
@@ -12,9 +12,17 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from mbench.nn import FourierFeatures, TorchRegressor, reference_learning_rate, reference_orders, reference_settings
+from mbench.nn import (
+    FourierFeatures,
+    TorchRegressor,
+    affordable_steps,
+    reference_learning_rate,
+    reference_orders,
+    reference_settings,
+)
 
 MAX_PRODUCTS = 1_100
+STEP_MS = 4.5  # on one core of a 2026 server CPU; a fit may take a third of the limit
 
 
 def product_orders(n_inputs):
@@ -53,4 +61,6 @@ def make_features(n_inputs):
 
 def build(spec):
     rate = reference_learning_rate(make_features(spec.n_inputs).n_features)
-    return TorchRegressor(features=make_features, learning_rate=rate, **reference_settings(spec))
+    settings = reference_settings(spec)
+    settings["steps"] = min(settings["steps"], affordable_steps(spec.fit_limit_s, STEP_MS))
+    return TorchRegressor(features=make_features, learning_rate=rate, **settings)

@@ -3,11 +3,11 @@
 Source: Müller, Evans, Schied & Keller, "Instant neural graphics primitives with a multiresolution hash encoding"
 (2022); the prior is total variation, squared, as in Fridovich-Keil et al., "Plenoxels" (2022).
 Beyond four inputs, where a cell has too many corners, it is baselines/mlp.py.
-Settings: six resolutions from 16 cells along an axis to 2.5 times the rows', two features each, with rate and prior of
-baselines/dense_grid.py, where they were searched. The prior is asked at random points of the box, as many as rows in
-the batch: a shared table has no neighbours of its own. On 10,000 points of replicate 1000 of `mandelbrot` 16,384
-entries a resolution left an error of 2.45e-3 on fresh points, 32,768 one of 2.35e-3; k-NN has 2.52e-3.
-Three entries a row keep a grid over one input whole. Steps use a third of the limit.
+Settings: six resolutions from 16 cells along an axis to 2.5 times the rows', two features each, with the prior of
+baselines/dense_grid.py, where it was searched. The prior is asked at random points of the box, as many as rows in the
+batch: a shared table has no neighbours of its own. On 10,000 points of replicate 1000 of `mandelbrot` 16,384 entries a
+resolution left an error of 2.45e-3 on fresh points, 32,768 one of 2.35e-3; k-NN has 2.52e-3. Three entries a row keep a
+grid over one input whole. The learning rate is the best of its grid in docs/rates.md. Steps use a third of the limit.
 """
 
 import math

@@ -3,11 +3,14 @@
 Source: Rumelhart, Hinton & Williams, "Learning representations by back-propagating errors" (1986); the first weights
 four times as large, against the slope of 1/4, by Glorot & Bengio, "Understanding the difficulty of training deep
 feedforward neural networks" (2010).
-Settings: size, steps and rate are those of all network baselines (`mbench.nn`), so that it differs from
-baselines/mlp.py by its activation and the first weights that go with it alone.
+Settings: size and steps are those of all network baselines (`mbench.nn`), so that it differs from baselines/mlp.py by
+its activation and what goes with it: the first weights, and a learning rate of 0.03, the best of its grid in
+docs/rates.md.
 """
 
-from mbench.nn import MLP, TorchRegressor, reference_learning_rate, reference_settings
+from mbench.nn import MLP, TorchRegressor, reference_settings
+
+RATE = 0.03
 
 
 class SigmoidRegressor(TorchRegressor):
@@ -16,4 +19,4 @@ class SigmoidRegressor(TorchRegressor):
 
 
 def build(spec):
-    return SigmoidRegressor(learning_rate=reference_learning_rate(spec.n_inputs), **reference_settings(spec))
+    return SigmoidRegressor(learning_rate=RATE, **reference_settings(spec))

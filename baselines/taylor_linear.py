@@ -3,8 +3,7 @@
 Source: the single layer on Taylor features of the video that mbench takes up.
 Settings: 8 orders, as baselines/taylor.py, and the steps of all network baselines (`mbench.nn`). There is no hidden
 layer and no tanh, so that it tends to the least squares solution, slowly: high powers are nearly parallel. The learning
-rate is 0.03, of 0.01, 0.03 and 0.1 the best on the digits and as good on Friedman #1, in a replicate that is not
-recorded; the networks' rate would leave it further from its end.
+rate is the best of its grid in docs/rates.md; the networks' rate would leave it further from its end.
 """
 
 from torch import nn

@@ -9,6 +9,7 @@ begin with: the hidden layers' first weights are PyTorch's own divided by s0. Wi
 on a sphere was 44 and on Friedman #1 22; with it 138 and 200. Of (w0, s0) in (5, 5), (10, 10) and (20, 10) the last is
 the best on the Mandelbrot set (90, 92, 100), in a replicate that is not recorded. Beyond three inputs a sample of any
 size is sparse, and the first layer has w0 = s0 = 1. A step takes longer than another network's, so there are fewer.
+The learning rate is the best of its grid in docs/rates.md.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from mbench.cells import Cell, Progress
 from mbench.cli import main
 from mbench.cli.progress import LiveProgress
 from mbench.errors import HarnessError, SubmissionError, UsageError
+from mbench.leaderboard import recorded_baselines
 from mbench.results import ResultStore
 from mbench.submission import read_submission
 from mbench.tasks import load_task
@@ -444,6 +445,11 @@ def test_compare_shows_every_entry_in_every_format(quick, mbench, table_format):
     assert "two" in result.stdout
 
 
+def test_compare_without_names_shows_the_baselines_recorded_on_the_track(mbench):
+    names = {entry["name"] for entry in json.loads(mbench("compare", "--json").stdout)}
+    assert names == {result.name for result in recorded_baselines()}
+
+
 def test_compare_as_json_is_json_alone(quick, mbench):
     quick()
     assert [entry["name"] for entry in json.loads(mbench("compare", "idea", "--json").stdout)] == ["idea"]
@@ -465,7 +471,7 @@ def test_compare_takes_a_strangers_result(quick, mbench, tmp_path, table_format)
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "Missing argument"),
+        (["--track", "large"], "no baseline is recorded on track large"),
         (["absent"], "absent: neither a file, nor evaluated here, nor a recorded baseline"),
         (["absent.json"], "absent.json: neither a file"),
         (["idea", "--track", "standard"], "no results on track standard (there are on: quick)"),

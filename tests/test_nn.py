@@ -385,7 +385,7 @@ def test_reference_steps_grow_with_the_limit_and_shrink_with_the_inputs():
 
 
 def test_reference_learning_rate_is_smaller_for_very_many_features():
-    assert reference_learning_rate(2) == reference_learning_rate(1026) == 3e-3
+    assert reference_learning_rate(2) == reference_learning_rate(1026) == 1e-2
     assert reference_learning_rate(13_328) == pytest.approx(3e-4, rel=0.01)
 
 

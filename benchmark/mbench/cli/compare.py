@@ -11,12 +11,13 @@ from mbench.cli.options import examples, json_option, out_option, track_option
 
 @click.command(
     epilog=examples(
+        "mbench compare  # all recorded baselines",
         "mbench compare knn fourier",
         "mbench compare my.py knn mlp --track standard",
         "mbench compare my.py submissions/theirs/result.json --format md > table.md",
     )
 )
-@click.argument("entries", nargs=-1, required=True)
+@click.argument("entries", nargs=-1)
 @track_option
 @click.option("--format", "table_format", type=click.Choice(["table", "md", "csv", "latex", "json"]), default="table",
               show_default=True, help="How to print it.")  # fmt: skip
@@ -26,16 +27,22 @@ def compare(entries: tuple[str, ...], track: str, table_format: str, out: Path, 
     """Compare results in one table, best Mandelbrot score first.
 
     Each of ENTRIES is a submission's file or folder, a result.json, or the name of a baseline or of anything evaluated.
+    Without any, the baselines that have results on this track are compared.
     """
     from mbench.cli.tables import print_entries
     from mbench.errors import UsageError
-    from mbench.leaderboard import find_result, format_table
+    from mbench.leaderboard import find_result, format_table, recorded_baselines
     from mbench.results import ResultStore
     from mbench.scoring import load_reference, score_entry
 
     store = ResultStore(out) if (out / "cells").is_dir() else None
     reference = load_reference()
     scored = []
+    if not entries:
+        known = (score_entry(each.name, track, each.records, reference) for each in recorded_baselines())
+        scored = [entry for entry in known if entry.tasks]
+        if not scored:
+            raise UsageError(f"no baseline is recorded on track {track}. Name what to compare, or give --track")
     for name in entries:
         result = find_result(name, store)
         entry = score_entry(result.name, track, result.records, reference)

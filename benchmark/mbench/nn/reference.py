@@ -39,12 +39,13 @@ def reference_steps(n_inputs: int, fit_limit_s: float) -> int:
 
 
 def reference_learning_rate(n_features: int) -> float:
-    """Return Adam's peak learning rate for a first layer of `n_features` inputs: 0.003, less beyond 1,333 of them.
+    """Return Adam's peak learning rate for a first layer of `n_features` inputs: 0.01, less beyond 1,100 of them.
 
-    One step of Adam moves every weight by about the rate, so a unit's sum by up to the rate times the features. With
-    0.003 the 13,328 features of MNIST left an error rate of 0.9; with 0.001 0.18, 0.0003 0.11, 0.0001 0.15.
+    0.01 is the best of docs/rates.md's grid for the network on 1 to 1,026 features. One step of Adam moves every weight
+    by about the rate, so a unit's sum by up to the rate times the features. With 0.003 the 13,328 features of MNIST
+    left an error rate of 0.9; with 0.001 0.18, 0.0003 0.11, 0.0001 0.15.
     """
-    return min(3e-3, 4.0 / n_features)
+    return 1e-2 if n_features <= 1_100 else 4.0 / n_features
 
 
 def reference_settings(spec: Spec) -> dict[str, Any]:
