@@ -20,7 +20,7 @@ from mbench.nn import TorchRegressor, reference_settings
 W0 = 30.0
 FIRST_W0 = 15.0
 BIAS = 1.0
-RATE = 3e-4
+RATE = 1e-4
 
 
 def first_w0(n_inputs):
