@@ -1,4 +1,6 @@
 import signal
+import subprocess
+import sys
 import textwrap
 
 import numpy as np
@@ -8,6 +10,10 @@ from click.testing import CliRunner
 from mbench.cli import main
 from mbench.results import SCHEMA_VERSION, Costs, Metrics, Record, ResultStore
 from mbench.suite import SUITE_VERSION
+
+# What a shell starts in the background ignores SIGINT, and so would the commands started here to be interrupted.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
@@ -23,11 +29,29 @@ def mbench(tmp_path, monkeypatch):
 
     def run(*arguments):
         result = CliRunner().invoke(main, [str(argument) for argument in arguments])
-        assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+        if "--debug" not in arguments:
+            assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
         return result
 
     yield run
     signal.signal(signal.SIGTERM, handler)
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Start the command as a process of its own, in an empty folder; what still runs after the test is killed."""
+    started = []
+
+    def run(*arguments, **options):
+        command = [sys.executable, "-m", "mbench", *map(str, arguments)]
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "cwd": tmp_path}
+        started.append(subprocess.Popen(command, **pipes | options))
+        return started[-1]
+
+    yield run
+    for process in started:
+        process.kill()
+        process.communicate()
 
 
 @pytest.fixture

@@ -24,18 +24,6 @@ VERBS = [name for name, verb in main.commands.items() if not isinstance(verb, cl
 
 
 @pytest.fixture
-def start(tmp_path):
-    """Start the command as a process of its own, in an empty folder."""
-
-    def run(*arguments, **options):
-        command = [sys.executable, "-m", "mbench", *map(str, arguments)]
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "cwd": tmp_path}
-        return subprocess.Popen(command, **pipes | options)
-
-    return run
-
-
-@pytest.fixture
 def quick(mbench, submission_file, estimator):
     """Evaluate the mean of the sample on the curve."""
 
@@ -505,12 +493,13 @@ def test_watch_without_a_films_ending_is_usage(mbench, submission_file, estimato
 
 def test_an_interrupted_film_ends_with_130_and_leaves_nothing(start, submission_file, estimator, tmp_path):
     path = submission_file(estimator(fit="print('fitting', flush=True)\nwhile True: pass"))
-    with start("watch", path, "--out", tmp_path / "films" / "film.mp4") as process:
-        for line in process.stderr:
-            if "trains" in line:
-                break
-        process.send_signal(signal.SIGINT)
-        assert process.wait(60) == 130
+    process = start("watch", path, "--out", tmp_path / "films" / "film.mp4")
+    for line in process.stderr:
+        if "trains" in line:
+            break
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode == 130
     assert not (tmp_path / "films").exists()
 
 

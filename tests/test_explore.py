@@ -2,8 +2,6 @@ import asyncio
 import json
 import os
 import signal
-import subprocess
-import sys
 import threading
 from dataclasses import replace
 from fractions import Fraction
@@ -483,17 +481,17 @@ def test_a_wrong_exploration_is_usage(arguments, message, tmp_path, monkeypatch)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_the_command_serves_until_it_is_interrupted(stored, store, tmp_path, number):
+def test_the_command_serves_until_it_is_interrupted(start, stored, store, number):
     stored()
-    command = [sys.executable, "-m", "mbench", "explore", "submissions/idea.py", "--out", str(store.folder)]
-    command += ["--no-browser", "--json", "--at=-0.5,0.25,8", "--unsafe-no-sandbox"]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "cwd": tmp_path}
-    with subprocess.Popen(command, **pipes, preexec_fn=os.setsid) as process:
-        url = json.loads(process.stdout.readline())["url"]
-        assert url.startswith("http://127.0.0.1:")
-        assert url.endswith("/#x=-0.5&y=0.25&m=8.0")
-        process.send_signal(number)
-        rest, errors = process.communicate(timeout=60)
+    process = start(
+        "explore", "submissions/idea.py", "--out", store.folder, "--no-browser", "--json", "--at=-0.5,0.25,8",
+        "--unsafe-no-sandbox", preexec_fn=os.setsid,
+    )  # fmt: skip
+    url = json.loads(process.stdout.readline())["url"]
+    assert url.startswith("http://127.0.0.1:")
+    assert url.endswith("/#x=-0.5&y=0.25&m=8.0")
+    process.send_signal(number)
+    rest, errors = process.communicate(timeout=60)
     assert (process.returncode, rest, errors) == (0, "", "Stopped.\n")
 
 

@@ -1,8 +1,6 @@
 import json
 import shutil
 import signal
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -220,7 +218,7 @@ def test_values_that_all_fail_end_with_one_and_their_reason(tune):
     assert "No value learned anything" in result.stdout
 
 
-def test_an_interruption_keeps_the_values_done(submission_file, tmp_path):
+def test_an_interruption_keeps_the_values_done(start, submission_file, tmp_path):
     path = submission_file("""
         from sklearn.base import BaseEstimator
         class Mean(BaseEstimator):
@@ -237,9 +235,7 @@ def test_an_interruption_keeps_the_values_done(submission_file, tmp_path):
             return Mean()
     """)
     command = ["tune", path, "--parameter", "forever", "--values", "0,1", "--task", "mandelbrot", "--track", "large"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "mbench", *map(str, command)], cwd=tmp_path, stderr=subprocess.PIPE, text=True
-    )
+    process = start(*command)
     for line in process.stderr:
         if "forever = 1" in line:
             break
