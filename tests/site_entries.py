@@ -46,10 +46,12 @@ def record_of_skill(name: str, digest: str, track: str, task: str, replicate: in
     if reference.knn_depth_octaves is not None:
         octaves = tuple(min(1.0, max(0.0, reference.knn_depth_octaves * skill / 100 - k)) for k in range(15))
         profile = Profile(octaves, tuple(0.9 * o for o in octaves), octaves)
+    budget = suite.TRACKS[track].budgets[suite.family_of(task)]
     fields = {
         "schema": SCHEMA_VERSION, "suite": suite.SUITE_VERSION, "key": f"{name}{task}{replicate}".replace("-", ""),
         "submission": name, "source_digest": digest, "task": task, "task_digest": "t", "track": track,
-        "replicate": replicate, "n_samples": 1_000, "fit_limit_s": 15.0, "seed": 0, "threads": 1, "device": "cpu",
+        "replicate": replicate, "n_samples": budget.n_samples, "fit_limit_s": budget.fit_limit_s,
+        "seed": 0, "threads": 1, "device": "cpu",
         "isolation": "A", "test_set": "public", "harness_digest": "h", "status": "ok", "reason": "",
         "metrics": Metrics(error, 20.0, profile), "costs": Costs(fit_s=1.0, predict_us_per_point=2.0, n_params=100),
         "output": HOSTILE, "environment": {"python": "3.11", HOSTILE: HOSTILE}, "created": "2026-01-01T00:00:00+00:00",

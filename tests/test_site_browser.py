@@ -1,6 +1,7 @@
 """The site as a person meets it, in headless Chromium, from the disk."""
 
 import json
+import re
 import shutil
 
 import pytest
@@ -169,6 +170,14 @@ def test_family_shows_its_tasks_and_sorts_by_its_score(visit):
     page.get_by_label("Family").select_option("all")
     assert heading(page, "china").is_hidden()
     assert heading(page, "psnr_db").is_visible()
+
+
+def test_a_board_of_one_track_opens_on_it(visit, site):
+    html = (site / "index.html").read_text()
+    other = re.search(r'<label><input type="radio" name="track" value="standard".*?</label>', html)
+    (site / "one.html").write_text(html.replace(other[0], "").replace('value="quick">', 'value="quick" checked>'))
+    page = visit("one.html?track=quick")
+    assert page.locator("table.board:visible tbody tr").count() > 5
 
 
 def test_track_and_search_narrow_the_board_and_the_address_keeps_them(visit):

@@ -20,7 +20,9 @@ document.addEventListener("DOMContentLoaded", () => {
   for (const name of ["track", "family", "find"]) {
     const field = form.elements[name];
     const value = wanted.get(name);
-    if (value !== null && (name === "find" || [...(field.options || field)].some((each) => each.value === value))) {
+    // Of a single track there is one button, and no list of them.
+    const choices = field.options || (field instanceof RadioNodeList ? field : [field]);
+    if (value !== null && (name === "find" || [...choices].some((each) => each.value === value))) {
       field.value = value;
     }
   }
