@@ -551,7 +551,7 @@ def test_the_command_draws_on_request(mbench, submissions, tmp_path):
     submissions()
     result = mbench("leaderboard", "--track", "standard", "--recorded", "--plots", "plots", "--json")
     assert json.loads(result.stdout)["track"] == "standard"
-    assert {path.name for path in (tmp_path / "plots").iterdir()} == {"cost.png", "depth.png"}
+    assert {path.name for path in (tmp_path / "plots").iterdir()} >= {"cost.png", "depth.png"}
 
 
 def test_results_of_another_suite_are_a_usage_error(mbench, tmp_path):
