@@ -56,25 +56,41 @@ def new_address(listener: socket.socket) -> Address:
     return Address(listener.getsockname()[1], secrets.token_urlsafe(24))
 
 
-def make_server(session: Session, address: Address) -> uvicorn.Server:
+class Server(uvicorn.Server):
+    """A server that calls `announce` once it is up.
+
+    Not before: until then nobody takes in a signal, and one would end an event loop that is half made.
+    """
+
+    def __init__(self, config: uvicorn.Config, announce: Callable[[], None]) -> None:
+        """announce: called in the event loop."""
+        super().__init__(config)
+        self._announce = announce
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, and say so."""
+        await super().startup(sockets=sockets)
+        self._announce()
+
+
+def make_server(session: Session, address: Address, announce: Callable[[], None] = lambda: None) -> Server:
     """Return a server that closes the session when it ends."""
     app = make_app(session, address.token, address.hosts)
     config = uvicorn.Config(
         app, log_level="critical", access_log=False, server_header=False, lifespan="on", ws="none",
         limit_concurrency=_MAX_REQUESTS, timeout_graceful_shutdown=_GRACE_S,
     )  # fmt: skip
-    return uvicorn.Server(config)
+    return Server(config, announce)
 
 
 def serve(session: Session, listener: socket.socket, announce: Callable[[Address], None]) -> None:
     """Serve a session and close it at the end; Ctrl-C raises KeyboardInterrupt after that.
 
-    announce: called with the address, at which connections already queue.
+    announce: called with the address once the server is up.
     """
     address = new_address(listener)
     try:
-        announce(address)
-        make_server(session, address).run(sockets=[listener])
+        make_server(session, address, lambda: announce(address)).run(sockets=[listener])
     finally:
         session.close()
         listener.close()
