@@ -3,6 +3,7 @@ import json
 import os
 import signal
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from fractions import Fraction
 
@@ -203,7 +204,8 @@ def test_a_tile_that_left_the_view_is_never_computed(gated):
         gated.gate.set()
         return await first
 
-    sent = asyncio.run(play())
+    with ThreadPoolExecutor(1) as thread:  # this one may have Playwright's loop running
+        sent = thread.submit(lambda: asyncio.run(play())).result()
     assert sent[0]["status"] == 200
     gated.close()
     assert gated.computed == [TILES[0]]

@@ -27,7 +27,7 @@ def site(tmp_path_factory, worker_id):
     return make_once(tmp_path_factory, worker_id) / "site"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser():
     with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
