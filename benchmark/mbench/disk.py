@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import json
 import os
 import secrets
 import shutil
@@ -16,6 +17,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from mbench.errors import HarnessError
 
@@ -72,6 +74,14 @@ def write_atomically(path: Path, content: bytes) -> None:
         draft.file.write(content)
         draft.settle()
         draft.publish()
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write plain JSON as above, for people to read, too. Raises HarnessError when the disk refuses."""
+    try:
+        write_atomically(path, (json.dumps(content, indent=1, allow_nan=False) + "\n").encode())
+    except OSError as error:
+        raise disk_error(path, error) from error
 
 
 def settle_folder(folder: Path) -> None:

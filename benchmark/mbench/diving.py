@@ -10,7 +10,7 @@ import numpy as np
 
 from mbench.cells import Settings
 from mbench.errors import SubmissionError
-from mbench.learned import find_record, open_learned, plan_cell
+from mbench.learned import find_artifacts, open_learned, plan_cell
 from mbench.results import ResultStore
 from mbench.sandbox import ChildFailure
 from mbench.submission import Source
@@ -50,8 +50,7 @@ def zoom(
     cell = plan_cell(task, track)
     lower, upper = np.asarray(getattr(task, "lower")), np.asarray(getattr(task, "upper"))  # noqa: B009
     dive = Dive((place.centre.real, place.centre.imag), tuple(lower.tolist()), tuple(upper.tolist()))
-    record = find_record(source, cell, store)
-    artifact = store.artifact_path(record.key) if record else None
+    artifact = find_artifacts(cell, store).get(source.digest)
     points = [pixel_centres(dive.key_panel(octave)) for octave in range(OCTAVES)]
     predictions: list[FloatArray] = []
     try:

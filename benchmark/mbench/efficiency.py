@@ -6,7 +6,6 @@ own, which no other store opens, and enters no score.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -19,12 +18,12 @@ import numpy as np
 
 from mbench import suite
 from mbench.cells import Cell, Report, Settings
-from mbench.disk import disk_error, write_atomically
+from mbench.disk import write_json
 from mbench.environment import describe_environment
 from mbench.errors import HarnessError, UsageError
 from mbench.evaluation import evaluate_source
 from mbench.leaderboard import RECORDED_FOLDER
-from mbench.results import Record, ResultStore
+from mbench.results import STRICT, Record, ResultStore
 from mbench.sandbox import open_nursery
 from mbench.submission import Source
 from mbench.tasks import load_task
@@ -35,14 +34,13 @@ FOLDER_NAME = "curves"  # in the results folder
 CURVES_NAME = "curves.json"
 RECORDED_CURVES = RECORDED_FOLDER / CURVES_NAME
 _FILE_LIMIT = 4 << 20  # bytes: a method's curve has about one thousand
-_STRICT = {"extra": "forbid", "strict": True, "allow_inf_nan": False}
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
     """One size of sample: means over the replicates. error: None where one of them failed, and reason says why."""
 
-    __pydantic_config__: ClassVar = _STRICT
+    __pydantic_config__: ClassVar = STRICT
 
     n_samples: int
     fit_limit_s: float
@@ -61,7 +59,7 @@ class Point:
 class Curve:
     """One source on one task, sizes ascending. isolation: the weakest tier that any of its cells ran under."""
 
-    __pydantic_config__: ClassVar = _STRICT
+    __pydantic_config__: ClassVar = STRICT
 
     name: str
     source_digest: str
@@ -81,7 +79,7 @@ class Curve:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _File:
-    __pydantic_config__: ClassVar = _STRICT
+    __pydantic_config__: ClassVar = STRICT
 
     suite: int
     made_by: str
@@ -196,10 +194,7 @@ def write_curves(path: Path, curves: Sequence[Curve]) -> None:
         "are prefixes of the largest track's; fit limits straight between the tracks' budgets on log-log axes",
         curves=tuple(curves),
     )
-    try:
-        write_atomically(path, (json.dumps(asdict(file), indent=1, allow_nan=False) + "\n").encode())
-    except OSError as error:
-        raise disk_error(path, error) from error
+    write_json(path, asdict(file))
 
 
 def read_curves(path: Path) -> tuple[Curve, ...]:

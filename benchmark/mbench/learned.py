@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mbench import suite
 from mbench.cells import Cell, Settings, make_spec
-from mbench.results import Record, ResultStore
+from mbench.results import ResultStore
 from mbench.sandbox import Child, open_nursery
 from mbench.submission import Source
 from mbench.tasks import Task
@@ -24,18 +24,16 @@ def plan_cell(task: Task, track: str) -> Cell:
     return Cell(task.name, track, 0, n_samples, budget.fit_limit_s)
 
 
-def find_record(source: Source, cell: Cell, store: ResultStore) -> Record | None:
-    """Return the newest record of a cell whose estimator is stored, or None."""
-    found = [
-        record
-        for record in store.records()
-        if (record.source_digest, record.task, record.track, record.replicate)
-        == (source.digest, cell.task, cell.track, cell.replicate)
+def find_artifacts(cell: Cell, store: ResultStore) -> dict[str, Path]:
+    """Return every source's newest stored estimator of a cell, by the source's digest."""
+    return {
+        record.source_digest: path
+        for record in store.records()  # oldest first
+        if (record.task, record.track, record.replicate) == (cell.task, cell.track, cell.replicate)
         and record.n_samples == cell.n_samples
         and record.ok
-        and store.artifact_path(record.key).exists()
-    ]
-    return found[-1] if found else None
+        and (path := store.artifact_path(record.key)).exists()
+    }
 
 
 @contextmanager

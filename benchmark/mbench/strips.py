@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mbench.cells import Settings
 from mbench.errors import SubmissionError, UsageError
-from mbench.learned import find_record, open_learned, plan_cell
+from mbench.learned import find_artifacts, open_learned, plan_cell
 from mbench.results import ResultStore
 from mbench.sandbox import ChildFailure
 from mbench.submission import Source, baseline_names, baseline_path, read_submission
@@ -51,7 +51,8 @@ def draw_strips(
     task = load_task(task_name)
     place = find_landmark(getattr(task, "set_name", task.name), landmark)
     cell = plan_cell(task, track)
-    chosen = list(sources) or [s for s in _baselines() if find_record(s, cell, store) is not None]
+    stored = find_artifacts(cell, store)
+    chosen = list(sources) or [source for source in _baselines() if source.digest in stored]
     if not chosen:
         raise UsageError(
             f"no baseline has a stored estimator of {task_name} on track {track} in {store.folder}. Name files, or run "
@@ -64,11 +65,9 @@ def draw_strips(
     left_out = []
     for source in chosen:
         report(f"{source.name}: asking")
-        record = find_record(source, cell, store)
-        artifact = store.artifact_path(record.key) if record else None
         learning = _say(report, f"{source.name}: learning, nothing stored in {store.folder}")
         try:
-            with open_learned(source, task, cell, settings, artifact, learning) as ask:
+            with open_learned(source, task, cell, settings, stored.get(source.digest), learning) as ask:
                 predictions[_unused(source.name, predictions)] = ask(strip.X)
         except ChildFailure as failure:
             if len(chosen) == 1:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 
 from mbench import suite
 from mbench.cells import Cell, Report, Settings, make_spec
-from mbench.disk import disk_error, write_atomically
+from mbench.disk import write_json
 from mbench.errors import SubmissionError, UsageError
 from mbench.evaluation import FIRST_TUNING_REPLICATE, evaluate_source, plan_cells
 from mbench.hidden import name_test_set, published_secret
@@ -188,10 +187,7 @@ def search_as_json(search: Search) -> dict[str, Any]:
 def write_search(out: Path, search: Search) -> Path:
     """Write a search to `out/tune/NAME/TRACK/PARAMETER.json`. Raises HarnessError when the disk refuses."""
     path = out / FOLDER / search.submission / search.plan.track / f"{search.parameter}.json"
-    try:
-        write_atomically(path, (json.dumps(search_as_json(search), indent=1, allow_nan=False) + "\n").encode())
-    except OSError as error:
-        raise disk_error(path, error) from error
+    write_json(path, search_as_json(search))
     return path
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from mbench import suite
 from mbench.audit.statistics import DESCRIPTIONS, Bound, SetScore, prediction_bound
 from mbench.audit.verdicts import Statistic, Verdict
-from mbench.disk import disk_error, write_atomically
+from mbench.disk import write_json
 from mbench.errors import HarnessError, UsageError
 from mbench.results import STRICT
 
@@ -56,10 +56,7 @@ class AuditReport:
 
 def write_report(path: Path, report: AuditReport) -> None:
     """Write an audit atomically. Raises HarnessError when the disk refuses."""
-    try:
-        write_atomically(path, (json.dumps(asdict(report), indent=1, allow_nan=False) + "\n").encode())
-    except OSError as error:
-        raise disk_error(path, error) from error
+    write_json(path, asdict(report))
 
 
 def read_report(path: Path) -> AuditReport:
