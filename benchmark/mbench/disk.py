@@ -15,11 +15,19 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from mbench.errors import HarnessError
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+T = TypeVar("T")
+# What pydantic validates dataclasses by that `parse_json` reads: JSON's own types only, no field more, no NaN.
+STRICT = {"extra": "forbid", "strict": True, "allow_inf_nan": False}
 
 DRAFT_SUFFIX = ".mbench-part"
 SCRATCH_PREFIX = "mbench-scratch-"
@@ -82,6 +90,37 @@ def write_json(path: Path, content: Any) -> None:
         write_atomically(path, (json.dumps(content, indent=1, allow_nan=False) + "\n").encode())
     except OSError as error:
         raise disk_error(path, error) from error
+
+
+def read_bytes(path: Path, limit: int, remedy: str) -> bytes:
+    """Return a file's content. Raises HarnessError for one of more than `limit` bytes, without reading it all."""
+    with path.open("rb") as file:
+        content = file.read(limit + 1)
+    if len(content) > limit:
+        raise HarnessError(f"{path}: damaged, larger than {limit >> 20} MB. {remedy}")
+    return content
+
+
+def parse_json(kind: type[T], content: bytes, origin: Path, remedy: str) -> T:
+    """Return a dataclass whose `__pydantic_config__` is STRICT from JSON.
+
+    remedy: what to do about a file that is damaged. Raises HarnessError, which says where it is.
+    """
+    from pydantic import ValidationError
+
+    try:
+        return _adapter(kind).validate_json(content)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(str(part) for part in first["loc"])[:80]
+        raise HarnessError(f"{origin}: damaged at {place!r} ({first['msg'][:200]}). {remedy}") from None
+
+
+@cache
+def _adapter(kind: type[T]) -> TypeAdapter[T]:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(kind)
 
 
 def settle_folder(folder: Path) -> None:

@@ -18,12 +18,12 @@ import numpy as np
 
 from mbench import suite
 from mbench.cells import Cell, Report, Settings
-from mbench.disk import write_json
+from mbench.disk import STRICT, parse_json, read_bytes, write_json
 from mbench.environment import describe_environment
 from mbench.errors import HarnessError, UsageError
 from mbench.evaluation import evaluate_source
 from mbench.leaderboard import RECORDED_FOLDER
-from mbench.results import STRICT, Record, ResultStore
+from mbench.results import Record, ResultStore
 from mbench.sandbox import open_nursery
 from mbench.submission import Source
 from mbench.tasks import load_task
@@ -185,6 +185,12 @@ def merge_curves(known: Iterable[Curve], new: Iterable[Curve]) -> tuple[Curve, .
     return tuple(merged[key] for key in sorted(merged))
 
 
+def find_curves(results: Path | None) -> tuple[Curve, ...]:
+    """Return the recorded curves, and those measured in a results folder; of one name and task, the recorded."""
+    local = () if results is None else read_curves(results / FOLDER_NAME / CURVES_NAME)
+    return merge_curves(local, read_curves(RECORDED_CURVES))
+
+
 def write_curves(path: Path, curves: Sequence[Curve]) -> None:
     """Write curves atomically. Raises HarnessError when the disk refuses."""
     file = _File(
@@ -199,21 +205,14 @@ def write_curves(path: Path, curves: Sequence[Curve]) -> None:
 
 def read_curves(path: Path) -> tuple[Curve, ...]:
     """Read curves; none where there is no file. UsageError for another suite's, HarnessError for a damaged file."""
-    from pydantic import TypeAdapter, ValidationError
-
+    again = "Delete it, measure again"
     try:
-        with path.open("rb") as file:
-            content = file.read(_FILE_LIMIT + 1)
+        content = read_bytes(path, _FILE_LIMIT, again)
     except FileNotFoundError:
         return ()
     except OSError as error:
         raise HarnessError(f"{path}: cannot be read ({error.strerror})") from error
-    try:
-        found = TypeAdapter(_File).validate_json(content)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(str(part) for part in first["loc"])[:80]
-        raise HarnessError(f"{path}: damaged at {place!r} ({first['msg']}). Delete it, measure again") from None
+    found = parse_json(_File, content, path, again)
     if found.suite != suite.SUITE_VERSION:
         raise UsageError(
             f"{path}: made by suite {found.suite}, this is {suite.SUITE_VERSION}. Results of different suites do not "

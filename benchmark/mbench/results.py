@@ -11,23 +11,30 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from io import BytesIO
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, Literal
+from typing import Any, BinaryIO, ClassVar, Literal, TypeVar
 
 import numpy as np
 
-from mbench.disk import DISK_FULL, Draft, disk_error, settle_folder, sweep_drafts, write_atomically
+from mbench.disk import (
+    DISK_FULL,
+    STRICT,
+    Draft,
+    disk_error,
+    parse_json,
+    read_bytes,
+    settle_folder,
+    sweep_drafts,
+    write_atomically,
+)
 from mbench.errors import HarnessError, UsageError
 from mbench.metrics import Profile
 from mbench.suite import SUITE_VERSION, TRACKS, family_of
 from mbench.types import FloatArray
 
-if TYPE_CHECKING:
-    from pydantic import TypeAdapter
-
+T = TypeVar("T")
 SCHEMA_VERSION = 1
 RECORD_LIMIT = 1 << 20  # bytes: a record has some thousands, so more is none, and is not read into memory
 RESULT_LIMIT = 16 << 20
@@ -35,8 +42,7 @@ PREDICTIONS_LIMIT = 1 << 30
 
 RESULT_NAME = "result.json"
 
-# What pydantic validates these dataclasses by: JSON's own types only, no field more, no NaN.
-STRICT = {"extra": "forbid", "strict": True, "allow_inf_nan": False}
+_RERUN = "Delete it, and its cell is run again"
 
 _KEPT = "Cells already done are kept"
 _LARGEST = 2**63 - 1
@@ -184,35 +190,19 @@ def canonical_digest(value: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
-@cache
-def _adapter(kind: type[Record] | type[Result]) -> TypeAdapter[Any]:
-    from pydantic import TypeAdapter
-
-    return TypeAdapter(kind)
-
-
-def _parse(kind: type[Any], text: bytes, origin: Path) -> Any:
-    from pydantic import ValidationError
-
+def _parse(kind: type[T], text: bytes, origin: Path) -> T:
     try:
         head = json.loads(text, object_pairs_hook=_without_duplicates)
         versions = head.get("schema"), head.get("suite")
     except (ValueError, AttributeError, RecursionError):
-        raise HarnessError(f"{origin}: damaged, not a JSON object. Delete it, and its cell is run again") from None
+        raise HarnessError(f"{origin}: damaged, not a JSON object. {_RERUN}") from None
     if versions != (SCHEMA_VERSION, SUITE_VERSION):
         schema, suite = (str(value)[:20] if type(value) is int else "unknown" for value in versions)
         raise UsageError(
             f"{origin}: made by schema {schema} of suite {suite}, this is schema {SCHEMA_VERSION} of suite "
             f"{SUITE_VERSION}. Results of different suites do not compare; run it again"
         )
-    try:
-        return _adapter(kind).validate_json(text)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(str(part) for part in first["loc"])[:80]
-        raise HarnessError(
-            f"{origin}: damaged at {place!r} ({first['msg'][:200]}). Delete it, and its cell is run again"
-        ) from None
+    return parse_json(kind, text, origin, _RERUN)
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -223,19 +213,10 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _read_bytes(path: Path, limit: int) -> bytes:
-    """Return a file's content. Raises HarnessError for one of more than `limit` bytes, without reading it all."""
-    with path.open("rb") as file:
-        content = file.read(limit + 1)
-    if len(content) > limit:
-        raise HarnessError(f"{path}: damaged, larger than {limit >> 20} MB. Delete it, and its cells are run again")
-    return content
-
-
 def read_result(path: Path) -> Result:
     """Read a portable result. UsageError for a missing file or another suite's, HarnessError for a damaged one."""
     try:
-        return _parse(Result, _read_bytes(path, RESULT_LIMIT), path)
+        return _parse(Result, read_bytes(path, RESULT_LIMIT, _RERUN), path)
     except FileNotFoundError:
         raise UsageError(f"{path}: no such result") from None
     except OSError as error:
@@ -279,7 +260,7 @@ class ResultStore:
             self.cells.mkdir(parents=True, exist_ok=True)
             if not marker.exists():
                 write_atomically(marker, json.dumps(own).encode())
-            found = json.loads(_read_bytes(marker, RECORD_LIMIT))
+            found = json.loads(read_bytes(marker, RECORD_LIMIT, _RERUN))
         except OSError as error:
             if error.errno in DISK_FULL:
                 raise disk_error(folder, error, _KEPT) from error
@@ -322,7 +303,7 @@ class ResultStore:
         """Return the record of this key, or None. Raises HarnessError if it is damaged."""
         path = self.cells / f"{key}.json"
         try:
-            record: Record = _parse(Record, _read_bytes(path, RECORD_LIMIT), path)
+            record = _parse(Record, read_bytes(path, RECORD_LIMIT, _RERUN), path)
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -364,7 +345,7 @@ class ResultStore:
         Raises HarnessError where the files are not whole cells, read as strictly as those on the disk.
         """
         origin = self.cells / f"{key}.json"
-        record: Record = _parse(Record, files.get(".json", b""), origin)
+        record = _parse(Record, files.get(".json", b""), origin)
         predictions = None
         try:
             if ".npy" in files:

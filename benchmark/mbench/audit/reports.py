@@ -15,9 +15,8 @@ import numpy as np
 from mbench import suite
 from mbench.audit.statistics import DESCRIPTIONS, Bound, SetScore, prediction_bound
 from mbench.audit.verdicts import Statistic, Verdict
-from mbench.disk import write_json
+from mbench.disk import STRICT, parse_json, read_bytes, write_json
 from mbench.errors import HarnessError, UsageError
-from mbench.results import STRICT
 
 SCHEMA_VERSION = 1
 REPORT_NAME = "audit.json"
@@ -61,23 +60,16 @@ def write_report(path: Path, report: AuditReport) -> None:
 
 def read_report(path: Path) -> AuditReport:
     """Read an audit. UsageError for a missing file or another suite's, HarnessError for a damaged one."""
-    from pydantic import TypeAdapter, ValidationError
-
+    again = "Run `mbench audit` again"
     try:
-        with path.open("rb") as file:
-            content = file.read(_REPORT_LIMIT + 1)
+        content = read_bytes(path, _REPORT_LIMIT, again)
     except FileNotFoundError:
         raise UsageError(f"{path}: no such audit. Run `mbench audit`") from None
     except OSError as error:
         raise HarnessError(f"{path}: cannot be read ({error.strerror})") from error
-    try:
-        report = TypeAdapter(AuditReport).validate_json(content)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(str(part) for part in first["loc"])[:80]
-        raise HarnessError(f"{path}: damaged at {place!r} ({first['msg']}). Run `mbench audit` again") from None
+    report = parse_json(AuditReport, content, path, again)
     if (report.schema, report.suite) != (SCHEMA_VERSION, suite.SUITE_VERSION):
-        raise UsageError(f"{path}: made by another version of the audit. Run `mbench audit` again")
+        raise UsageError(f"{path}: made by another version of the audit. {again}")
     return report
 
 

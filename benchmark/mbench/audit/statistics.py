@@ -13,7 +13,8 @@ import numpy as np
 
 from mbench import metrics
 from mbench.audit.relatives import Group
-from mbench.results import STRICT, Status
+from mbench.disk import STRICT
+from mbench.results import Status
 from mbench.types import FloatArray, Queries
 
 FVU_FLOOR = 1e-9  # an exact formula gains a finite number of bits

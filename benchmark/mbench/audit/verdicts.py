@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from mbench.audit.statistics import DESCRIPTIONS, Bound, SetScore
-from mbench.results import STRICT
+from mbench.disk import STRICT
 
 Verdict = Literal[
     "passed",

@@ -56,10 +56,9 @@ def leaderboard(
         click.echo(format_board(board, table_format))  # type: ignore[arg-type]
     if plots is not None:
         from mbench.board_plots import curves_on, draw_board, draw_curves
-        from mbench.efficiency import CURVES_NAME, FOLDER_NAME, RECORDED_CURVES, merge_curves, read_curves
+        from mbench.efficiency import find_curves
 
-        local = () if recorded else read_curves(out / FOLDER_NAME / CURVES_NAME)
         # What is recorded stands, as on the board.
-        curves = curves_on(board, merge_curves(local, read_curves(RECORDED_CURVES)))
+        curves = curves_on(board, find_curves(None if recorded else out))
         for path in (*draw_board(board, plots), *draw_curves(curves, load_reference(), plots)):
             click.echo(str(path), err=True)
