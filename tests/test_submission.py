@@ -6,7 +6,14 @@ import threading
 import pytest
 
 from mbench.errors import MbenchError, SubmissionError, UsageError
-from mbench.submission import baseline_names, baseline_path, pickle_build, read_submission, safe_name
+from mbench.submission import (
+    baseline_names,
+    baseline_path,
+    find_submission,
+    pickle_build,
+    read_submission,
+    safe_name,
+)
 
 BUILD = "def build(spec):\n    return None\n"
 
@@ -178,6 +185,18 @@ def test_an_edit_of_the_module_a_build_function_comes_from_changes_its_digest(tm
 @pytest.mark.parametrize("name", ["", "../knn", "absent", "knn.py", "results/knn"])
 def test_only_a_baselines_own_name_finds_it(name):
     assert baseline_path(name) is None
+
+
+def test_a_submission_is_found_before_a_baseline_of_its_name(submission_file, monkeypatch):
+    own = submission_file(BUILD, "knn/submission.py")
+    baseline = read_submission(baseline_path("knn"))
+    assert find_submission("knn") == baseline != find_submission(own)
+    monkeypatch.chdir(own.parent.parent)
+    assert find_submission("knn") == read_submission(own)
+    own.unlink()  # a folder without one, of results say, hides nothing
+    assert find_submission("knn") == baseline
+    with pytest.raises(UsageError, match="absent: no such file"):
+        find_submission("absent")
 
 
 @pytest.mark.parametrize("name", baseline_names())

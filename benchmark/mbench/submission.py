@@ -131,6 +131,12 @@ def baseline_path(name: str) -> Path | None:
     return path if re.fullmatch(r"\w+", name) and path.exists() else None
 
 
+def find_submission(name: str | Path) -> Source:
+    """Read a submission's file or folder, or else the baseline of that name. Raises like `read_submission`."""
+    is_submission = Path(name).is_file() or (Path(name) / ENTRY_NAME).is_file()
+    return read_submission(name if is_submission else baseline_path(str(name)) or name)
+
+
 def baseline_names() -> list[str]:
     """Return the names of all baselines."""
     return sorted(path.stem for path in BASELINES_FOLDER.glob("*.py"))

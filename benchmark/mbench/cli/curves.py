@@ -104,14 +104,13 @@ def curves(
 def _find_sources(entries: Sequence[str], only_baselines: bool) -> list[Source]:
     """Return the sources of names and paths. Raises UsageError where two have one name, or one is no baseline."""
     from mbench.errors import UsageError
-    from mbench.submission import baseline_names, baseline_path, read_submission
+    from mbench.submission import baseline_names, find_submission
 
     found: dict[str, Source] = {}
     for entry in entries or baseline_names():
-        path = baseline_path(entry)
-        if path is None and only_baselines:
+        if only_baselines and entry not in baseline_names():
             raise UsageError(f"{entry}: no baseline, and only baselines are recorded. Leave it out, or --record")
-        source = read_submission(path or entry)
+        source = find_submission(entry)
         if source.name in found:
             raise UsageError(f"{entry}: a second submission called {source.name!r}. Rename one of them")
         found[source.name] = source

@@ -13,7 +13,7 @@ from mbench.cli.options import DEFAULT_RESULTS, child_options, examples, json_op
 @click.command(
     epilog=examples(
         "mbench strip my.py",
-        "mbench strip my.py baselines/knn.py baselines/mlp.py --out sheet.png",
+        "mbench strip my.py knn mlp --out sheet.png",
         "mbench strip --track standard --landmark misiurewicz",
     )
 )
@@ -40,18 +40,18 @@ def strip(
 ) -> None:
     """Draw fourteen octaves of zoom into one picture: truth, prediction and error about a point of the boundary.
 
-    Across goes the angle about the point, down the magnification. Of several files, or of none, which stands for every
-    baseline evaluated here, it is a sheet of all next to the truth. What an evaluation stored is asked; a submission
-    that was not evaluated learns first.
+    Across goes the angle about the point, down the magnification. Each FILE may be a baseline's name. Of several, or of
+    none, which stands for every baseline evaluated here, it is a sheet of all next to the truth. What an evaluation
+    stored is asked; a submission that was not evaluated learns first.
     """
     import json
 
     from mbench import api, strips
     from mbench.results import ResultStore
-    from mbench.submission import read_submission
+    from mbench.submission import find_submission
 
     drawn = strips.draw_strips(
-        [read_submission(path) for path in submissions], task, out, ResultStore(results), api.make_settings(**running),
+        [find_submission(path) for path in submissions], task, out, ResultStore(results), api.make_settings(**running),
         track=track, landmark=landmark, report=lambda words: click.echo(words, err=True),
     )  # fmt: skip
     if as_json:

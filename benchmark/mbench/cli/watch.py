@@ -14,7 +14,7 @@ from mbench.cli.options import child_options, examples, film_option, jobs_option
     epilog=examples(
         "mbench watch my.py --out film.mp4",
         "mbench watch my.py --task sphere --out sphere.gif",
-        "mbench watch my.py baselines/mlp.py baselines/fourier_smooth.py --race seconds --out race.mp4",
+        "mbench watch my.py mlp fourier_smooth --race seconds --out race.mp4",
     )
 )
 @click.argument("submissions", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE [FILE…]")
@@ -45,15 +45,15 @@ def watch(
     """Film FILE learning a task: what it predicts, the truth, the error and the score, moment by moment.
 
     A submission whose `fit` takes `snapshot` is filmed while it trains, any other on a growing sample (100 points and
-    up). Several files make a race, side by side at equal steps (of a growing sample where one takes no snapshots) or at
-    equal seconds. The ending of --out says what is written: .mp4 (H.264), .gif or .webp.
+    up). Several make a race, side by side at equal steps (of a growing sample where one takes no snapshots) or at equal
+    seconds. Each FILE may be a baseline's name. The ending of --out says what is written: .mp4 (H.264), .gif or .webp.
     """
     from mbench import api, watching
     from mbench.cli.filming import FilmLive, print_film
     from mbench.scoring import load_reference
-    from mbench.submission import read_submission
+    from mbench.submission import find_submission
 
-    sources = [read_submission(path) for path in submissions]
+    sources = [find_submission(path) for path in submissions]
     with FilmLive() as live:
         film = watching.watch(
             sources, task, out, api.make_settings(**running), load_reference(), track=track,

@@ -14,7 +14,7 @@ from mbench.cli.options import DEFAULT_RESULTS, child_options, examples, film_op
     epilog=examples(
         "mbench zoom my.py --out dive.mp4",
         "mbench zoom my.py --landmark misiurewicz --out dive.mp4",
-        "mbench zoom baselines/knn.py --task julia --landmark spiral --out dive.webp",
+        "mbench zoom knn --task julia --landmark spiral --out dive.webp",
     )
 )
 @click.argument("submission", type=click.Path(path_type=Path), metavar="FILE")
@@ -41,17 +41,17 @@ def zoom(
 ) -> None:
     """Film a smooth dive into a landmark, from magnification 1 to 16,384: the truth above, what FILE learned below.
 
-    What an evaluation stored is asked; a submission that was not evaluated learns first. The ending of --out says what
-    is written: .mp4 (H.264), .gif or .webp.
+    FILE may be a baseline's name. What an evaluation stored is asked; a submission that was not evaluated learns first.
+    The ending of --out says what is written: .mp4 (H.264), .gif or .webp.
     """
     from mbench import api, diving
     from mbench.cli.filming import FilmLive, print_film
     from mbench.results import ResultStore
-    from mbench.submission import read_submission
+    from mbench.submission import find_submission
 
     with FilmLive() as live:
         film = diving.zoom(
-            read_submission(submission), task, out, ResultStore(results), api.make_settings(**running), track=track,
+            find_submission(submission), task, out, ResultStore(results), api.make_settings(**running), track=track,
             landmark=landmark, seconds=seconds, report=live,
         )  # fmt: skip
     print_film(film, as_json)
