@@ -5,18 +5,20 @@ from __future__ import annotations
 import fcntl
 import random
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 from mbench import suite
 from mbench.api import make_settings, run_evaluation
 from mbench.audit.reports import AuditReport, write_report
 from mbench.audit.verdicts import Statistic
+from mbench.efficiency import CURVES_NAME, FOLDER_NAME, Curve, Point, write_curves
 from mbench.isolation import choose_isolation
 from mbench.metrics import Profile
 from mbench.results import SCHEMA_VERSION, Costs, Metrics, Record, Result, write_result
 from mbench.scoring import load_reference
 from mbench.site import Site, build_site
-from mbench.submission import read_submission
+from mbench.submission import Source, read_submission
 
 # In every place that takes words. What runs of it sets `pwned`; what becomes an element has the tag.
 HOSTILE = (
@@ -88,11 +90,24 @@ def write_submission(
         write_audit(folder, digest, verdict)
 
 
+def write_sample_curves(results: Path, sources: list[Source]) -> None:
+    """Write curves that fall tenfold by decade, the last point of the last one failed."""
+    curves = []
+    for task in ("mandelbrot", "mandelbrot-distance"):
+        for index, source in enumerate(sources):
+            errors = [0.5 / (index + 1) / 10**k for k in range(3)]
+            points = [Point(10 ** (3 + k), 15.0, 1, error, 1.0, "") for k, error in enumerate(errors)]
+            if source is sources[-1]:
+                points[-1] = replace(points[-1], error=None, reason=HOSTILE)
+            curves.append(Curve(source.name, source.digest, task, 1, "cpu", "A", tuple(points), {}))
+    write_curves(results / FOLDER_NAME / CURVES_NAME, curves)
+
+
 def write_entries(submissions: Path, results: Path) -> None:
     """Write what the site is tested with; one entry is really evaluated, on the Mandelbrot set alone."""
     write_submission(submissions / HOSTILE_NAME, 120.0, threads=1, device=HOSTILE)
     for name in ("tied-one", "tied-two"):
-        write_submission(submissions / name, 100.0, noise=4.0)
+        write_submission(submissions / name, 140.0, noise=4.0)  # no baseline is near
     write_submission(submissions / "eureka", 190.0, verdict="discovery")
     write_submission(submissions / "cheat", 195.0, verdict="flagged: carried the rule in")
     failing = {"status": "crash", "metrics": None, "reason": HOSTILE}
@@ -106,6 +121,7 @@ def write_entries(submissions: Path, results: Path) -> None:
         isolation=settings.isolation.tier,
     )  # fmt: skip
     shutil.copyfile(results / SHOWN / "quick" / "result.json", folder / "result.json")
+    write_sample_curves(results, [read_submission(submissions / name) for name in ("tied-one", "tied-two")])
 
 
 def make_site(folder: Path, submissions: Path, results: Path | None, **changes) -> Site:

@@ -2,6 +2,7 @@ import json
 import re
 import shutil
 from html.parser import HTMLParser
+from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -160,6 +161,20 @@ def test_plots_show_the_numbers_of_the_board(site):
             assert entry.items() <= known.items()
 
 
+def test_curves_are_those_measured_of_what_is_on_the_board(site):
+    curves = data_of(site / "index.html")["curves"]
+    assert curves["standard"].keys() == {"mandelbrot", "mandelbrot-distance"}
+    for task in curves["standard"].values():
+        lines = {line["name"]: line["points"] for line in task["lines"]}
+        assert lines.pop("tied-one") == [[1_000, 0.5], [10_000, 0.05], [100_000, 0.005]]
+        assert lines.pop("tied-two") == [[1_000, 0.25], [10_000, 0.025]]  # what comes next failed
+        assert task["measure"] == "fraction of variance unexplained"
+        assert len(task["frozen"]) > 2
+        assert all((site / line["href"]).is_file() for line in task["lines"])
+    quick = [line["name"] for task in curves["quick"].values() for line in task["lines"]]
+    assert not {"tied-one", "tied-two"} & set(quick)
+
+
 def test_shared_ranks_and_intervals_are_shown(site):
     page = (site / "index.html").read_text()
     one, two = (board_of(site, "standard")[name] for name in ("tied-one", "tied-two"))
@@ -233,6 +248,19 @@ def test_tiles_are_there_for_every_place_and_octave(site):
                 assert picture.size == (304, 192)
 
 
+def test_strips_of_truth_prediction_and_error_are_shown_in_register(site):
+    page = site / "quick" / f"submission-{SHOWN}.html"
+    strips = [image for image in Elements(page).all("img") if "strip-" in image["src"]]
+    assert [Path(image["src"]).stem for image in strips] == ["strip-truth", "strip-prediction", "strip-error"]
+    size = tiles.strip_plan().inside.shape[::-1]
+    for image in strips:
+        assert (int(image["width"]), int(image["height"])) == size
+        with Image.open(page.parent / image["src"]) as picture:
+            assert picture.size == size
+    held = re.findall(r"<li>(\d\.\d\d)</li>", page.read_text())
+    assert held == ["0.00"] * 14  # the mean of the sample explains nothing, at no depth
+
+
 def test_tiles_score_what_was_predicted(site):
     (entry,) = data_of(site / "quick" / f"submission-{SHOWN}.html")["zoom"]["entries"]
     # The mean of the sample explains nothing of the whole set, and less of every window in it.
@@ -266,24 +294,24 @@ def test_a_local_result_is_shown_without_its_source_and_says_so(made, tmp_path):
     assert "mbench submit FILE --track quick" in text
 
 
-def test_strip_and_film_of_this_very_source_are_shown(made, tmp_path):
+def test_film_and_pictures_of_this_very_source_are_shown(made, tmp_path):
     folder, results = tmp_path / "site", tmp_path / "results"
     shutil.copytree(made / "site", folder)
     shutil.copytree(made / "results" / SHOWN, results / SHOWN)
     another = results / "tied-one" / "standard"  # has its name, and is of another source
     shutil.copytree(made / "results" / SHOWN / "quick", another)
     for made_in in (results / SHOWN / "quick", another):
-        Image.new("RGB", (60, 90), "teal").save(made_in / media.STRIP)
+        Image.new("RGB", (60, 90), "teal").save(made_in / "china.png")
         (made_in / media.FILM).write_bytes(b"\x00\x00\x00\x18ftypmp42 and so on")
     make_site(folder, made / "submissions", results)
     own = Elements(folder / "quick" / f"submission-{SHOWN}.html")
     assert len(own.all("video")) == 1
-    assert [image["alt"] for image in own.all("img") if "media/" in image["src"]] == [
-        "Strips of truth, prediction and error, magnification growing downwards"
-    ]
+    pictures = [image["alt"] for image in own.all("img") if "media/" in image["src"]]
+    assert pictures == ["Truth, prediction and error of the task china"]
     other = Elements(folder / "standard" / "submission-tied-one.html")
     assert not other.all("video")
-    assert "no film.mp4 in results/tied-one/standard" in "".join(other.text)
+    command = "mbench watch submissions/tied-one --track standard --out results/tied-one/standard/film.mp4"
+    assert command in "".join(other.text)
 
 
 def test_a_second_run_asks_no_estimator_and_drops_what_is_gone(made, tmp_path):
@@ -305,7 +333,7 @@ def test_a_second_run_asks_no_estimator_and_drops_what_is_gone(made, tmp_path):
     assert (folder / "quick" / f"submission-{SHOWN}.html").is_file()
 
 
-def test_an_estimator_that_fails_costs_its_zoom_only(made, tmp_path, monkeypatch):
+def test_an_estimator_that_fails_costs_its_zoom_and_strip_only(made, tmp_path, monkeypatch):
     folder = tmp_path / "site"
     shutil.copytree(made / "site" / "tiles" / tiles.truth_name(), folder / "tiles" / tiles.truth_name())
     (folder / "mbench-site.json").touch()
@@ -321,25 +349,22 @@ def test_an_estimator_that_fails_costs_its_zoom_only(made, tmp_path, monkeypatch
     assert not [image for image in page.all("img") if image["src"] == "x"]
 
 
-# Strips and films
+# Pictures and films
 
 
-def test_strip_film_and_sheets_are_taken_in(tmp_path):
+def test_film_and_sheets_are_taken_in(tmp_path):
     made = tmp_path / "made"
     made.mkdir()
-    for name in (media.STRIP, "china.png"):
-        Image.new("RGB", (60, 90), "teal").save(made / name)
+    Image.new("RGB", (60, 90), "teal").save(made / "china.png")
     (made / media.FILM).write_bytes(b"\x00\x00\x00\x18ftypmp42 and so on")
     taken = media.take_media(tmp_path / "site", made)
-    assert taken.strip is not None
-    assert (taken.strip.width, taken.strip.height) == (60, 90)
-    assert [sheet.name for sheet in taken.sheets] == ["china"]
+    assert [(sheet.name, sheet.width, sheet.height) for sheet in taken.sheets] == [("china", 60, 90)]
     assert all((tmp_path / "site" / path).is_file() for path in taken.paths)
     assert str(taken.film).endswith(".mp4")
 
 
 def test_what_is_no_picture_or_film_is_passed_over(tmp_path):
-    for name in (media.STRIP, media.FILM, "china.png"):
+    for name in (media.FILM, "china.png"):
         (tmp_path / name).write_bytes(b"<script>window.pwned=1</script>")
     assert media.take_media(tmp_path / "site", tmp_path) == media.Media()
 

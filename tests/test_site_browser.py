@@ -50,6 +50,7 @@ def visit(browser, site):
         page.on("pageerror", lambda error: said.append(str(error)))
         page.on("dialog", lambda dialog: said.append(f"dialog: {dialog.message}"))
         page.goto(f"{site.as_uri()}/{path}")
+        page.wait_for_function("[...document.querySelectorAll('[data-plot]')].every((plot) => plot.textContent)")
         return page
 
     yield go
@@ -217,6 +218,20 @@ def test_a_point_says_its_numbers_to_pointer_and_keyboard(visit):
     page.wait_for_url("**/quick/mlp.html")
 
 
+def test_curves_say_their_numbers_and_follow_task_and_track(visit):
+    page = visit("index.html?track=standard")
+    place = page.locator("[data-plot=curves]")
+    names = place.locator(".names a").all_inner_texts()
+    assert {"tied-one", "tied-two"} <= set(names)
+    place.locator(".names").get_by_text("tied-one", exact=True).focus()
+    assert place.locator(".line.lit").get_attribute("aria-label") == "tied-one, 0.005 at 100,000 points"
+    before = place.locator("svg").inner_html()
+    page.get_by_label("mandelbrot-distance", exact=True).check()
+    assert place.locator("svg").inner_html() != before
+    page.get_by_label("quick", exact=True).check()
+    assert "tied-one" not in place.inner_text()
+
+
 # An entry, and two
 
 
@@ -236,7 +251,7 @@ def test_slider_zooms_every_picture_in_register(visit, site):
         "[...document.querySelectorAll('[data-zoom] .frame img')].every((i) => i.naturalWidth === 304)"
     )
     (scores,) = (site / "tiles").glob("*/scores.json")
-    score = json.loads(scores.read_text())[14]
+    score = json.loads(scores.read_text())["panels"][14]
     assert page.locator("[data-score]").nth(1).inner_text() == f"s = {score:.2f}".replace("-", "−")
     boxes = [box.bounding_box() for box in page.locator("[data-zoom] .frame").all()]
     assert len({(box["width"], box["height"], box["y"]) for box in boxes}) == 1
@@ -246,7 +261,7 @@ def test_pointer_is_marked_at_the_same_place_of_every_picture(visit):
     page = visit(f"quick/submission-{SHOWN}.html")
     page.locator("[data-zoom] .frame").first.hover(position={"x": 100, "y": 50})
     marks = page.locator("[data-zoom] .frame i.on")
-    assert marks.count() == 3
+    sync_api.expect(marks).to_have_count(3)
     assert len({mark.get_attribute("style") for mark in marks.all()}) == 1
 
 

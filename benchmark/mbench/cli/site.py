@@ -24,7 +24,7 @@ from mbench.suite import TRACKS
 @click.option("--track", "tracks", type=click.Choice(list(TRACKS)), multiple=True,
               help="Only this track; repeatable. Default: all that have entries.")  # fmt: skip
 @click.option("--results", type=click.Path(path_type=Path, file_okay=False), default=DEFAULT_RESULTS, show_default=True,
-              help="Results folder: local entries, fitted estimators, strips and films.")  # fmt: skip
+              help="Results folder: local entries, fitted estimators, pictures and films.")  # fmt: skip
 @click.option("--submissions", type=click.Path(path_type=Path, file_okay=False), default=SUBMISSIONS, show_default=True,
               help="Folder of submissions with a result.json.")  # fmt: skip
 @click.option("--recorded", is_flag=True, help="Without the results folder: recorded entries, nothing new drawn.")
@@ -46,7 +46,7 @@ def site(
     """Write the leaderboard as a static site that opens from the disk and loads nothing from elsewhere.
 
     The board with plots, a page for every entry, one to compare two, one that explains. What the stored estimators in
-    the results folder learned is drawn for the zooms, in the sandbox; a second run draws only what is new.
+    the results folder learned is drawn for zooms and strips, in the sandbox; a second run draws only what is new.
     """
     from mbench.api import default_jobs
     from mbench.isolation import choose_isolation

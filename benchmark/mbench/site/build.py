@@ -10,8 +10,10 @@ from threading import Event
 
 from mbench import suite
 from mbench.board import Board, build_board
+from mbench.board_plots import curves_on
 from mbench.candidates import find_baselines, find_local, find_submissions, keep_recorded
 from mbench.disk import disk_error, write_atomically
+from mbench.efficiency import find_curves
 from mbench.errors import UsageError
 from mbench.executor import run_all
 from mbench.isolation import Isolation
@@ -117,7 +119,11 @@ def _build(
 
     views = {view.entry.href: view for view in run_all(entries, look, jobs=jobs, cancel=cancel)}
     say("pages")
-    sites = [TrackViews(board, tuple(views[entry.href] for entry in found)) for board, found in boards]
+    curves = find_curves(results)
+    sites = [
+        TrackViews(board, tuple(views[entry.href] for entry in found), tuple(curves_on(board, curves)))
+        for board, found in boards
+    ]
     paths = _write_pages(folder, sites, truth)
     _remove_others(folder, paths)
     tiles.prune(folder, [truth, *(view.tiles.path for view in views.values() if view.tiles)])

@@ -12,6 +12,7 @@ from mbench.board import Board, Standing
 from mbench.candidates import RESULT_NAME, Candidate
 from mbench.errors import MbenchError
 from mbench.results import Record, read_result
+from mbench.site.media import FILM
 from mbench.submission import Source, baseline_path, read_submission, safe_name
 
 README_NAME = "README.md"
@@ -45,6 +46,11 @@ class SiteEntry:
         name = self.standing.name
         known = {"baseline": f"baselines/{name}.py", "submission": f"submissions/{name}"}
         return shlex.quote(known.get(self.standing.origin, "FILE"))
+
+    @property
+    def film(self) -> str:
+        """Where its film is looked for, as a command is given it."""
+        return shlex.quote(f"results/{self.standing.name}/{self.track}/{FILM}")
 
     @property
     def command(self) -> str:

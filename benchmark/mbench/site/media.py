@@ -9,11 +9,10 @@ from pathlib import Path
 from mbench.disk import write_atomically
 
 FOLDER = "media"
-STRIP, FILM = "strip.png", "film.mp4"
-# Beside the strip, what `mbench render` draws of each task, in the order of the suite.
+FILM = "film.mp4"
+# What `mbench render` draws of each task, in the order of the suite.
 SHEETS = ("mandelbrot", "mandelbrot-distance", "china", "flower", "sphere", "shell", "curve")
-_WIDTH = 1800  # pixels a sheet is shrunk to
-_STRIP_HEIGHT = 4000
+_LARGEST = (1800, 16_000)  # pixels a sheet is shrunk to
 _FILM_LIMIT = 64 << 20
 _QUALITY = 82
 
@@ -32,31 +31,28 @@ class Picture:
 class Media:
     """What there is to look at of one entry; None and () where it was not made."""
 
-    strip: Picture | None = None
     film: str | None = None
     sheets: tuple[Picture, ...] = ()
 
     @property
     def paths(self) -> tuple[str, ...]:
         """Every file of it, from the site's root."""
-        pictures = (*self.sheets, *((self.strip,) if self.strip else ()))
-        return (*(picture.path for picture in pictures), *((self.film,) if self.film else ()))
+        return (*(picture.path for picture in self.sheets), *((self.film,) if self.film else ()))
 
 
 def take_media(site: Path, folder: Path | None) -> Media:
     """Copy what a folder of pictures holds into the site. A file that is no picture is passed over."""
     if folder is None:
         return Media()
-    sheets = [_take_picture(site, folder / f"{task}.png", task, (_WIDTH, 16_000)) for task in SHEETS]
+    sheets = [_take_picture(site, folder / f"{task}.png", task) for task in SHEETS]
     return Media(
-        strip=_take_picture(site, folder / STRIP, "strip", (_WIDTH, _STRIP_HEIGHT)),
         film=_take_film(site, folder / FILM),
         sheets=tuple(sheet for sheet in sheets if sheet is not None),
     )
 
 
-def _take_picture(site: Path, path: Path, name: str, largest: tuple[int, int]) -> Picture | None:
-    """Write a PNG again as a WebP no larger than `largest`, named by its content so that none is written twice."""
+def _take_picture(site: Path, path: Path, name: str) -> Picture | None:
+    """Write a PNG again as a WebP fit for a page, named by its content so that none is written twice."""
     from PIL import Image
 
     try:
@@ -64,7 +60,7 @@ def _take_picture(site: Path, path: Path, name: str, largest: tuple[int, int]) -
         target = f"{FOLDER}/{hashlib.sha256(content).hexdigest()[:24]}.webp"
         if not (site / target).exists():
             with Image.open(path, formats=("PNG",)) as image:
-                image.thumbnail(largest)
+                image.thumbnail(_LARGEST)
                 draft = site / FOLDER / f".{Path(target).name}"
                 draft.parent.mkdir(parents=True, exist_ok=True)
                 image.convert("RGB").save(draft, format="WEBP", quality=_QUALITY, method=4)

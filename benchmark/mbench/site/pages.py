@@ -14,8 +14,10 @@ from markupsafe import Markup
 from mbench import __version__, suite
 from mbench.board import Board
 from mbench.board_tables import LISTS, TITLES, board_as_json
+from mbench.efficiency import Curve
 from mbench.leaderboard import format_cell
 from mbench.render.landmarks import LANDMARKS
+from mbench.scoring import load_reference
 from mbench.site import tiles
 from mbench.site.code import list_file, reveal
 from mbench.site.columns import bar_limits, board_columns, show
@@ -49,10 +51,11 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class TrackViews:
-    """One track's board, and a view for each of its standings, list by list."""
+    """One track's board, a view for each of its standings, list by list, and the measured curves of these sources."""
 
     board: Board
     views: tuple[View, ...]
+    curves: tuple[Curve, ...] = ()
 
     @property
     def by_list(self) -> dict[str, list[View]]:
@@ -66,10 +69,11 @@ class TrackViews:
 
 def render_index(tracks: Sequence[TrackViews], hero: View | None, truth: str) -> str:
     """Return the page with the boards."""
-    data = {"tracks": {each.board.track: _plotted(each) for each in tracks}}
+    curves = {each.board.track: _learning(each) for each in tracks}
+    data = {"tracks": {each.board.track: _plotted(each) for each in tracks}, "curves": curves}
     return _render(
         "index.html.j2", root="", tracks=[_table(each) for each in tracks], hero=hero, banner=_banner(hero, truth),
-        families=list(suite.FAMILIES), data=data,
+        families=list(suite.FAMILIES), data=data, learned=sorted({task for tasks in curves.values() for task in tasks}),
     )  # fmt: skip
 
 
@@ -88,7 +92,7 @@ def render_entry(view: View, track: TrackViews, others: Sequence[str], truth: st
         scores=[show(column, standing) for column in board_columns(view.entry.track) if column.is_score],
         limit=_limit(view, track.board), first=first, environments=_environments(view), banner=_banner(view, truth),
         listings=[list_file(path, content) for path, content in source.files] if source else [],
-        data=data,
+        data=data, strip_landmark=tiles.strip_landmark(), strip_size=tiles.strip_plan().inside.shape[::-1],
     )  # fmt: skip
 
 
@@ -131,6 +135,24 @@ def _plotted(track: TrackViews) -> list[dict[str, Any]]:
         | {"profiles": {task: profile["mean"] for task, profile in entry["profiles"].items()}, "href": page}
         for entry, page in zip(entries, _pages_of(track)["board"], strict=True)
     ]
+
+
+def _learning(track: TrackViews) -> dict[str, Any]:
+    """Return what the plot of error against sample size shows, by task: a line per entry, and k-NN's frozen one."""
+    pages = {view.entry.standing.entry.source_digest: view.entry.href for view in track.views}
+    frozen = load_reference().curves
+    return {
+        task: {
+            "measure": "error rate" if suite.family_of(task) == "digits" else "fraction of variance unexplained",
+            "frozen": list(zip(frozen[task].sizes, frozen[task].errors, strict=True)) if task in frozen else [],
+            "lines": [
+                {"name": curve.name, "points": curve.line, "href": pages[curve.source_digest]}
+                for curve in track.curves
+                if curve.task == task and curve.line
+            ],
+        }
+        for task in dict.fromkeys(curve.task for curve in track.curves)
+    }
 
 
 def _table(track: TrackViews) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Tiles for the zoom slider: truth once, and what an entry predicts of the same windows, asked in its sandbox."""
+"""What the site draws of an entry: tiles for the zoom slider, a banner and a strip, asked of it in its sandbox."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ from mbench.cells import Cell, Settings, make_spec
 from mbench.disk import write_atomically
 from mbench.isolation import Isolation
 from mbench.metrics import fraction_unexplained
+from mbench.render.landmarks import LANDMARKS, Landmark
+from mbench.render.strip import Strip, plan_strip
 from mbench.render.views import Panel, Plan, plan_octaves, plan_window
 from mbench.results import Record, ResultStore
 from mbench.sandbox import Child
@@ -30,8 +32,9 @@ OCTAVES = 10
 BANNER_ROWS = 960  # of the picture at the top of a page: truth above the real axis, prediction below
 FOLDER = "tiles"
 BANNER = "banner.webp"
+STRIP_COLUMNS = 320  # pixels: 494 rows, 150,000 points
 # Of what is drawn here: another layout, size or colour map makes another version, and old tiles are drawn again.
-_VERSION = 1
+_VERSION = 2
 _SCORES = "scores.json"  # written last: a folder that has it is whole
 _QUALITY = 84
 
@@ -41,10 +44,12 @@ class Tiles:
     """The tiles of one cell. path: their folder, from the site's root.
 
     scores: of each panel, 1 - MSE / variance of the truth in its window; None where the truth is constant there.
+    strip: the same of each octave of the strip, clipped to [0, 1].
     """
 
     path: str
     scores: tuple[float | None, ...]
+    strip: tuple[float, ...]
 
 
 def find_artifacts(store: ResultStore) -> dict[tuple[str, str], Record]:
@@ -61,41 +66,42 @@ def read_tiles(site: Path, key: str) -> Tiles | None:
     path = f"{FOLDER}/{_folder_name(key)}"
     try:
         scores = json.loads((site / path / _SCORES).read_bytes())
-    except (OSError, ValueError):
+        return Tiles(path, tuple(scores["panels"]), tuple(scores["strip"]))
+    except (OSError, ValueError, LookupError, TypeError):
         return None
-    expected = len(plan().panels)
-    if not (isinstance(scores, list) and len(scores) == expected):
-        return None
-    return Tiles(path, tuple(None if score is None else float(score) for score in scores))
 
 
 def draw_tiles(
     site: Path, source: Source, record: Record, artifact: Path, isolation: Isolation, cancel: Event
 ) -> Tiles:
-    """Ask a stored estimator for every tile and its banner, and write them. Raises ChildFailure, OSError."""
+    """Ask a stored estimator for every tile, its banner and its strip, write them. Raises ChildFailure, OSError."""
     task = load_task(TASK)
-    zoom, banner = plan(), plan_banner()
-    X = np.concatenate([zoom.X, banner.X])
+    zoom, banner, strip = plan(), plan_banner(), strip_plan()
+    X = np.concatenate([zoom.X, banner.X, strip.X])
     cell = Cell(record.task, record.track, record.replicate, record.n_samples, record.fit_limit_s)
     settings = Settings(threads=record.threads, device=record.device, isolation=isolation.with_devices(record.device))
     with Child(source, make_spec(cell, task, settings), isolation=settings.isolation, cancel=cancel) as child:
         child.load(artifact)
-        predictions, _ = child.predict(X, suite.predict_limit_s(record.fit_limit_s, len(X)))
+        answers, _ = child.predict(X, suite.predict_limit_s(record.fit_limit_s, len(X)))
+    predictions, lower, unrolled = np.split(answers, np.cumsum([len(zoom.X), len(banner.X)]))
     folder = site / FOLDER / _folder_name(record.key)
     for index, panel in enumerate(zoom.panels):
-        p, t = panel.cut(predictions[: len(zoom.X)])[..., 0], panel.cut(truth())[..., 0]
+        p, t = panel.cut(predictions)[..., 0], panel.cut(truth())[..., 0]
         write_atomically(folder / f"prediction-{index}.webp", encode(_paint_values(p)))
         write_atomically(folder / f"error-{index}.webp", encode(_paint_errors(p - t)))
     (panel,) = banner.panels
-    lower = panel.cut(predictions[len(zoom.X) :])[..., 0]
-    write_atomically(folder / BANNER, encode(_join_banner(lower)))
+    write_atomically(folder / BANNER, encode(_join_banner(panel.cut(lower)[..., 0])))
+    p, t = unrolled[:, 0].astype(np.float64), _strip_truth()[:, 0].astype(np.float64)
+    write_atomically(folder / "strip-prediction.webp", encode(strip.unroll(_paint_values(p))))
+    write_atomically(folder / "strip-error.webp", encode(strip.unroll(_paint_errors(p - t))))
     scores = [_score(predictions[panel.rows], truth()[panel.rows]) for panel in zoom.panels]
-    write_atomically(folder / _SCORES, json.dumps(scores, allow_nan=False).encode())
-    return Tiles(f"{FOLDER}/{folder.name}", tuple(scores))
+    held = strip.scores(p, t).tolist()
+    write_atomically(folder / _SCORES, json.dumps({"panels": scores, "strip": held}, allow_nan=False).encode())
+    return Tiles(f"{FOLDER}/{folder.name}", tuple(scores), tuple(held))
 
 
 def draw_truth(site: Path) -> str:
-    """Write the truth's tiles and banner where they are not there yet, and return their folder."""
+    """Write the truth's tiles, strip and banner where they are not there yet, and return their folder."""
     path = f"{FOLDER}/{truth_name()}"
     folder = site / path
     if not (folder / BANNER).exists():
@@ -104,6 +110,8 @@ def draw_truth(site: Path) -> str:
         task, banner = load_task(TASK), plan_banner()
         (panel,) = banner.panels
         lower = panel.cut(task.truth(banner.points))[..., 0]
+        strip = strip_plan().unroll(_paint_values(_strip_truth()[:, 0]))
+        write_atomically(folder / "strip-truth.webp", encode(strip))
         write_atomically(folder / BANNER, encode(_join_banner(lower)))
     return path
 
@@ -149,6 +157,22 @@ def plan_banner() -> Plan:
     shape = (BANNER_ROWS // 2, round(BANNER_ROWS / 2 * width / height))
     panel = Panel("below the axis", 1, ((x_low + x_high) / 2, y_low / 2), width, height, shape, 0)
     return plan_window(task, panel)
+
+
+@cache
+def strip_plan() -> Strip:
+    """Return the strip about the first landmark."""
+    return plan_strip(load_task(TASK), strip_landmark().centre, STRIP_COLUMNS)
+
+
+def strip_landmark() -> Landmark:
+    """Return the landmark that strips are about."""
+    return LANDMARKS[TASK][0]
+
+
+@cache
+def _strip_truth() -> FloatArray:
+    return load_task(TASK).truth(strip_plan().points)
 
 
 @cache

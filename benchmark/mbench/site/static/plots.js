@@ -1,9 +1,10 @@
-// The board's plots: score against cost, worth against cost, and every depth profile.
+// The board's plots: score against cost, worth against cost, every depth profile, error against sample size.
 "use strict";
 document.addEventListener("DOMContentLoaded", () => {
   const form = document.querySelector("[data-costs]");
   if (!form) return;
-  const { tracks } = Chart.data();
+  const { tracks, curves } = Chart.data();
+  const tasks = document.querySelector("[data-curves]"); // not there where no curve was measured
   const COSTS = { fit_s: "fit seconds, all tasks", n_params: "parameters, where counted",
                   predict_us_per_point: "µs per point predicted", model_bytes: "bytes of the stored estimator" };
   const DEPTH_TASKS = ["mandelbrot", "mandelbrot-distance"];
@@ -16,10 +17,17 @@ document.addEventListener("DOMContentLoaded", () => {
     track = event.detail;
     draw();
     drawDepth();
+    drawCurves();
   });
   const place = (name) => document.querySelector(`[data-plot="${name}"]`);
   Chart.redraw(place("pareto"), draw);
   Chart.redraw(place("depth"), drawDepth);
+  if (tasks) {
+    tasks.hidden = tasks.elements.task.length === undefined; // of one task there is nothing to choose
+    tasks.addEventListener("submit", (event) => event.preventDefault());
+    tasks.addEventListener("input", drawCurves);
+    Chart.redraw(place("curves"), drawCurves);
+  }
 
   function entries() {
     return tracks[track].filter((entry) => entry.mandelbrot !== null);
@@ -117,27 +125,63 @@ document.addEventListener("DOMContentLoaded", () => {
       x: { domain: [0, last], label: "octave: a window 2 to this power times smaller", ticks: [...Array(last + 1).keys()] },
       y: { domain: [0, 1], ticks: [0, 0.2, 0.4, 0.6, 0.8, 1] },
     });
-    const names = document.createElement("div");
-    names.className = "names";
-    for (const entry of shown) {
+    drawLines(chart, shown.map((entry) => {
       const means = DEPTH_TASKS.map((task) => entry.profiles[task]);
       const points = means[0].map((value, k) => [chart.toX(k), chart.toY((value + means[1][k]) / 2)]);
-      const line = Chart.element("a", { href: entry.href, class: "line", tabindex: "-1" });
-      line.append(Chart.element("path", { d: Chart.path(points) }), Chart.element("path", { class: "touch", d: Chart.path(points) }));
-      const words = [entry.name, `${entry.depth_octaves.toFixed(2)} octaves`];
       const half = points.findIndex(([, y]) => y > chart.toY(0.5));
-      Chart.speak(chart, line, points[Math.max(0, half)][0], points[Math.max(0, half)][1], words);
+      const words = [entry.name, `${entry.depth_octaves.toFixed(2)} octaves`];
+      return { ...entry, points, words, at: points[Math.max(0, half)] };
+    }));
+  }
+
+  function drawCurves() {
+    if (!tasks) return;
+    const where = place("curves");
+    const shown = curves[track][tasks.elements.task.value];
+    if (!shown) {
+      where.textContent = "No entry of this track has a measured curve.";
+      return;
+    }
+    const known = (points) => points.map(([n, error]) => [n, Math.max(error, 1e-12)]); // 0 has no place on a log axis
+    const lines = shown.lines.map((line) => ({ ...line, known: known(line.points) }));
+    const sizes = lines.flatMap((line) => line.known.map(([n]) => n));
+    const [low, high] = [Math.min(...sizes), Math.max(...sizes)];
+    const frozen = known(shown.frozen).filter(([n]) => n >= low && n <= high);
+    const errors = [...frozen, ...lines.flatMap((line) => line.known)].map(([, error]) => error);
+    const chart = Chart.frame(where, {
+      label: `${shown.measure} against points in the sample`, height: 480,
+      x: { domain: [low / 1.1, high * 1.1], log: true, label: "points in the sample" },
+      y: { domain: [Math.min(...errors) / 1.2, Math.max(...errors) * 1.2], log: true, format: (y) => `${+y.toPrecision(2)}` },
+    });
+    const put = ([n, error]) => [chart.toX(n), chart.toY(error)];
+    chart.svg.append(Chart.element("path", { class: "level", d: Chart.path(frozen.map(put)) }));
+    drawLines(chart, lines.map((line) => {
+      const [n, error] = line.points.at(-1);
+      const words = [line.name, `${+error.toPrecision(3)} at ${n.toLocaleString("en")} points`];
+      const points = line.known.map(put);
+      return { ...line, points, words, at: points.at(-1) };
+    }));
+  }
+
+  // Draw lines that light up, and under the chart a link for each. lines: {name, href, points, words, at}, in pixels.
+  function drawLines(chart, lines) {
+    const names = document.createElement("div");
+    names.className = "names";
+    for (const { name, href, points, words, at } of lines) {
+      const line = Chart.element("a", { href, class: "line", tabindex: "-1" });
+      line.append(Chart.element("path", { d: Chart.path(points) }), Chart.element("path", { class: "touch", d: Chart.path(points) }));
+      Chart.speak(chart, line, ...at, words);
       chart.svg.append(line);
       const link = document.createElement("a");
-      link.href = entry.href;
-      link.textContent = entry.name;
+      link.href = href;
+      link.textContent = name;
       names.append(link);
       for (const node of [line, link]) {
         for (const event of ["pointerenter", "focus"]) node.addEventListener(event, () => light(line, link, true));
         for (const event of ["pointerleave", "blur"]) node.addEventListener(event, () => light(line, link, false));
       }
     }
-    where.append(names);
+    chart.place.append(names);
   }
 
   function light(line, link, on) {
