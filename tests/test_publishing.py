@@ -145,6 +145,20 @@ def test_without_picture_or_audit_it_says_how_to_get_them(mbench, evaluated, tmp
     assert files(tmp_path / "submissions" / "idea") == {"submission.py", "part.py", "result.json", "README.md"}
 
 
+def test_an_audit_is_of_the_source_on_whatever_track_it_was_made(mbench, evaluated, tmp_path):
+    place = evaluated()
+    own = tmp_path / "results" / "idea" / "quick" / "audit.json"
+    other = own.parent.with_name("large") / "audit.json"
+    other.parent.mkdir()
+    own.rename(other)
+    mbench("submit", place)
+    assert "audit.json" in files(tmp_path / "submissions" / "idea")
+    (place / "part.py").write_text("x = 2\n")  # another source, which nobody audited
+    evaluated(audit=False)
+    mbench("submit", place, "--update")
+    assert "audit.json" not in files(tmp_path / "submissions" / "idea")
+
+
 def test_a_picture_of_another_version_is_left_out(mbench, evaluated, tmp_path):
     place = evaluated()
     Page(60, 40).save(tmp_path / "results" / "idea" / "quick" / "mandelbrot.png", "f" * 64)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from mbench import suite
-from mbench.audit.reports import REPORT_NAME, AuditReport, read_report
+from mbench.audit.reports import REPORT_NAME, AuditReport, find_report, read_report, report_places
 from mbench.hidden import PUBLIC
 from mbench.leaderboard import RECORDED_FOLDER, newest_result
 from mbench.results import RESULT_NAME, Record, read_result
@@ -37,14 +37,14 @@ def find_baselines() -> list[Candidate]:
     for name in baseline_names():
         path, entry = RECORDED_FOLDER / f"{name}.json", baseline_path(name)
         if path.exists() and entry is not None:
-            found.append(_candidate(name, "baseline", path, path.with_name(f"{name}.audit.json"), entry))
+            found.append(_candidate(name, "baseline", path, [path.with_name(f"{name}.audit.json")], entry))
     return found
 
 
 def find_submissions(folder: Path) -> list[Candidate]:
     """Return the submissions, a folder each, that have a result.json beside their submission.py."""
     return [
-        _candidate(safe_name(path.parent.name), "submission", path, path.with_name(REPORT_NAME), path.parent)
+        _candidate(safe_name(path.parent.name), "submission", path, [path.with_name(REPORT_NAME)], path.parent)
         for path in sorted(folder.glob(f"*/{RESULT_NAME}"))
         if (path.parent / ENTRY_NAME).is_file()
     ]
@@ -53,7 +53,7 @@ def find_submissions(folder: Path) -> list[Candidate]:
 def find_local(results: Path, track: str) -> list[Candidate]:
     """Return what was evaluated here on a track: `results/NAME/TRACK/result.json`."""
     return [
-        _candidate(safe_name(path.parent.parent.name), "local", path, path.with_name(REPORT_NAME), None)
+        _candidate(safe_name(path.parent.parent.name), "local", path, report_places(path.parent), None)
         for path in sorted(results.glob(f"*/{track}/{RESULT_NAME}"))
     ]
 
@@ -73,8 +73,10 @@ def _is_on_budget(record: Record) -> bool:
     return (record.n_samples, record.fit_limit_s) == (budget.n_samples, budget.fit_limit_s)
 
 
-def _candidate(name: str, origin: Origin, path: Path, audit_path: Path, entry: Path | None) -> Candidate:
+def _candidate(name: str, origin: Origin, path: Path, audits: Sequence[Path], entry: Path | None) -> Candidate:
     """Read a result and its audit, and keep what is of the source at `entry` (without one: of the newest record's).
+
+    audits: where its audit may lie; one of another version of the source says nothing about this one.
 
     What is not on its track's budget is left out, too.
 
@@ -88,7 +90,6 @@ def _candidate(name: str, origin: Origin, path: Path, audit_path: Path, entry: P
         digest = max(public, key=lambda record: record.created).source_digest if public else ""
     own = [record for record in public if record.source_digest == digest]
     foreign = tuple(record.track for record in public if record.source_digest != digest)
-    audit = read_report(audit_path) if audit_path.exists() else None
-    if audit is not None and audit.source_digest != digest:
-        audit = None  # of another version: it says nothing about this one
+    audit_path = find_report(audits, digest)
+    audit = None if audit_path is None else read_report(audit_path)
     return Candidate(name, origin, newest_result(name, own).records, audit, foreign)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mbench import suite
-from mbench.audit.reports import REPORT_NAME, read_report
+from mbench.audit.reports import REPORT_NAME, find_report, report_places
 from mbench.disk import disk_error, write_atomically
 from mbench.errors import UsageError
 from mbench.leaderboard import escape_markdown, find_result, format_table
@@ -127,10 +127,10 @@ def _find_card(made: Path, records: Sequence[Record], notes: list[str]) -> bytes
 
 
 def _find_audit(made: Path, source: Source, notes: list[str]) -> bytes | None:
-    path = made / REPORT_NAME
-    if path.exists() and read_report(path).source_digest == source.digest:
+    path = find_report(report_places(made), source.digest)
+    if path is not None:
         return path.read_bytes()
-    notes.append("no audit of this source, so no badge and no rank. Run `mbench audit` on this track, then --update")
+    notes.append("no audit of this source, so no badge and no rank. Run `mbench audit`, then --update")
     return None
 
 

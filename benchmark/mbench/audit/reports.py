@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -71,6 +71,21 @@ def read_report(path: Path) -> AuditReport:
     if (report.schema, report.suite) != (SCHEMA_VERSION, suite.SUITE_VERSION):
         raise UsageError(f"{path}: made by another version of the audit. {again}")
     return report
+
+
+def report_places(made: Path) -> tuple[Path, ...]:
+    """Return where an audit may lie of what is in `results/NAME/TRACK`: there, else beside another track's results.
+
+    It is the source that is audited, and passes or not, whatever the track.
+    """
+    folders = (made, *(made.with_name(track) for track in suite.TRACKS if track != made.name))
+    return tuple(folder / REPORT_NAME for folder in folders)
+
+
+def find_report(places: Iterable[Path], source_digest: str) -> Path | None:
+    """Return the first place that holds an audit of a source. Raises like `read_report` for a file that is none."""
+    found = (path for path in places if path.exists() and read_report(path).source_digest == source_digest)
+    return next(found, None)
 
 
 def load_bounds() -> Mapping[str, Bound]:
