@@ -250,9 +250,10 @@ def test_recording_adds_to_what_is_recorded(mbench, tmp_path, monkeypatch):
     monkeypatch.setattr(efficiency, "RECORDED_CURVES", recorded)
     monkeypatch.setattr("mbench.reproduction.BASELINES_FOLDER", tmp_path / "baselines")  # a checkout, also for a wheel
     write_curves(recorded, (make_curve("rbf"),))
+    (tmp_path / "constant").mkdir()  # of the same name, and no baseline
+    (tmp_path / "constant" / "submission.py").write_text("def build(spec):\n    return None\n")
     result = mbench("curves", "constant", "--task", "curve", "--sizes", "100:100", "--jobs", 1, "--record")
     assert result.exit_code == 0, result.output
-    assert [(curve.task, curve.name) for curve in read_curves(recorded)] == [
-        ("curve", "constant"),
-        ("mandelbrot", "rbf"),
-    ]
+    curves = read_curves(recorded)
+    assert [(curve.task, curve.name) for curve in curves] == [("curve", "constant"), ("mandelbrot", "rbf")]
+    assert curves[0].source_digest == read_submission(baseline_path("constant")).digest

@@ -1,9 +1,10 @@
 import json
+from dataclasses import replace
 
 import pytest
 
 from mbench import suite
-from mbench.audit.reports import AuditReport, write_report
+from mbench.audit.reports import AuditReport, read_report, write_report
 from mbench.candidates import find_submissions
 from mbench.metrics import Profile
 from mbench.render.page import Page
@@ -157,6 +158,21 @@ def test_an_audit_is_of_the_source_on_whatever_track_it_was_made(mbench, evaluat
     evaluated(audit=False)
     mbench("submit", place, "--update")
     assert "audit.json" not in files(tmp_path / "submissions" / "idea")
+
+
+def test_an_audit_that_holds_against_a_source_counts_before_one_it_passed(mbench, evaluated, tmp_path):
+    place = evaluated()
+    made = tmp_path / "results" / "idea"
+    passed = read_report(made / "quick" / "audit.json")
+    write_report(made / "standard" / "audit.json", replace(passed, verdict="flagged: inconsistent predictions"))
+    (made / "large").mkdir()
+    (made / "large" / "audit.json").write_text("junk")  # of another track, so it stops nobody
+    mbench("submit", place)
+    published = read_report(tmp_path / "submissions" / "idea" / "audit.json")
+    assert published.verdict == "flagged: inconsistent predictions"
+    (made / "quick" / "audit.json").write_text("junk")
+    result = mbench("submit", place, "--update")
+    assert (result.exit_code, "damaged" in result.stderr) == (3, True)
 
 
 def test_a_picture_of_another_version_is_left_out(mbench, evaluated, tmp_path):

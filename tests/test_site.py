@@ -3,8 +3,10 @@ import re
 import shutil
 from html.parser import HTMLParser
 from pathlib import Path
+from threading import Event
 from urllib.parse import unquote, urlsplit
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from PIL import Image
@@ -12,11 +14,14 @@ from site_entries import HOSTILE, HOSTILE_NAME, SHOWN, make_once, make_site, wri
 
 from mbench.cli import main
 from mbench.errors import UsageError
+from mbench.isolation import choose_isolation
+from mbench.results import ResultStore
 from mbench.sandbox import ChildFailure
 from mbench.site import build, media, tiles
 from mbench.site.code import list_file, reveal
 from mbench.site.pages import POLICY
-from mbench.submission import safe_name
+from mbench.submission import read_submission, safe_name
+from mbench.tasks import load_task
 
 FIRST_VIEW = 1_000_000  # bytes
 
@@ -268,6 +273,48 @@ def test_tiles_score_what_was_predicted(site):
     assert all(score is None or score <= 0.001 for score in entry["scores"])
 
 
+class Oracle:
+    """A child that answers with the truth."""
+
+    def __init__(self, *arguments, **options):
+        self.task = load_task(tiles.TASK)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        pass
+
+    def load(self, artifact):
+        pass
+
+    def predict(self, X, limit_s):
+        lower, upper = (np.asarray(corner) for corner in (self.task.lower, self.task.upper))
+        points = lower + (X + 1.0) / 2.0 * (upper - lower)
+        return self.task.truth(points).astype(np.float32), 0.1
+
+
+def test_what_knows_the_truth_is_drawn_like_it(made, tmp_path, monkeypatch):
+    monkeypatch.setattr(tiles, "Child", Oracle)
+    (record,) = ResultStore(made / "results").records()
+    source = read_submission(made / "submissions" / SHOWN)
+    truth = tmp_path / tiles.draw_truth(tmp_path)
+    drawn = tiles.draw_tiles(tmp_path, source, record, tmp_path, choose_isolation(allow_none=True), Event())
+    assert all(score is None or score > 0.99 for score in drawn.scores)
+    assert min(drawn.strip) > 0.99
+
+    def pixels(folder, name):
+        with Image.open(folder / name) as picture:
+            return np.asarray(picture.convert("RGB")).astype(int)
+
+    own = tmp_path / drawn.path
+    for kind, other in (("prediction", "truth"), ("strip-prediction", "strip-truth")):
+        suffix = "" if kind.startswith("strip") else "-3"
+        assert np.abs(pixels(own, f"{kind}{suffix}.webp") - pixels(truth, f"{other}{suffix}.webp")).mean() < 1
+    assert np.abs(pixels(own, tiles.BANNER) - pixels(truth, tiles.BANNER)).mean() < 1
+    assert pixels(own, "strip-error.webp").mean() < pixels(own, "strip-prediction.webp").mean() / 4
+
+
 def test_panels_of_an_octave_lie_within_the_one_before():
     panels = tiles.plan().panels
     for inner in panels[2:]:
@@ -310,8 +357,10 @@ def test_film_and_pictures_of_this_very_source_are_shown(made, tmp_path):
     assert pictures == ["Truth, prediction and error of the task china"]
     other = Elements(folder / "standard" / "submission-tied-one.html")
     assert not other.all("video")
-    command = "mbench watch submissions/tied-one --track standard --out results/tied-one/standard/film.mp4"
-    assert command in "".join(other.text)
+    assert "no result of this source is at hand" in "".join(other.text)
+    without = "".join(Elements(made / "site" / "quick" / f"submission-{SHOWN}.html").text)
+    film = made / "results" / SHOWN / "quick" / media.FILM
+    assert f"mbench watch submissions/{SHOWN} --track quick --out {film}" in without
 
 
 def test_a_second_run_asks_no_estimator_and_drops_what_is_gone(made, tmp_path):

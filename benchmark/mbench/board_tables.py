@@ -20,6 +20,7 @@ COLUMNS = (
     "functions", "digits", "overall", "badge", "n", "fit_s", "predict_us", "params",
 )  # fmt: skip
 _WORDS = ("name", "badge")
+_LONGEST = 300  # letters of a stranger's words
 _VERDICT_COLUMNS = ("name", "mandelbrot", "octaves", "n", "verdict")
 
 
@@ -49,7 +50,8 @@ def _row(standing: Standing, part: str) -> dict[str, Any]:
 
 def _tame(text: str) -> str:
     """Return a stranger's words as one line of bounded length that moves no cursor."""
-    return "".join(letter if letter.isprintable() else " " for letter in text)[:300]
+    line = "".join(letter if letter.isprintable() else " " for letter in text)
+    return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"
 
 
 def shown_rows(rows: Sequence[dict[str, Any]], columns: Sequence[str] = COLUMNS) -> list[dict[str, str]]:

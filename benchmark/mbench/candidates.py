@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from mbench import suite
-from mbench.audit.reports import REPORT_NAME, AuditReport, find_report, read_report, report_places
+from mbench.audit.reports import REPORT_NAME, AuditReport, find_report, report_places
 from mbench.hidden import PUBLIC
 from mbench.leaderboard import RECORDED_FOLDER, newest_result
 from mbench.results import RESULT_NAME, Record, read_result
@@ -90,6 +90,5 @@ def _candidate(name: str, origin: Origin, path: Path, audits: Sequence[Path], en
         digest = max(public, key=lambda record: record.created).source_digest if public else ""
     own = [record for record in public if record.source_digest == digest]
     foreign = tuple(record.track for record in public if record.source_digest != digest)
-    audit_path = find_report(audits, digest)
-    audit = None if audit_path is None else read_report(audit_path)
-    return Candidate(name, origin, newest_result(name, own).records, audit, foreign)
+    audit = find_report(audits, digest)
+    return Candidate(name, origin, newest_result(name, own).records, audit[1] if audit else None, foreign)

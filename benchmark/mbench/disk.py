@@ -84,12 +84,15 @@ def write_atomically(path: Path, content: bytes) -> None:
         draft.publish()
 
 
-def write_json(path: Path, content: Any) -> None:
-    """Write plain JSON as above, for people to read, too. Raises HarnessError when the disk refuses."""
+def write_json(path: Path, content: Any, kept: str = "") -> None:
+    """Write plain JSON as above, for people to read, too. Raises HarnessError when the disk refuses.
+
+    kept: as for `disk_error`.
+    """
     try:
         write_atomically(path, (json.dumps(content, indent=1, allow_nan=False) + "\n").encode())
     except OSError as error:
-        raise disk_error(path, error) from error
+        raise disk_error(path, error, kept) from error
 
 
 def read_bytes(path: Path, limit: int, remedy: str) -> bytes:

@@ -70,6 +70,13 @@ class Curve:
     points: tuple[Point, ...]
     environment: dict[str, str]
 
+    def __post_init__(self) -> None:
+        """Raise ValueError for a task that nobody knows."""
+        try:
+            suite.family_of(self.task)
+        except KeyError:
+            raise ValueError("task is unknown") from None
+
     @property
     def line(self) -> tuple[tuple[int, float], ...]:
         """Sizes and errors up to the first size at which a replicate failed."""

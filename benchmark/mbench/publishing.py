@@ -127,9 +127,9 @@ def _find_card(made: Path, records: Sequence[Record], notes: list[str]) -> bytes
 
 
 def _find_audit(made: Path, source: Source, notes: list[str]) -> bytes | None:
-    path = find_report(report_places(made), source.digest)
-    if path is not None:
-        return path.read_bytes()
+    found = find_report(report_places(made), source.digest)
+    if found is not None:
+        return found[0].read_bytes()
     notes.append("no audit of this source, so no badge and no rank. Run `mbench audit`, then --update")
     return None
 

@@ -28,6 +28,7 @@ from mbench.disk import (
     settle_folder,
     sweep_drafts,
     write_atomically,
+    write_json,
 )
 from mbench.errors import HarnessError, UsageError
 from mbench.metrics import Profile
@@ -225,10 +226,7 @@ def read_result(path: Path) -> Result:
 
 def write_result(path: Path, result: Result) -> None:
     """Write a portable result atomically. Raises HarnessError when the disk refuses."""
-    try:
-        write_atomically(path, (json.dumps(asdict(result), indent=1, allow_nan=False) + "\n").encode())
-    except OSError as error:
-        raise disk_error(path, error, _KEPT) from error
+    write_json(path, asdict(result), _KEPT)
 
 
 class ResultStore:

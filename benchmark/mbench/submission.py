@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import hashlib
 import os
 import re
@@ -133,8 +134,11 @@ def baseline_path(name: str) -> Path | None:
 
 def find_submission(name: str | Path) -> Source:
     """Read a submission's file or folder, or else the baseline of that name. Raises like `read_submission`."""
-    is_submission = Path(name).is_file() or (Path(name) / ENTRY_NAME).is_file()
-    return read_submission(name if is_submission else baseline_path(str(name)) or name)
+    baseline = None
+    with contextlib.suppress(OSError):  # what cannot be looked at is no baseline; `read_submission` says why
+        if not (Path(name).is_file() or (Path(name) / ENTRY_NAME).is_file()):
+            baseline = baseline_path(str(name))
+    return read_submission(baseline or name)
 
 
 def baseline_names() -> list[str]:

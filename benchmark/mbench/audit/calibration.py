@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -14,7 +13,7 @@ from mbench.audit.reports import derive_bounds
 from mbench.audit.run import Report, score_sets
 from mbench.audit.statistics import RULE, SetScore, compute_statistics
 from mbench.cells import Settings
-from mbench.disk import disk_error, write_atomically
+from mbench.disk import parse_json, write_json
 from mbench.environment import describe_environment
 from mbench.errors import HarnessError
 from mbench.hidden import published_secret, secret_digest
@@ -59,21 +58,15 @@ def calibrate(
 
 def _scores(source: Source, label: str, folder: Path, settings: Settings, report: Report) -> tuple[SetScore, ...]:
     """Return the scores of one baseline under one secret, from the folder where they are there."""
-    from pydantic import TypeAdapter
-
-    adapter = TypeAdapter(tuple[SetScore, ...])
     digest = hashlib.sha256(f"{source.digest} {label} {TRACK} {sets_digest()}".encode()).hexdigest()
     path = folder / f"{source.name}-{digest[:16]}.json"
     if path.exists() and not settings.fresh:
-        return adapter.validate_json(path.read_bytes())
+        return parse_json(tuple[SetScore, ...], path.read_bytes(), path, "Delete it, and its sets are run again")
     scores = score_sets(source, published_secret(label), settings, track=TRACK, report=report)
     for score in scores:
         if not score.ok:
             raise HarnessError(f"{source.name} on {score.name}: {score.status} ({score.reason}). Run it again")
-    try:
-        write_atomically(path, json.dumps([asdict(score) for score in scores], indent=1).encode())
-    except OSError as error:
-        raise disk_error(path, error) from error
+    write_json(path, [asdict(score) for score in scores])
     return scores
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -16,7 +16,7 @@ from mbench import suite
 from mbench.audit.statistics import DESCRIPTIONS, Bound, SetScore, prediction_bound
 from mbench.audit.verdicts import Statistic, Verdict
 from mbench.disk import STRICT, parse_json, read_bytes, write_json
-from mbench.errors import HarnessError, UsageError
+from mbench.errors import HarnessError, MbenchError, UsageError
 
 SCHEMA_VERSION = 1
 REPORT_NAME = "audit.json"
@@ -82,10 +82,20 @@ def report_places(made: Path) -> tuple[Path, ...]:
     return tuple(folder / REPORT_NAME for folder in folders)
 
 
-def find_report(places: Iterable[Path], source_digest: str) -> Path | None:
-    """Return the first place that holds an audit of a source. Raises like `read_report` for a file that is none."""
-    found = (path for path in places if path.exists() and read_report(path).source_digest == source_digest)
-    return next(found, None)
+def find_report(places: Sequence[Path], source_digest: str) -> tuple[Path, AuditReport] | None:
+    """Return the audit of a source that counts: one that holds against it, or else the newest.
+
+    Raises like `read_report` for what is no audit in the first place; in the others it is passed over.
+    """
+    found: list[tuple[Path, AuditReport]] = []
+    for path in filter(Path.exists, places):
+        try:
+            found.append((path, read_report(path)))
+        except MbenchError:
+            if path == places[0]:
+                raise
+    own = [each for each in found if each[1].source_digest == source_digest]
+    return max(own, key=lambda each: (not each[1].ok, each[1].created), default=None)
 
 
 def load_bounds() -> Mapping[str, Bound]:

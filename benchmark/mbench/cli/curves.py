@@ -104,13 +104,14 @@ def curves(
 def _find_sources(entries: Sequence[str], only_baselines: bool) -> list[Source]:
     """Return the sources of names and paths. Raises UsageError where two have one name, or one is no baseline."""
     from mbench.errors import UsageError
-    from mbench.submission import baseline_names, find_submission
+    from mbench.submission import baseline_names, baseline_path, find_submission, read_submission
 
     found: dict[str, Source] = {}
     for entry in entries or baseline_names():
-        if only_baselines and entry not in baseline_names():
+        path = baseline_path(entry) if only_baselines or not entries else None
+        if path is None and only_baselines:
             raise UsageError(f"{entry}: no baseline, and only baselines are recorded. Leave it out, or --record")
-        source = find_submission(entry)
+        source = find_submission(entry) if path is None else read_submission(path)
         if source.name in found:
             raise UsageError(f"{entry}: a second submission called {source.name!r}. Rename one of them")
         found[source.name] = source

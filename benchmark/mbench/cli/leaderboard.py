@@ -35,7 +35,7 @@ def leaderboard(
     """Rank recorded baselines, submissions and local results of one track by their Mandelbrot score.
 
     Ranked is who holds the universal badge: every replicate of every task run, every other family at 50 or more, and
-    the audit passed (its report lies beside the result: audit.json, of a baseline NAME.audit.json). Others are shown
+    the audit passed (audit.json beside a result, on whatever track; of a baseline NAME.audit.json). Others are shown
     with what they lack. Whom the audit found to know the rule stands on a list of its own, or is rejected.
     """
     from mbench.board import build_board

@@ -85,6 +85,7 @@ def _build(
     say: Say,
 ) -> Site:
     recorded = [*find_baselines(), *find_submissions(submissions)]
+    curves = find_curves(results)
     boards: list[tuple[Board, list[SiteEntry]]] = []
     for track in sorted(tracks, key=lambda name: -suite.TRACKS[name].replicates):  # what ranks comes first
         local = find_local(results, track) if results is not None else []
@@ -119,7 +120,6 @@ def _build(
 
     views = {view.entry.href: view for view in run_all(entries, look, jobs=jobs, cancel=cancel)}
     say("pages")
-    curves = find_curves(results)
     sites = [
         TrackViews(board, tuple(views[entry.href] for entry in found), tuple(curves_on(board, curves)))
         for board, found in boards
@@ -128,7 +128,7 @@ def _build(
     _remove_others(folder, paths)
     tiles.prune(folder, [truth, *(view.tiles.path for view in views.values() if view.tiles)])
     media.prune(folder, {path for view in views.values() for path in view.media.paths})
-    notes = [f"{view.entry.href}: no zoom, {view.no_tiles}" for view in views.values() if view.no_tiles]
+    notes = [f"{view.entry.href}: no zoom and no strip, {view.no_tiles}" for view in views.values() if view.no_tiles]
     return Site(folder, tuple(paths), len(views), tuple(sorted(notes)))
 
 

@@ -49,12 +49,12 @@ class SiteEntry:
 
     @property
     def film(self) -> str:
-        """Where its film is looked for, as a command is given it."""
-        return shlex.quote(f"results/{self.standing.name}/{self.track}/{FILM}")
+        """Where its film is looked for, as a command is given it; "" where no result of it is at hand."""
+        return "" if self.folder is None else shlex.quote(str(self.folder / FILM))
 
     @property
     def command(self) -> str:
-        """What stores its fitted estimators, or of a local result its source, for the zooms to be drawn from."""
+        """What stores its fitted estimators, or of a local result its source, for zooms and strips to be drawn from."""
         if self.standing.origin == "local":
             return f"mbench submit {self.path} --track {self.track}"
         if self.standing.origin == "baseline":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -16,6 +16,7 @@ from mbench.board import Board
 from mbench.board_tables import LISTS, TITLES, board_as_json
 from mbench.efficiency import Curve
 from mbench.leaderboard import format_cell
+from mbench.render.colours import VALUE_ERRORS, VALUE_TICKS
 from mbench.render.landmarks import LANDMARKS
 from mbench.scoring import load_reference
 from mbench.site import tiles
@@ -70,10 +71,11 @@ class TrackViews:
 def render_index(tracks: Sequence[TrackViews], hero: View | None, truth: str) -> str:
     """Return the page with the boards."""
     curves = {each.board.track: _learning(each) for each in tracks}
+    learned = _in_order({task for each in curves.values() for task in each})
     data = {"tracks": {each.board.track: _plotted(each) for each in tracks}, "curves": curves}
     return _render(
         "index.html.j2", root="", tracks=[_table(each) for each in tracks], hero=hero, banner=_banner(hero, truth),
-        families=list(suite.FAMILIES), data=data, learned=sorted({task for tasks in curves.values() for task in tasks}),
+        families=list(suite.FAMILIES), data=data, learned=learned,
     )  # fmt: skip
 
 
@@ -139,20 +141,27 @@ def _plotted(track: TrackViews) -> list[dict[str, Any]]:
 
 def _learning(track: TrackViews) -> dict[str, Any]:
     """Return what the plot of error against sample size shows, by task: a line per entry, and k-NN's frozen one."""
-    pages = {view.entry.standing.entry.source_digest: view.entry.href for view in track.views}
+    entries = {view.entry.standing.entry.source_digest: view for view in track.views}
     frozen = load_reference().curves
     return {
         task: {
             "measure": "error rate" if suite.family_of(task) == "digits" else "fraction of variance unexplained",
             "frozen": list(zip(frozen[task].sizes, frozen[task].errors, strict=True)) if task in frozen else [],
             "lines": [
-                {"name": curve.name, "points": curve.line, "href": pages[curve.source_digest]}
+                {"name": _label(entries[curve.source_digest], track), "points": curve.line,
+                 "href": entries[curve.source_digest].entry.href}
                 for curve in track.curves
                 if curve.task == task and curve.line
             ],
         }
-        for task in dict.fromkeys(curve.task for curve in track.curves)
-    }
+        for task in dict.fromkeys(curve.task for curve in track.curves if curve.line)
+    }  # fmt: skip
+
+
+def _in_order(tasks: Iterable[str]) -> list[str]:
+    """Return tasks in the suite's order, then those outside it by name."""
+    order = [task for members in suite.FAMILIES.values() for task in members]
+    return sorted(tasks, key=lambda task: (order.index(task) if task in order else len(order), task))
 
 
 def _table(track: TrackViews) -> dict[str, Any]:
@@ -250,8 +259,6 @@ def said(text: str, limit: int = 400) -> Markup:
 
 
 def _render(template: str, **context: Any) -> str:
-    from mbench.render.colours import VALUE_ERRORS, VALUE_TICKS
-
     page = _environment().get_template(template)
     return page.render(
         policy=POLICY, version=__version__, suite_version=suite.SUITE_VERSION, badge_skill=suite.UNIVERSAL_SKILL,

@@ -18,6 +18,7 @@ from mbench.cells import Cell, Settings, make_spec
 from mbench.disk import write_atomically
 from mbench.isolation import Isolation
 from mbench.metrics import fraction_unexplained
+from mbench.render.colours import ERROR_COLOURS, VALUE_COLOURS, VALUE_ERRORS, paint, paint_values
 from mbench.render.landmarks import LANDMARKS, Landmark
 from mbench.render.strip import Strip, plan_strip
 from mbench.render.views import Panel, Plan, plan_octaves, plan_window
@@ -87,13 +88,13 @@ def draw_tiles(
     folder = site / FOLDER / _folder_name(record.key)
     for index, panel in enumerate(zoom.panels):
         p, t = panel.cut(predictions)[..., 0], panel.cut(truth())[..., 0]
-        write_atomically(folder / f"prediction-{index}.webp", encode(_paint_values(p)))
-        write_atomically(folder / f"error-{index}.webp", encode(_paint_errors(p - t)))
+        write_atomically(folder / f"prediction-{index}.webp", encode(paint_values(p)))
+        write_atomically(folder / f"error-{index}.webp", encode(VALUE_ERRORS.paint(np.abs(p - t))))
     (panel,) = banner.panels
     write_atomically(folder / BANNER, encode(_join_banner(panel.cut(lower)[..., 0])))
     p, t = unrolled[:, 0].astype(np.float64), _strip_truth()[:, 0].astype(np.float64)
-    write_atomically(folder / "strip-prediction.webp", encode(strip.unroll(_paint_values(p))))
-    write_atomically(folder / "strip-error.webp", encode(strip.unroll(_paint_errors(p - t))))
+    write_atomically(folder / "strip-prediction.webp", encode(strip.unroll(paint_values(p))))
+    write_atomically(folder / "strip-error.webp", encode(strip.unroll(VALUE_ERRORS.paint(np.abs(p - t)))))
     scores = [_score(predictions[panel.rows], truth()[panel.rows]) for panel in zoom.panels]
     held = strip.scores(p, t).tolist()
     write_atomically(folder / _SCORES, json.dumps({"panels": scores, "strip": held}, allow_nan=False).encode())
@@ -106,11 +107,11 @@ def draw_truth(site: Path) -> str:
     folder = site / path
     if not (folder / BANNER).exists():
         for index, panel in enumerate(plan().panels):
-            write_atomically(folder / f"truth-{index}.webp", encode(_paint_values(panel.cut(truth())[..., 0])))
+            write_atomically(folder / f"truth-{index}.webp", encode(paint_values(panel.cut(truth())[..., 0])))
         task, banner = load_task(TASK), plan_banner()
         (panel,) = banner.panels
         lower = panel.cut(task.truth(banner.points))[..., 0]
-        strip = strip_plan().unroll(_paint_values(_strip_truth()[:, 0]))
+        strip = strip_plan().unroll(paint_values(_strip_truth()[:, 0]))
         write_atomically(folder / "strip-truth.webp", encode(strip))
         write_atomically(folder / BANNER, encode(_join_banner(lower)))
     return path
@@ -118,8 +119,6 @@ def draw_truth(site: Path) -> str:
 
 def draw_ramps() -> dict[str, bytes]:
     """Return the colour bars of values and errors as files, by name."""
-    from mbench.render.colours import ERROR_COLOURS, VALUE_COLOURS, paint
-
     ramp = np.linspace(0.0, 1.0, 256)[None].repeat(8, axis=0)
     return {
         "values.webp": encode(paint(ramp, VALUE_COLOURS), quality=100),
@@ -184,24 +183,12 @@ def truth() -> FloatArray:
 @cache
 def _upper_banner() -> IntArray:
     (panel,) = plan_banner().panels
-    return _paint_values(panel.cut(load_task(TASK).truth(plan_banner().points))[::-1, :, 0])
+    return paint_values(panel.cut(load_task(TASK).truth(plan_banner().points))[::-1, :, 0])
 
 
 def _join_banner(lower: FloatArray) -> IntArray:
     """Return the truth above the axis with what is given below it, both (rows, columns)."""
-    return np.concatenate([_upper_banner(), _paint_values(lower)])
-
-
-def _paint_values(values: FloatArray) -> IntArray:
-    from mbench.render.colours import paint_values
-
-    return paint_values(values)
-
-
-def _paint_errors(errors: FloatArray) -> IntArray:
-    from mbench.render.colours import VALUE_ERRORS
-
-    return VALUE_ERRORS.paint(np.abs(errors))
+    return np.concatenate([_upper_banner(), paint_values(lower)])
 
 
 def _score(predicted: FloatArray, truth: FloatArray) -> float | None:

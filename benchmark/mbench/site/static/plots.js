@@ -139,7 +139,7 @@ document.addEventListener("DOMContentLoaded", () => {
     const where = place("curves");
     const shown = curves[track][tasks.elements.task.value];
     if (!shown) {
-      where.textContent = "No entry of this track has a measured curve.";
+      where.textContent = "No entry of this track has a measured curve of this task.";
       return;
     }
     const known = (points) => points.map(([n, error]) => [n, Math.max(error, 1e-12)]); // 0 has no place on a log axis
