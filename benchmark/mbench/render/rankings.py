@@ -57,7 +57,7 @@ def front_page(marks: Sequence[Mark], costs: Sequence[str], title: str, subtitle
         known = [(index, mark, value) for index, mark in enumerate(marks) if (value := mark.costs.get(cost))]
         axes.set(xscale="log", ylim=(low - room, high + room))
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.10g}" if value < 1e4 else f"{value / 1e3:,.10g}k")
+        axes.xaxis.set_major_formatter(lambda value, _: shorten_number(value))
         axes.xaxis.set_minor_locator(NullLocator())
         if not known:
             continue
@@ -80,6 +80,13 @@ def front_page(marks: Sequence[Mark], costs: Sequence[str], title: str, subtitle
         page.text(2090, 200 + _ROW * index, str(index + 1), 24, DIM, ha="right")
         page.text(2108, 200 + _ROW * index, mark.name[:22], 24)
     return page
+
+
+def shorten_number(value: float) -> str:
+    """Return a number of an axis in as few letters as it takes: 5,000, 50k, 2M."""
+    if value >= 1e6:
+        return f"{value / 1e6:,.10g}M"
+    return f"{value / 1e3:,.10g}k" if value >= 1e4 else f"{value:,.10g}"
 
 
 def _number_dots(
