@@ -57,7 +57,7 @@ def front_page(marks: Sequence[Mark], costs: Sequence[str], title: str, subtitle
         known = [(index, mark, value) for index, mark in enumerate(marks) if (value := mark.costs.get(cost))]
         axes.set(xscale="log", ylim=(low - room, high + room))
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axes.xaxis.set_major_formatter(lambda value, _: shorten_number(value))
+        axes.xaxis.set_major_formatter(lambda value, _: _shorten(value))
         axes.xaxis.set_minor_locator(NullLocator())
         if not known:
             continue
@@ -82,7 +82,7 @@ def front_page(marks: Sequence[Mark], costs: Sequence[str], title: str, subtitle
     return page
 
 
-def shorten_number(value: float) -> str:
+def _shorten(value: float) -> str:
     """Return a number of an axis in as few letters as it takes: 5,000, 50k, 2M."""
     if value >= 1e6:
         return f"{value / 1e6:,.10g}M"
