@@ -150,12 +150,18 @@ def _learning(track: TrackViews) -> dict[str, Any]:
             "lines": [
                 {"name": _label(entries[curve.source_digest], track), "points": curve.line,
                  "href": entries[curve.source_digest].entry.href}
-                for curve in track.curves
+                for curve in sorted(track.curves, key=_end)
                 if curve.task == task and curve.line
             ],
         }
         for task in dict.fromkeys(curve.task for curve in track.curves if curve.line)
     }  # fmt: skip
+
+
+def _end(curve: Curve) -> tuple[float, float]:
+    """Order curves: those of the largest sample first, the best of them before the others."""
+    n_samples, error = curve.line[-1] if curve.line else (0, 0.0)
+    return -n_samples, error
 
 
 def _in_order(tasks: Iterable[str]) -> list[str]:

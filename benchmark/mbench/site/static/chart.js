@@ -100,9 +100,10 @@ const Chart = (function () {
     return points.map(([x, y], index) => `${index ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}`).join("");
   }
 
-  // Draw again when the width changes: letters keep their size.
+  // Draw, and again when the width changes: letters keep their size.
   function redraw(place, draw) {
-    let width = 0;
+    let width = place.clientWidth;
+    draw();
     new ResizeObserver(() => {
       if (Math.abs(place.clientWidth - width) < 8) return;
       width = place.clientWidth;

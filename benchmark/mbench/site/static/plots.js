@@ -154,13 +154,13 @@ document.addEventListener("DOMContentLoaded", () => {
       y: { domain: [Math.min(...errors) / 1.2, Math.max(...errors) * 1.2], log: true, format: (y) => `${+y.toPrecision(2)}` },
     });
     const put = ([n, error]) => [chart.toX(n), chart.toY(error)];
-    chart.svg.append(Chart.element("path", { class: "level", d: Chart.path(frozen.map(put)) }));
     drawLines(chart, lines.map((line) => {
       const [n, error] = line.points.at(-1);
       const words = [line.name, `${+error.toPrecision(3)} at ${n.toLocaleString("en")} points`];
       const points = line.known.map(put);
       return { ...line, points, words, at: points.at(-1) };
     }));
+    chart.svg.append(Chart.element("path", { class: "frozen", d: Chart.path(frozen.map(put)) }));
   }
 
   // Draw lines that light up, and under the chart a link for each. lines: {name, href, points, words, at}, in pixels.
