@@ -38,8 +38,9 @@ import numpy as np
 from dataclasses import replace
 from pathlib import Path
 from mbench.api import run_evaluation
+from mbench.disk import _adapter
 from mbench.results import *
-from mbench.results import Metrics, Record, _adapter, predictions_digest
+from mbench.results import Metrics, Record, predictions_digest
 from mbench.submission import read_submission
 _adapter(Record)
 signal.signal(signal.SIGCHLD, signal.SIG_IGN)

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from PIL import Image
 from site_entries import HOSTILE, HOSTILE_NAME, SHOWN, make_once, make_site, write_submission
 
+from mbench.animate import write_film
 from mbench.cli import main
 from mbench.errors import UsageError
 from mbench.isolation import choose_isolation
@@ -405,11 +406,22 @@ def test_film_and_sheets_are_taken_in(tmp_path):
     made = tmp_path / "made"
     made.mkdir()
     Image.new("RGB", (60, 90), "teal").save(made / "china.png")
-    (made / media.FILM).write_bytes(b"\x00\x00\x00\x18ftypmp42 and so on")
+    frames = [np.full((64, 96, 3), shade, dtype=np.uint8) for shade in (0, 100, 200)]
+    write_film(made / media.FILM, frames, fps=5)
     taken = media.take_media(tmp_path / "site", made)
     assert [(sheet.name, sheet.width, sheet.height) for sheet in taken.sheets] == [("china", 60, 90)]
     assert all((tmp_path / "site" / path).is_file() for path in taken.paths)
     assert str(taken.film).endswith(".mp4")
+    assert (taken.poster.width, taken.poster.height) == (96, 64)
+    with Image.open(tmp_path / "site" / taken.poster.path) as poster:  # its last frame
+        assert np.asarray(poster.convert("L")).mean() == pytest.approx(200, abs=3)
+
+
+def test_a_film_that_cannot_be_decoded_has_no_poster(tmp_path):
+    (tmp_path / media.FILM).write_bytes(b"\x00\x00\x00\x18ftypmp42 and so on")
+    taken = media.take_media(tmp_path / "site", tmp_path)
+    assert taken.film is not None
+    assert taken.poster is None
 
 
 def test_what_is_no_picture_or_film_is_passed_over(tmp_path):

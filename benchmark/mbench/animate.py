@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections import deque
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,19 @@ def write_film(path: Path, frames: Iterable[IntArray], fps: int) -> int:
         except OSError as error:
             raise disk_error(path, error) from error
     return n_frames
+
+
+def read_last_frame(path: Path) -> IntArray:
+    """Return the last frame of an MP4: (height, width, 3) uint8. Raises ValueError for a file that is no film."""
+    import av
+    from av.error import FFmpegError
+
+    try:
+        with av.open(str(path), format="mp4") as film:
+            last = deque(film.decode(video=0), maxlen=1).pop()
+            return last.to_ndarray(format="rgb24").astype(np.uint8)
+    except (FFmpegError, LookupError) as error:
+        raise ValueError(f"{path}: not a film ({error})") from error
 
 
 class _Counted:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mbench.disk import write_atomically
+from mbench.site.tiles import encode
 
 FOLDER = "media"
 FILM = "film.mp4"
@@ -32,12 +33,14 @@ class Media:
     """What there is to look at of one entry; None and () where it was not made."""
 
     film: str | None = None
+    poster: Picture | None = None
     sheets: tuple[Picture, ...] = ()
 
     @property
     def paths(self) -> tuple[str, ...]:
         """Every file of it, from the site's root."""
-        return (*(picture.path for picture in self.sheets), *((self.film,) if self.film else ()))
+        pictures = (*self.sheets, *((self.poster,) if self.poster else ()))
+        return (*(picture.path for picture in pictures), *((self.film,) if self.film else ()))
 
 
 def take_media(site: Path, folder: Path | None) -> Media:
@@ -45,8 +48,10 @@ def take_media(site: Path, folder: Path | None) -> Media:
     if folder is None:
         return Media()
     sheets = [_take_picture(site, folder / f"{task}.png", task) for task in SHEETS]
+    film = _take_film(site, folder / FILM)
     return Media(
-        film=_take_film(site, folder / FILM),
+        film=film,
+        poster=_take_poster(site, film) if film else None,
         sheets=tuple(sheet for sheet in sheets if sheet is not None),
     )
 
@@ -84,6 +89,22 @@ def _take_film(site: Path, path: Path) -> str | None:
     if not (site / target).exists():
         write_atomically(site / target, content)
     return target
+
+
+def _take_poster(site: Path, film: str) -> Picture | None:
+    """Write the last frame of a film of the site beside it: what is shown until it plays, in its place and size."""
+    from PIL import Image
+
+    from mbench.animate import read_last_frame
+
+    target = str(Path(film).with_suffix(".webp"))
+    try:
+        if not (site / target).exists():
+            write_atomically(site / target, encode(read_last_frame(site / film)))
+        with Image.open(site / target, formats=("WEBP",)) as image:
+            return Picture("film", target, *image.size)
+    except (OSError, ValueError):
+        return None
 
 
 def prune(site: Path, kept: set[str]) -> None:
