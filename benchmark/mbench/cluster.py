@@ -101,9 +101,10 @@ class Cluster:
             ) from None
         try:
             self._client = Client(self.address, timeout=CONNECT_LIMIT_S, set_as_default=False)
-        except (OSError, ValueError, RuntimeError) as error:
+        # AssertionError: on a busy machine its event loop was not up within the ten seconds that it waits.
+        except (OSError, ValueError, RuntimeError, AssertionError) as error:
             raise UsageError(
-                f"{self.address}: no scheduler answers ({error}). Start one with `dask scheduler`, and give its "
+                f"{self.address}: no scheduler answers ({error or type(error).__name__}). Start one with `dask scheduler`, and give its "
                 "address as tcp://HOST:PORT"
             ) from None
         try:
