@@ -104,8 +104,8 @@ class Cluster:
         # AssertionError: on a busy machine its event loop was not up within the ten seconds that it waits.
         except (OSError, ValueError, RuntimeError, AssertionError) as error:
             raise UsageError(
-                f"{self.address}: no scheduler answers ({error or type(error).__name__}). Start one with `dask scheduler`, "
-                "and give its address as tcp://HOST:PORT"
+                f"{self.address}: no scheduler answers ({error or type(error).__name__}). Start one with `dask "
+                "scheduler`, and give its address as tcp://HOST:PORT"
             ) from None
         try:
             self._inspect()
