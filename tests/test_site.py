@@ -316,6 +316,17 @@ def test_what_knows_the_truth_is_drawn_like_it(made, tmp_path, monkeypatch):
     assert pixels(own, "strip-error.webp").mean() < pixels(own, "strip-prediction.webp").mean() / 4
 
 
+@pytest.mark.parametrize("content", ["[]", "{", '{"panels": [1.0], "strip": [1.0]}', '{"panels": ["x"], "strip": []}'])
+def test_scores_of_another_shape_are_drawn_again(tmp_path, content):
+    folder = tmp_path / tiles.FOLDER / f"{'a' * 32}-{tiles._VERSION}"
+    folder.mkdir(parents=True)
+    (folder / "scores.json").write_text(content)
+    assert tiles.read_tiles(tmp_path, "a" * 64) is None
+    whole = {"panels": [None] * len(tiles.plan().panels), "strip": [0.5] * 14}
+    (folder / "scores.json").write_text(json.dumps(whole))
+    assert tiles.read_tiles(tmp_path, "a" * 64).strip == (0.5,) * 14
+
+
 def test_panels_of_an_octave_lie_within_the_one_before():
     panels = tiles.plan().panels
     for inner in panels[2:]:

@@ -20,6 +20,7 @@ from mbench.isolation import Isolation
 from mbench.metrics import fraction_unexplained
 from mbench.render.colours import ERROR_COLOURS, VALUE_COLOURS, VALUE_ERRORS, paint, paint_values
 from mbench.render.landmarks import LANDMARKS, Landmark
+from mbench.render.strip import OCTAVES as STRIP_OCTAVES
 from mbench.render.strip import Strip, plan_strip
 from mbench.render.views import Panel, Plan, plan_octaves, plan_window
 from mbench.results import Record, ResultStore
@@ -67,9 +68,12 @@ def read_tiles(site: Path, key: str) -> Tiles | None:
     path = f"{FOLDER}/{_folder_name(key)}"
     try:
         scores = json.loads((site / path / _SCORES).read_bytes())
-        return Tiles(path, tuple(scores["panels"]), tuple(scores["strip"]))
+        panels = tuple(None if score is None else float(score) for score in scores["panels"])
+        strip = tuple(float(share) for share in scores["strip"])
     except (OSError, ValueError, LookupError, TypeError):
         return None
+    is_whole = (len(panels), len(strip)) == (len(plan().panels), STRIP_OCTAVES)
+    return Tiles(path, panels, strip) if is_whole else None
 
 
 def draw_tiles(
