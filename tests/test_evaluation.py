@@ -583,8 +583,13 @@ def test_a_track_plans_its_headline_tasks_longest_first():
     cells, missing = plan_cells("quick")
     assert {cell.task for cell in cells} == set(suite.TRACKS["quick"].tasks)
     assert len(cells) == 9
-    assert [cell.fit_limit_s for cell in cells] == sorted((cell.fit_limit_s for cell in cells), reverse=True)
     assert missing == {}
+
+
+def test_every_family_has_its_turn_before_any_has_a_second_and_every_replicate_before_the_next():
+    cells, _ = plan_cells("large", ("friedman", "mandelbrot", "curve", "mandelbrot-distance", "sphere"), 2)
+    first = ["mandelbrot", "sphere", "friedman", "mandelbrot-distance", "curve"]
+    assert [(cell.replicate, cell.task) for cell in cells] == [(r, task) for r in range(2) for task in first]
 
 
 def test_a_task_given_twice_is_planned_once():

@@ -8,6 +8,7 @@ import os
 import warnings
 import zlib
 from collections.abc import Callable
+from importlib.metadata import distribution
 from pathlib import Path
 from threading import Event, Thread
 
@@ -41,9 +42,10 @@ def data_folder() -> Path:
 
 def load_photo(name: str) -> ByteArray:
     """Return scikit-learn's `china` or `flower`: (427, 640, 3) uint8."""
-    from sklearn.datasets import load_sample_image
+    from PIL import Image
 
-    return load_sample_image(f"{name}.jpg")
+    with Image.open(_find_bundled(f"images/{name}.jpg")) as picture:
+        return np.asarray(picture)
 
 
 def read_picture(path: str) -> ByteArray:
@@ -63,13 +65,17 @@ def read_picture(path: str) -> ByteArray:
 
 def load_digits() -> tuple[ByteArray, IntArray, int, float]:
     """Return scikit-learn's 8 x 8 digits, training rows first: images (1797, 64) uint8, labels, n_train, white."""
-    from sklearn.datasets import load_digits
-
-    images, labels = (np.asarray(values) for values in load_digits(return_X_y=True))
+    table = np.loadtxt(_find_bundled("data/digits.csv.gz"), delimiter=",", dtype=np.int64)
+    images, labels = table[:, :-1], table[:, -1]
     order = permutation(stream_key("digits", "split", 0), len(images))
     n_test = int(DIGITS_TEST_SHARE * len(images))
     order = np.roll(order, -n_test)  # the first 30% of the order are the test set and go last
     return images[order].astype(np.uint8), labels[order], len(images) - n_test, 16.0
+
+
+def _find_bundled(place: str) -> Path:
+    """Return a file of `sklearn.datasets` without importing it, which takes longer than all else we do at first."""
+    return Path(str(distribution("scikit-learn").locate_file(f"sklearn/datasets/{place}")))
 
 
 def load_mnist() -> tuple[ByteArray, IntArray, int, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -41,7 +42,10 @@ _PART_VALUES = 1 << 20  # of X in memory at once: 8 MB, and several times that w
 def plan_cells(
     track_name: str, tasks: Sequence[str] = (), replicates: int | None = None
 ) -> tuple[list[Cell], dict[str, str]]:
-    """Return the cells of a run, longest first, and the tasks whose data is missing with the command to get it.
+    """Return the cells of a run in their order, and the tasks whose data is missing with the command to get it.
+
+    Replicate by replicate, and in each the first task of every family before any second one, longest first: what a run
+    shows early is of all families, and what an interrupted one leaves is whole replicates.
 
     tasks: names, or () for the track's headline tasks.  replicates: how many, or None for the track's own number.
     Raises UsageError for an unknown track or task, for data missing on a task asked for by name, and for more
@@ -53,6 +57,8 @@ def plan_cells(
     if track is None:
         raise UsageError(f"unknown track {track_name!r}: expected one of {', '.join(suite.TRACKS)}")
     cells: list[Cell] = []
+    place_in_family: dict[str, int] = {}
+    families: Counter[str] = Counter()
     missing: dict[str, str] = {}
     for name in dict.fromkeys(tasks or track.tasks):
         try:
@@ -62,13 +68,15 @@ def plan_cells(
                 raise
             missing[name] = str(error)
             continue
+        place_in_family[name] = families[task.family]
+        families[task.family] += 1
         budget = track.budgets[task.family]
         n_samples = budget.n_samples if task.n_available is None else min(budget.n_samples, task.n_available)
         cells += [
             Cell(name, track.name, replicate, n_samples, budget.fit_limit_s)
             for replicate in range(track.replicates if replicates is None else replicates)
         ]
-    return sorted(cells, key=lambda cell: -cell.fit_limit_s), missing
+    return sorted(cells, key=lambda cell: (cell.replicate, place_in_family[cell.task], -cell.fit_limit_s)), missing
 
 
 class Elsewhere(Protocol):
@@ -218,6 +226,8 @@ def run_cell(
                 cancel=cancel,
             )
             try:
+                report(Progress(cell, "asking"))
+                queries = task.draw_queries(cell.n_samples, cell.replicate, settings.secret)
                 report(Progress(cell, "loading"))
                 stack.enter_context(child)
                 child.build()
@@ -226,8 +236,6 @@ def run_cell(
                 report(Progress(cell, "fitting"))
                 fit_s, n_params = child.fit_given()
                 costs = Costs(fit_s=fit_s, n_params=n_params)
-                report(Progress(cell, "asking"))
-                queries = task.draw_queries(cell.n_samples, cell.replicate, settings.secret)
                 report(Progress(cell, "predicting"))
                 predictions, predict_s = predict_shuffled(child, task, cell, queries.X)
                 report(Progress(cell, "scoring"))
