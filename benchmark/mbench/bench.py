@@ -156,8 +156,9 @@ def bench_harness() -> Iterator[Measurement]:
 
 
 def _import_alone(source: Source) -> None:
-    """Import a submission's libraries as the nursery does, in a process of their own."""
-    command = [sys.executable, "-s", "-P", "-B", "-c", f"import {', '.join(source.libraries)}"]
+    """Import a submission's libraries as the nursery does, in a process of their own that tears nothing down."""
+    code = f"import os, {', '.join(source.libraries)}; os._exit(0)"
+    command = [sys.executable, "-s", "-P", "-B", "-c", code]
     subprocess.run(command, env=child_environment(threads=1), check=True)
 
 
@@ -204,14 +205,21 @@ def bench_memory() -> Iterator[Measurement]:
 
 def _measure_peak(function: str) -> tuple[float, float]:
     """Return the peak memory in MB of a process that calls one of the two below, and of its largest child."""
-    code = (
-        f"import resource, sys; from mbench import bench; child_mb = bench.{function}(sys.argv[1]); "
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, child_mb)"
-    )
+    code = f"import sys; from mbench import bench; print(bench.{function}(sys.argv[1]), bench.own_peak_mb())"
     with tempfile.TemporaryDirectory() as folder:
         answer = subprocess.run([sys.executable, "-c", code, folder], capture_output=True, text=True, check=True)
-    peak_kb, child_mb = answer.stdout.split()
-    return int(peak_kb) / 1024, float(child_mb)
+    child_mb, peak_mb = map(float, answer.stdout.split())
+    return peak_mb, child_mb
+
+
+def own_peak_mb() -> float:
+    """Return the most memory in MB that this process has held."""
+    if sys.platform == "linux":  # where getrusage starts out with the peak of whoever started us
+        status = Path("/proc/self/status").read_text()
+        return int(status.split("VmHWM:")[1].split()[0]) / 2**10
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # bytes on macOS
 
 
 def evaluate_large(folder: str) -> float:
