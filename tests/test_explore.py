@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 
 from mbench.cli import main
 from mbench.errors import UsageError
+from mbench.explore import layers
 from mbench.explore.app import Session, make_app
-from mbench.explore.chart import TILE_PX, Tile, check_tile, make_chart, tile_points, tile_truth
+from mbench.explore.chart import TILE_PX, Tile, check_tile, first_tiles, make_chart, tile_points, tile_truth
 from mbench.explore.layers import QUEUE_LIMIT, Layer, LayerFailure, PredictionLayer, QueueFull
 from mbench.explore.sample_index import MAX_PER_TILE, SampleIndex
 from mbench.explore.targets import find_target
@@ -129,6 +130,7 @@ class Gated(Layer):
         super().__init__("truth", CHART)
         self.gate = threading.Event()
         self.computed = []
+        self.n_values = 0
 
     def _compute(self, tile):
         self.gate.wait()
@@ -136,6 +138,7 @@ class Gated(Layer):
         return super()._compute(tile)
 
     def _values(self, points):
+        self.n_values += 1
         return np.zeros((len(points), 1), dtype=np.float32)
 
 
@@ -171,6 +174,28 @@ def test_a_closed_layer_computes_no_more(gated):
     gated.close()
     with pytest.raises(LayerFailure, match="being stopped"):
         gated.submit(TILES[0])
+
+
+def test_what_a_page_opens_with_is_there_before_it_asks(gated, monkeypatch):
+    monkeypatch.setattr(layers, "WARM_UP_S", 600.0)
+    gated.gate.set()
+    gated._warm_up()
+    assert gated.computed == first_tiles(CHART)
+    assert gated.computed[0] == Tile(0, 0, 0)
+    assert {tile for tile in gated.computed if tile.level == 3} == {Tile(3, c, r) for c in range(8) for r in range(8)}
+    n_values = gated.n_values
+    gated.submit(Tile(3, 4, 4)).result()
+    assert gated.n_values == n_values
+
+
+def test_a_page_that_asks_does_not_wait_for_what_it_may_ask_for(gated, monkeypatch):
+    asked = gated.submit(TILES[0])
+    gated._warm_up()
+    gated.gate.set()
+    asked.result()
+    monkeypatch.setattr(layers, "WARM_UP_S", -1.0)
+    gated._warm_up()
+    assert gated.computed == [TILES[0]]
 
 
 def test_a_tile_that_left_the_view_is_never_computed(gated):

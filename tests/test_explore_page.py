@@ -184,6 +184,16 @@ def test_every_pixel_is_the_kernels_and_the_estimators(visit, level):
         assert_shows(page, panel, level, SEAHORSES)
 
 
+def test_where_nothing_is_yet_a_view_sharpens_in_steps(visit):
+    page = visit()
+    asked = []
+    page.on("request", lambda request: asked.append(re.search(r"tiles/r0/(\d+)/", request.url)))
+    look_at(page, 20, SEAHORSES)
+    levels = [int(each[1]) for each in asked if each]
+    assert levels == sorted(levels)
+    assert set(levels) == {17, 19, 20}
+
+
 def readings(page):
     """Return the read-out: {label: text}, of every field's first appearance."""
     found = page.eval_on_selector_all(

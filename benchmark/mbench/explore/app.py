@@ -97,9 +97,16 @@ def open_session(task_name: str, targets: Sequence[Target], settings: Settings) 
     """Start a child for every target and return at once. Raises UsageError for a task without a map."""
     task = load_task(task_name)
     chart = make_chart(task)
-    task.self_test()
-    predictions = tuple(PredictionLayer(f"r{i}", target, task, chart, settings) for i, target in enumerate(targets))
-    return Session(task, chart, tuple(targets), TruthLayer(task, chart), predictions)
+    with contextlib.ExitStack() as opened:
+        predictions = []
+        for i, target in enumerate(targets):
+            layer = PredictionLayer(f"r{i}", target, task, chart, settings)
+            opened.callback(layer.close)
+            predictions.append(layer)
+        task.self_test()  # while the children load
+        truth = TruthLayer(task, chart)
+        opened.pop_all()
+    return Session(task, chart, tuple(targets), truth, tuple(predictions))
 
 
 def make_app(session: Session, token: str, hosts: Collection[str]) -> Guard:

@@ -13,6 +13,7 @@ from mbench.types import FloatArray
 
 # 0.1 s of the 12 nearest neighbours: a tile under way is soon done, and what a request costs is small beside it.
 TILE_PX = 128
+FIRST_LEVELS = (0, 2, 3)
 # The deepest pixels lie 2^-48 apart, eight of float64's numbers near 2. In a world of sides and corners like those
 # below, every pixel centre is then a float64 exactly.
 _FINEST_BIT = 48
@@ -80,6 +81,22 @@ def check_tile(chart: Chart, level: int, column: int, row: int) -> Tile:
     if not 0 <= level <= chart.max_level or not (0 <= column < 1 << level and 0 <= row < 1 << level):
         raise ValueError(f"no tile {level}/{column}/{row}: there are levels 0 to {chart.max_level}")
     return Tile(level, column, row)
+
+
+def first_tiles(chart: Chart) -> list[Tile]:
+    """Return the tiles that a page opens with, as far as one can tell without its size, in the order it asks for them.
+
+    A panel some 500 pixels wide shows the window in tiles of the third level, after coarser ones.
+    """
+    centre = 0.5 * (np.array(chart.lower) + np.array(chart.upper))
+    across, down = abs(centre - (chart.left, chart.top)) / chart.side
+    tiles = []
+    for level in FIRST_LEVELS:
+        n = 1 << level
+        places = [(column, row) for column in range(n) for row in range(n)]
+        places.sort(key=lambda place: math.hypot(place[0] + 0.5 - n * across, place[1] + 0.5 - n * down))
+        tiles += [Tile(level, *place) for place in places]
+    return tiles
 
 
 def tile_side(chart: Chart, level: int) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from typing import Any, Literal, TypeVar
 
 from mbench.cells import Cell, Settings, make_spec
 from mbench.errors import HarnessError
-from mbench.explore.chart import Chart, Tile, tile_points, tile_truth
+from mbench.explore.chart import Chart, Tile, first_tiles, tile_points, tile_truth
 from mbench.explore.targets import Target
 from mbench.sandbox import Child, ChildFailure, Interrupted
 from mbench.types import FloatArray
@@ -21,6 +22,7 @@ from mbench.types import FloatArray
 QUEUE_LIMIT = 64  # tiles waiting per layer; a page asks for two at a time
 CACHE_TILES = 1_024  # 64 KB each of a fractal
 TILE_LIMIT_S = 20.0
+WARM_UP_S = 3.0
 
 Answer = TypeVar("Answer")
 State = Literal["starting", "ready", "failed"]
@@ -90,6 +92,15 @@ class Layer(ABC):
             self._cache.popitem(last=False)
         return values
 
+    def _warm_up(self) -> None:
+        """Compute what a page is likely to ask for first, until one asks or for a few seconds."""
+        until = time.monotonic() + WARM_UP_S
+        for tile in first_tiles(self._chart):
+            if self._n_waiting or self.status.state == "failed" or time.monotonic() > until:
+                return
+            with contextlib.suppress(LayerFailure):  # told by the layer's status
+                self._compute(tile)
+
     def close(self) -> None:
         """End the thread; whatever still waits is cancelled."""
         self._pool.shutdown(wait=True, cancel_futures=True)
@@ -126,6 +137,7 @@ class PredictionLayer(Layer):
         self._held = contextlib.ExitStack()  # the child, while there is one
         self._child: Child | None = None
         self._pool.submit(self._start)
+        self._pool.submit(self._warm_up)
 
     def restart(self) -> None:
         """Load the estimator again into a fresh child, if the last one failed."""

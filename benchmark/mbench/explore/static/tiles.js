@@ -4,7 +4,7 @@ import { ancestor, keyOf } from "./view.js";
 
 const AT_A_TIME = 2; // one is computed while the next one waits
 export const KEPT = 500; // of a layer: 64 KB each, and as much again painted; a panel shows some 50
-const COARSE_STEPS = 3; // a tile this much coarser covers 64 and comes first where nothing is there yet
+const COARSER = [3, 1]; // levels: first tiles that cover 64, where nothing is there yet, then such that cover 4
 const RETRY_MS = 500;
 
 export class TileStore {
@@ -45,12 +45,14 @@ export class TileStore {
 
   /** Ask for these and nothing else: requests for others are called off. */
   want(tiles) {
-    const coarse = new Map();
     const missing = tiles.filter((tile) => !this.tiles.has(keyOf(tile)));
-    for (const tile of missing) {
-      const above = ancestor(tile, Math.min(COARSE_STEPS, tile.level));
-      const found = this.closest(tile);
-      if (found === null || found.steps > COARSE_STEPS) coarse.set(keyOf(above), above);
+    const found = missing.map((tile) => this.closest(tile)?.steps ?? Infinity);
+    const coarse = new Map();
+    for (const steps of COARSER) {
+      for (const tile of missing.filter((_, i) => found[i] > steps)) {
+        const above = ancestor(tile, Math.min(steps, tile.level));
+        coarse.set(keyOf(above), above);
+      }
     }
     this.wanted = [...coarse.values(), ...missing];
     const keys = new Set(this.wanted.map(keyOf));
