@@ -3,7 +3,6 @@
 import base64
 import math
 import re
-import shutil
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -15,28 +14,12 @@ from mbench.render.colours import VALUE_ERRORS, paint_values
 from mbench.results import ResultStore
 from mbench.tasks import load_task
 
-playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright (pip install -e '.[dev]')")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium (apt install chromium)")
-
 TASK = load_task("mandelbrot")
 CHART = make_chart(TASK)
 HOSTILE = "<img src=x onerror=alert(1)>\"'&amp;<script>alert(2)</script>"
 FAILING = "if X[:, 0].min() < -1.0: raise ValueError('<b>out</b> there')\n" + PLANE
-ARGUMENTS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 SHARP = "main[aria-busy=false]"
 SEAHORSES = (-0.75, 0.125)  # a corner of pixels at every level of the view
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

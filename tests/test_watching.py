@@ -6,8 +6,8 @@ import pytest
 
 from mbench.cells import Settings
 from mbench.errors import SubmissionError, UsageError
+from mbench.evaluation import plan_cell
 from mbench.isolation import choose_isolation
-from mbench.learned import plan_cell
 from mbench.render.films import Curve, Instant, draw_frames, plan_instants, plan_layout
 from mbench.render.scenes import confusion_matrix, make_scene
 from mbench.scoring import load_reference

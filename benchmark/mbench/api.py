@@ -108,7 +108,7 @@ def run_evaluation(
         # What was run before of the same submission counts, too: an evaluation may be made task by task.
         kept = [
             record
-            for record in store.records()
+            for record in store.records(but={record.key for record in result.records})
             if (record.source_digest, record.track, record.test_set) == (source.digest, track, test_set)
         ]
         whole = newest_result(source.name, [*kept, *result.records])

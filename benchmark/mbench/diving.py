@@ -10,7 +10,8 @@ import numpy as np
 
 from mbench.cells import Settings
 from mbench.errors import SubmissionError
-from mbench.learned import find_artifacts, open_learned, plan_cell
+from mbench.evaluation import plan_cell
+from mbench.learned import find_artifacts, open_learned
 from mbench.results import ResultStore
 from mbench.sandbox import ChildFailure
 from mbench.submission import Source

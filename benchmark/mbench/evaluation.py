@@ -70,13 +70,16 @@ def plan_cells(
             continue
         place_in_family[name] = families[task.family]
         families[task.family] += 1
-        budget = track.budgets[task.family]
-        n_samples = budget.n_samples if task.n_available is None else min(budget.n_samples, task.n_available)
-        cells += [
-            Cell(name, track.name, replicate, n_samples, budget.fit_limit_s)
-            for replicate in range(track.replicates if replicates is None else replicates)
-        ]
+        n_replicates = track.replicates if replicates is None else replicates
+        cells += [plan_cell(task, track_name, replicate) for replicate in range(n_replicates)]
     return sorted(cells, key=lambda cell: (cell.replicate, place_in_family[cell.task], -cell.fit_limit_s)), missing
+
+
+def plan_cell(task: Task, track_name: str, replicate: int = 0) -> Cell:
+    """Return a track's cell of a task: as many points as its budget has, or as there are."""
+    budget = suite.TRACKS[track_name].budgets[task.family]
+    n_samples = budget.n_samples if task.n_available is None else min(budget.n_samples, task.n_available)
+    return Cell(task.name, track_name, replicate, n_samples, budget.fit_limit_s)
 
 
 class Elsewhere(Protocol):

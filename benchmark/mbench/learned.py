@@ -17,13 +17,6 @@ from mbench.types import FloatArray
 Ask = Callable[[FloatArray], FloatArray]
 
 
-def plan_cell(task: Task, track: str) -> Cell:
-    """Return a track's cell of a task on its first sample, which is what pictures are of."""
-    budget = suite.TRACKS[track].budgets[task.family]
-    n_samples = budget.n_samples if task.n_available is None else min(budget.n_samples, task.n_available)
-    return Cell(task.name, track, 0, n_samples, budget.fit_limit_s)
-
-
 def find_artifacts(cell: Cell, store: ResultStore) -> dict[str, Path]:
     """Return every source's newest stored estimator of a cell, by the source's digest."""
     return {

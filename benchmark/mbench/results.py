@@ -7,7 +7,7 @@ import json
 import os
 import re
 import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -321,10 +321,15 @@ class ResultStore:
             raise disk_error(self.folder, error, _KEPT) from error
         return aside
 
-    def records(self) -> Iterator[Record]:
-        """Yield every readable record of this suite, oldest first; damaged ones are passed over."""
+    def records(self, but: Container[str] = ()) -> Iterator[Record]:
+        """Yield every readable record of this suite, oldest first; damaged ones are passed over.
+
+        but: keys of cells that are not read.
+        """
         found = []
         for path in self.cells.glob("*.json"):
+            if path.stem in but:
+                continue
             try:
                 record = self.read(path.stem)
             except (HarnessError, UsageError):

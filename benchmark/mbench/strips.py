@@ -8,7 +8,8 @@ from pathlib import Path
 
 from mbench.cells import Settings
 from mbench.errors import SubmissionError, UsageError
-from mbench.learned import find_artifacts, open_learned, plan_cell
+from mbench.evaluation import plan_cell
+from mbench.learned import find_artifacts, open_learned
 from mbench.results import ResultStore
 from mbench.sandbox import ChildFailure
 from mbench.submission import Source, baseline_names, baseline_path, read_submission

@@ -15,8 +15,8 @@ import numpy as np
 from mbench import suite
 from mbench.cells import Cell, Settings, make_spec
 from mbench.errors import SubmissionError, UsageError
+from mbench.evaluation import plan_cell
 from mbench.executor import run_all
-from mbench.learned import plan_cell
 from mbench.metrics import skill
 from mbench.nursery import Nursery
 from mbench.sandbox import Child, ChildFailure, open_nursery
