@@ -1,27 +1,32 @@
 import asyncio
+import contextlib
 import json
 import os
 import signal
+import stat
+import subprocess
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from fractions import Fraction
+from urllib.parse import urlsplit
 
 import numpy as np
 import psutil
 import pytest
 from click.testing import CliRunner
-from explore_kit import PLANE, SETTINGS, exploring, plane, store_fitted
+from explore_kit import PLANE, SETTINGS, Client, exploring, plane, store_fitted
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mbench.cli import main
-from mbench.errors import UsageError
+from mbench.errors import HarnessError, UsageError
 from mbench.explore import layers
 from mbench.explore.app import Session, make_app
 from mbench.explore.chart import TILE_PX, Tile, check_tile, first_tiles, make_chart, tile_points, tile_truth
 from mbench.explore.layers import QUEUE_LIMIT, Layer, LayerFailure, PredictionLayer, QueueFull
 from mbench.explore.sample_index import MAX_PER_TILE, SampleIndex
+from mbench.explore.server import Address
 from mbench.explore.targets import find_target
 from mbench.results import Result, ResultStore, write_result
 from mbench.suite import EXTRA_TASKS, SUITE_VERSION
@@ -118,6 +123,29 @@ def test_the_nearest_training_point_is_that_of_all_distances(rng):
     index = SampleIndex(points)
     for x, y in rng.uniform(-3, 3, (20, 2)):
         assert index.distance(x, y) == pytest.approx(np.hypot(*(points - (x, y)).T).min())
+
+
+class OfTwoThreads:
+    """A task whose points are drawn slowly enough for a second thread to want them too."""
+
+    def __init__(self):
+        self.n_drawn = 0
+        self.meeting = threading.Barrier(2)
+
+    def draw_points(self, n, replicate):
+        self.n_drawn += 1
+        with contextlib.suppress(threading.BrokenBarrierError):
+            self.meeting.wait(0.2)
+        return MANDELBROT.draw_points(n, replicate)
+
+
+def test_threads_that_ask_at_once_share_one_index(gated, stored):
+    task = OfTwoThreads()
+    session = Session(task, CHART, (stored(),), gated, (gated,))
+    with ThreadPoolExecutor(2) as threads:
+        first, second = threads.map(lambda _: session.samples["truth"], range(2))
+    assert first is second
+    assert task.n_drawn == 1
 
 
 # Layers
@@ -410,6 +438,24 @@ def test_a_child_that_is_at_work_ends_with_the_layer(stored):
         future.result()
 
 
+def test_a_record_of_a_gpu_finds_it_in_its_sandbox(stored, monkeypatch):
+    monkeypatch.setattr("mbench.isolation._GPU_NODES", ("/dev/null",))
+    started = []
+
+    def start_child(source, spec, isolation, **options):
+        started.append((spec.device, isolation.devices))
+        raise HarnessError("there is no GPU here")
+
+    monkeypatch.setattr(layers, "Child", start_child)
+    target = stored()
+    for device in ("cpu", "cuda"):
+        record = replace(target.record, device=device)
+        layer = PredictionLayer("r0", replace(target, record=record), MANDELBROT, CHART, SETTINGS)
+        layer.submit(OUTSIDE).exception()
+        layer.close()
+    assert started == [("cpu", ()), ("cuda", ("/dev/null",))]
+
+
 def test_a_picture_can_be_explored(stored):
     task = load_task("flower")
     target = stored(task="flower", predict="return np.repeat(0.5 + 0.25 * X[:, :1], 3, axis=1)")
@@ -511,15 +557,34 @@ def test_a_wrong_exploration_is_usage(arguments, message, tmp_path, monkeypatch)
 def test_the_command_serves_until_it_is_interrupted(start, stored, store, number):
     stored()
     process = start(
-        "explore", "submissions/idea.py", "--out", store.folder, "--no-browser", "--json", "--at=-0.5,0.25,8",
+        "explore", "submissions/idea.py", "--out", store.folder, "--no-browser", "--json", "--at=-0.5,0.25,1e16",
         "--unsafe-no-sandbox", preexec_fn=os.setsid,
     )  # fmt: skip
     url = json.loads(process.stdout.readline())["url"]
     assert url.startswith("http://127.0.0.1:")
-    assert url.endswith("/#x=-0.5&y=0.25&m=8.0")
+    assert url.endswith("/#x=-0.5&y=0.25&m=1e%2B16")
     process.send_signal(number)
     rest, errors = process.communicate(timeout=60)
     assert (process.returncode, rest, errors) == (0, "", "Stopped.\n")
+
+
+def test_a_browser_that_stays_holds_up_nothing(start, stored, store, tmp_path):
+    stored()
+    browser = tmp_path / "browser"
+    browser.write_text('#!/bin/sh\necho "$1"\nexec cat > /dev/null 2>&1\n')  # until its input is closed
+    browser.chmod(stat.S_IRWXU)
+    process = start(
+        "explore", "submissions/idea.py", "--out", store.folder, "--json", "--unsafe-no-sandbox",
+        stdin=subprocess.PIPE, env=os.environ | {"DISPLAY": ":0", "BROWSER": str(browser)},
+    )  # fmt: skip
+    url = json.loads(process.stdout.readline())["url"]
+    assert process.stdout.readline().strip() == url
+    place = urlsplit(url)
+    client = Client(Address(place.port, place.path.strip("/")))
+    assert client.ask("session.json")[0] == 200
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=60) == 0
+    assert process.communicate() == ("", "Stopped.\n")
 
 
 def test_a_port_in_use_is_usage(stored, store, served, tmp_path, monkeypatch):

@@ -177,6 +177,58 @@ def test_where_nothing_is_yet_a_view_sharpens_in_steps(visit):
     assert set(levels) == {17, 19, 20}
 
 
+@pytest.mark.parametrize("density", [0.5, 0.75, 1, 1.25, 2, 3])
+def test_no_panel_shows_more_tiles_than_are_kept_beside_those_it_had(visit, density):
+    shown = visit().evaluate(
+        """async density => {
+          const [{ KEPT }, views] = await Promise.all(
+            ["tiles", "view"].map((name) => import(`${location.pathname}static/${name}.js`)));
+          const { chart, tile_px: side } = await (await fetch("session.json")).json();
+          const shown = [];
+          for (const [width, height] of [[320, 440], [1700, 2800], [7680, 4320]]) {
+            for (let octave = -0.9; octave < 40; octave += 0.1) {
+              const scale = views.fitScale(chart, width, height) / 2 ** octave;
+              const view = { x: -0.75, y: 0.125, scale };
+              const level = views.levelFor(chart, side, view, { width, height, density }, KEPT / 2);
+              const count = (at) => views.visibleTiles(chart, at, view, width, height).length;
+              shown.push({
+                kept: KEPT, tiles: count(level), finer: level < chart.max_level ? count(level + 1) : Infinity,
+                size: level && (views.pixelWidth(chart, side, level) / scale) * density,
+              });
+            }
+          }
+          return shown;
+        }""",
+        density,
+    )
+    assert max(each["tiles"] for each in shown) <= shown[0]["kept"] / 2
+    # Of the screen's pixels; where it is more, there would be too many tiles.
+    largest = math.sqrt(2) * max(1, density / math.sqrt(2))
+    for each in shown:
+        assert each["size"] == 0 or each["size"] >= math.sqrt(0.5) - 1e-9
+        assert each["size"] <= largest + 1e-9 or each["finer"] > each["kept"] / 2
+
+
+def test_a_very_large_screen_is_given_coarser_tiles(browser, address):
+    page = browser.new_page(viewport={"width": 5120, "height": 2880})
+    page.route("**/tiles/**", lambda route: None)  # never answered: painting that many takes long
+    with page.expect_request("**/points/**") as asked:  # a level above the tiles
+        page.goto(address["one"].url + "#x=-0.75&y=0.125&m=109&points=1")
+    counts = page.evaluate(
+        """async level => {
+          const views = await import(`${location.pathname}static/view.js`);
+          const { chart } = await (await fetch("session.json")).json();
+          const { width, height } = document.querySelector(".truth .map canvas").getBoundingClientRect();
+          const view = views.readFragment(chart, location.hash, width, height);
+          return [level, level + 1].map((at) => views.visibleTiles(chart, at, view, width, height).length);
+        }""",
+        int(re.search(r"points/r0/(\d+)/", asked.value.url)[1]) + 1,
+    )
+    assert counts[0] <= 250 < counts[1]
+    page.unroute_all(behavior="ignoreErrors")
+    page.close()
+
+
 def readings(page):
     """Return the read-out: {label: text}, of every field's first appearance."""
     found = page.eval_on_selector_all(
@@ -224,6 +276,23 @@ def test_the_wheel_keeps_the_point_under_the_pointer(visit):
     wait_until(page, lambda: "octave 3" in readings(page)["Magnification"])
     page.wait_for_selector(SHARP)
     assert complex_of(readings(page)["Point"]) == pytest.approx(before, abs=2e-2)
+
+
+@pytest.mark.parametrize(("m", "pixels"), [("1e300", -240), ("1e-9", 240)], ids=["deepest", "widest"])
+def test_at_an_end_of_the_zoom_scrolling_moves_nothing(visit, m, pixels):
+    page = visit(f"#x=-0.75&y=0.125&m={m}")
+    before = readings(page)
+    page.evaluate(
+        """deltaY => {
+          const canvas = document.querySelector(".truth .map canvas");
+          const { left, top } = canvas.getBoundingClientRect();
+          canvas.dispatchEvent(new WheelEvent("wheel", { deltaY, clientX: left + 9, clientY: top + 9 }));
+        }""",
+        pixels,
+    )
+    page.wait_for_selector(SHARP)
+    for name in ("Point at the centre", "Magnification"):
+        assert readings(page)[name] == before[name]
 
 
 def test_a_double_click_goes_an_octave_deeper(visit):
@@ -310,6 +379,16 @@ def test_training_points_lie_where_they_were_drawn(visit):
     wait_until(page, lambda: shown() == 0)
 
 
+def test_training_points_are_asked_for_at_the_level_they_are_drawn_at(visit):
+    page = visit()
+    look_at(page, 9, SEAHORSES)
+    asked = []
+    page.on("request", lambda request: asked.append(re.search(r"points/r0/(\d+)/", request.url)))
+    page.keyboard.press("p")
+    page.wait_for_selector(".prediction .hint:visible")
+    assert {int(each[1]) for each in asked if each} == {8}
+
+
 def test_a_landmark_is_flown_to_and_its_address_leads_there_again(visit):
     page = visit()
     page.select_option("#landmark", label="Seahorse valley")
@@ -392,4 +471,23 @@ def test_a_server_that_ended_is_said(browser, tmp_path, estimator, make_record):
     page.keyboard.press("+")
     page.wait_for_selector("#banner:visible")
     assert "Run mbench explore again" in page.text_content("#banner")
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.wait_for_timeout(1200)
+    assert 0 < len(asked) < 20  # of two layers, each after half a second and then after a second
+    page.close()
+
+
+def test_a_page_goes_on_when_the_server_is_back(browser, address):
+    page = browser.new_page()
+    page.goto(address["one"].url)
+    page.wait_for_selector(SHARP)
+    page.route("**/tiles/**", lambda route: route.abort("connectionrefused"))
+    page.keyboard.press("+")
+    page.wait_for_selector("#banner:visible")
+    page.unroute_all()
+    page.wait_for_selector("#banner", state="hidden")
+    page.wait_for_selector(SHARP)
+    look_at(page, 9, SEAHORSES)
+    assert_shows(page, "prediction", 9, SEAHORSES)
     page.close()

@@ -72,6 +72,7 @@ def explore(
 def _fragment(view: str) -> str:
     """Return the part of the address that says where to start. Raises UsageError for what is no view."""
     import math
+    from urllib.parse import urlencode
 
     from mbench.errors import UsageError
 
@@ -83,14 +84,16 @@ def _fragment(view: str) -> str:
         x = y = magnification = math.nan
     if not (math.isfinite(x) and math.isfinite(y) and 0 < magnification < math.inf):
         raise UsageError(f"--at {view}: expected X,Y,M: a point and a magnification, as in --at=-0.7436,0.1318,64")
-    return f"#x={x!r}&y={y!r}&m={magnification!r}"
+    return "#" + urlencode({"x": x, "y": y, "m": magnification})  # where a plus, as of 1e+16, would be a space
 
 
 def _open_browser(url: str) -> None:
     import os
     import sys
+    import threading
     import webbrowser
 
     # Without a desktop there may be a browser in the terminal, which would take it over.
     if sys.platform != "linux" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
-        webbrowser.open(url)
+        # In a thread: it waits for a browser, some seconds as a rule and until its end for one that it does not know.
+        threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()

@@ -7,9 +7,10 @@ import contextlib
 import math
 from collections.abc import AsyncIterator, Collection, Sequence
 from concurrent.futures import Future
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from starlette.applications import Starlette
@@ -43,15 +44,21 @@ class Session:
     targets: tuple[Target, ...]
     truth: TruthLayer
     predictions: tuple[PredictionLayer, ...]
+    _sampling: Lock = field(default_factory=Lock, init=False, repr=False, compare=False)
 
     @property
     def layers(self) -> dict[str, Layer]:
         """Every layer by its name in requests."""
         return {layer.name: layer for layer in (self.truth, *self.predictions)}
 
-    @cached_property
+    @property
     def samples(self) -> dict[str, SampleIndex]:
-        """The training points of every prediction layer."""
+        """The training points of every prediction layer, drawn once for all the threads that ask."""
+        with self._sampling:  # from Python 3.12 on cached_property has no lock of its own
+            return self._samples
+
+    @cached_property
+    def _samples(self) -> dict[str, SampleIndex]:
         indices: dict[int, SampleIndex] = {}
         for target in self.targets:  # of replicate 0, so they differ in their number alone
             n = min(target.record.n_samples, MAX_SAMPLE)

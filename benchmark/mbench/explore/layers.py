@@ -131,7 +131,8 @@ class PredictionLayer(Layer):
         record = target.record
         self._target = target
         self._task = task
-        self._settings = replace(settings, threads=record.threads, device=record.device)
+        isolation = settings.isolation.with_devices(record.device)
+        self._settings = replace(settings, threads=record.threads, device=record.device, isolation=isolation)
         self._cell = Cell(record.task, record.track, record.replicate, record.n_samples, record.fit_limit_s)
         self._cancel = Event()
         self._held = contextlib.ExitStack()  # the child, while there is one

@@ -63,7 +63,7 @@ class Server(uvicorn.Server):
     """
 
     def __init__(self, config: uvicorn.Config, announce: Callable[[], None]) -> None:
-        """announce: called in the event loop."""
+        """announce: called in the event loop, which serves nothing before it returns."""
         super().__init__(config)
         self._announce = announce
 
@@ -86,7 +86,7 @@ def make_server(session: Session, address: Address, announce: Callable[[], None]
 def serve(session: Session, listener: socket.socket, announce: Callable[[Address], None]) -> None:
     """Serve a session and close it at the end; Ctrl-C raises KeyboardInterrupt after that.
 
-    announce: called with the address once the server is up.
+    announce: called with the address once the server is up, which serves nothing before it returns.
     """
     address = new_address(listener)
     try:

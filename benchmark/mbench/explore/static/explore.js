@@ -6,7 +6,7 @@ import { cssColour, errorOf, makePalette, paintLegend, paintTile, stretch } from
 import { element, Panel } from "./panel.js";
 import { Readout } from "./readout.js";
 import { explainedShare, spread } from "./score.js";
-import { decodePoints, decodeValues, KEPT, TileStore } from "./tiles.js";
+import { COARSER, decodePoints, decodeValues, KEPT, TileStore } from "./tiles.js";
 import * as views from "./view.js";
 
 const FLIGHT_MS = 450;
@@ -32,11 +32,11 @@ let settling = 0;
 // Layers
 
 const decode = decodeValues;
-const truth = { store: new TileStore("tiles/truth", decode, update), pictures: new Map(), title: "Truth" };
+const truth = { store: new TileStore("tiles/truth", decode, COARSER, update), pictures: new Map(), title: "Truth" };
 const results = session.results.map((result) => ({
   ...result,
-  store: new TileStore(`tiles/${result.layer}`, decode, update),
-  points: new TileStore(`points/${result.layer}`, decodePoints, update),
+  store: new TileStore(`tiles/${result.layer}`, decode, COARSER, update),
+  points: new TileStore(`points/${result.layer}`, decodePoints, [], update),
   pictures: new Map(),
   errors: new Map(),
   starting: result.state === "starting",
@@ -122,7 +122,7 @@ function look(next) {
 }
 
 function level() {
-  return views.levelFor(chart, side, view, panels[0].density);
+  return views.levelFor(chart, side, view, panels[0], KEPT / 2); // the other half stands in for missing ones
 }
 
 function visible(panel, at) {
@@ -230,11 +230,13 @@ function flyTo(target, duration_ms = FLIGHT_MS) {
   flight.to(views.clampView(chart, side, target, ...size()), duration_ms);
 }
 
+const zoomed = (from, dx, dy, factor) => views.zoomAbout(chart, side, from, ...size(), { dx, dy }, factor);
+
 const act = {
   hold: () => flight.land(),
   pan: (dx, dy) => look(views.pan(chart, view, dx, dy)),
-  zoom: (dx, dy, factor) => look(views.zoomAbout(chart, view, dx, dy, factor)),
-  fly: (dx, dy, factor) => flyTo(views.zoomAbout(chart, flight.ahead, dx, dy, factor)),
+  zoom: (dx, dy, factor) => look(zoomed(view, dx, dy, factor)),
+  fly: (dx, dy, factor) => flyTo(zoomed(flight.ahead, dx, dy, factor)),
   step: (across, down) => flyTo(views.pan(chart, flight.ahead, across * size()[0], down * size()[1]), 200),
   glide: (dx, dy) => Math.hypot(dx, dy) > 8 && !calm.matches && flyTo(views.pan(chart, view, dx, dy), 500),
   hover: (dx, dy) => {

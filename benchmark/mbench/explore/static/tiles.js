@@ -3,25 +3,32 @@
 import { ancestor, keyOf } from "./view.js";
 
 const AT_A_TIME = 2; // one is computed while the next one waits
-export const KEPT = 500; // of a layer: 64 KB each, and as much again painted; a panel shows some 50
-const COARSER = [3, 1]; // levels: first tiles that cover 64, where nothing is there yet, then such that cover 4
+export const KEPT = 500; // of a layer: 64 KB each, and as much again painted; a panel shows some 50, half at most
+export const COARSER = [3, 1]; // levels: first tiles that cover 64, where nothing is there yet, then such that cover 4
 const RETRY_MS = 500;
+const LONGEST_RETRY_MS = 8000;
 
 export class TileStore {
-  /** path: of the layer's tiles.  decode: what becomes of a response.  changed: called after anything came or went. */
-  constructor(path, decode, changed) {
+  /**
+   * path: of the layer's tiles.  decode: what becomes of a response.  coarser: how many levels above a tile to ask
+   * first, where nothing is there yet.  changed: called after anything came or went.
+   */
+  constructor(path, decode, coarser, changed) {
     this.path = path;
     this.decode = decode;
+    this.coarser = coarser;
     this.changed = changed;
     this.tiles = new Map(); // in the order of their last use
     this.flying = new Map();
     this.wanted = [];
     this.failure = null; // why the layer computes no tiles
     this.unreachable = false;
+    this.resting = false; // after the server did not answer
+    this.rest_ms = RETRY_MS;
   }
 
   get busy() {
-    return this.flying.size > 0 || this.wanted.length > 0;
+    return !this.unreachable && (this.flying.size > 0 || this.wanted.length > 0);
   }
 
   get(tile) {
@@ -48,7 +55,7 @@ export class TileStore {
     const missing = tiles.filter((tile) => !this.tiles.has(keyOf(tile)));
     const found = missing.map((tile) => this.closest(tile)?.steps ?? Infinity);
     const coarse = new Map();
-    for (const steps of COARSER) {
+    for (const steps of this.coarser) {
       for (const tile of missing.filter((_, i) => found[i] > steps)) {
         const above = ancestor(tile, Math.min(steps, tile.level));
         coarse.set(keyOf(above), above);
@@ -66,11 +73,24 @@ export class TileStore {
   }
 
   pump() {
-    while (this.failure === null && this.flying.size < AT_A_TIME && this.wanted.length) {
+    const most = this.unreachable ? 1 : AT_A_TIME;
+    while (this.failure === null && !this.resting && this.flying.size < most && this.wanted.length) {
       const tile = this.wanted.shift();
       const key = keyOf(tile);
       if (!this.tiles.has(key) && !this.flying.has(key)) this.fetch(tile, key);
     }
+  }
+
+  /** The server did not answer: ask for nothing for a while, for twice as long each time. */
+  rest() {
+    this.unreachable = true;
+    if (this.resting) return;
+    this.resting = true;
+    setTimeout(() => {
+      this.resting = false;
+      this.pump();
+    }, this.rest_ms);
+    this.rest_ms = Math.min(2 * this.rest_ms, LONGEST_RETRY_MS);
   }
 
   async fetch(tile, key) {
@@ -79,6 +99,7 @@ export class TileStore {
     try {
       const response = await fetch(`${this.path}/${key}`, { signal: controller.signal });
       this.unreachable = false;
+      this.rest_ms = RETRY_MS;
       if (response.ok) {
         this.tiles.set(key, await this.decode(response));
         if (this.tiles.size > KEPT) this.tiles.delete(this.tiles.keys().next().value);
@@ -90,10 +111,7 @@ export class TileStore {
         this.failure = answer?.reason ?? `the server answered ${response.status}`;
       }
     } catch (error) {
-      if (error.name !== "AbortError") {
-        this.unreachable = true;
-        this.wanted = [];
-      }
+      if (error.name !== "AbortError") this.rest();
     }
     this.flying.delete(key);
     this.pump();

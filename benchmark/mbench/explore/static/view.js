@@ -21,21 +21,24 @@ export function pixelWidth(chart, tilePx, level) {
   return chart.side / tilePx / 2 ** level;
 }
 
-export function clampView(chart, tilePx, view, width, height) {
+const between = (value, a, b) => Math.min(Math.max(value, Math.min(a, b)), Math.max(a, b));
+
+function clampScale(chart, tilePx, scale, width, height) {
   const largest = fitScale(chart, width, height) / MIN_MAGNIFICATION;
-  const smallest = pixelWidth(chart, tilePx, chart.max_level);
-  const bottom = chart.top + chart.down * chart.side;
-  const between = (value, a, b) => Math.min(Math.max(value, Math.min(a, b)), Math.max(a, b));
+  return between(scale, pixelWidth(chart, tilePx, chart.max_level), largest);
+}
+
+export function clampView(chart, tilePx, view, width, height) {
   return {
     x: between(view.x, chart.left, chart.left + chart.side),
-    y: between(view.y, chart.top, bottom),
-    scale: between(view.scale, smallest, largest),
+    y: between(view.y, chart.top, chart.top + chart.down * chart.side),
+    scale: clampScale(chart, tilePx, view.scale, width, height),
   };
 }
 
-/** The view `factor` times as large with the same point under (dx, dy), in CSS pixels from the centre. */
-export function zoomAbout(chart, view, dx, dy, factor) {
-  const scale = view.scale / factor;
+/** The view `factor` times as large, as far as the zoom goes, about (dx, dy), in CSS pixels from the centre. */
+export function zoomAbout(chart, tilePx, view, width, height, { dx, dy }, factor) {
+  const scale = clampScale(chart, tilePx, view.scale / factor, width, height);
   return { x: view.x + dx * (view.scale - scale), y: view.y + chart.down * dy * (view.scale - scale), scale };
 }
 
@@ -53,10 +56,13 @@ export function placeOf(chart, view, x, y) {
   return { dx: (x - view.x) / view.scale, dy: (chart.down * (y - view.y)) / view.scale };
 }
 
-/** The level whose pixels are about as large as the screen's. */
-export function levelFor(chart, tilePx, view, density) {
-  const level = Math.round(Math.log2(chart.side / tilePx / view.scale) + (density >= 1.5 ? 0.5 : 0));
-  return Math.min(Math.max(level, 0), chart.max_level);
+/** The level whose pixels are about as large as the panel's, coarser where it would show more than `most` tiles. */
+export function levelFor(chart, tilePx, view, { width, height, density }, most) {
+  // Half a level more at most for a denser screen: a whole one would be four times the tiles.
+  const ideal = Math.log2(chart.side / tilePx / view.scale) + Math.min(Math.log2(density), 0.5);
+  let level = Math.min(Math.max(Math.round(ideal), 0), chart.max_level);
+  while (level > 0 && countVisible(chart, level, view, width, height) > most) level--;
+  return level;
 }
 
 export const keyOf = (tile) => `${tile.level}/${tile.column}/${tile.row}`;
@@ -74,17 +80,29 @@ export function tileAt(chart, level, x, y) {
   return { level, column, row, u: (x - chart.left) / side - column, v: (chart.down * (y - chart.top)) / side - row };
 }
 
-/** The tiles of a level that a panel shows, those nearest to its centre first. */
-export function visibleTiles(chart, level, view, width, height) {
+/** Where the panel lies among a level's tiles: its centre, and the first and last of the rows and columns it shows. */
+function spanOf(chart, level, view, width, height) {
   const last = 2 ** level - 1;
   const side = chart.side / 2 ** level;
   const column = (view.x - chart.left) / side;
   const row = (chart.down * (view.y - chart.top)) / side;
   const across = (width * view.scale) / 2 / side;
   const down = (height * view.scale) / 2 / side;
+  const ends = (from, to) => [Math.max(0, Math.floor(from)), Math.min(last, Math.ceil(to) - 1)];
+  return { column, row, columns: ends(column - across, column + across), rows: ends(row - down, row + down) };
+}
+
+function countVisible(chart, level, view, width, height) {
+  const { columns, rows } = spanOf(chart, level, view, width, height);
+  return Math.max(0, columns[1] - columns[0] + 1) * Math.max(0, rows[1] - rows[0] + 1);
+}
+
+/** The tiles of a level that a panel shows, those nearest to its centre first. */
+export function visibleTiles(chart, level, view, width, height) {
+  const { column, row, columns, rows } = spanOf(chart, level, view, width, height);
   const tiles = [];
-  for (let r = Math.max(0, Math.floor(row - down)); r <= Math.min(last, Math.ceil(row + down) - 1); r++) {
-    for (let c = Math.max(0, Math.floor(column - across)); c <= Math.min(last, Math.ceil(column + across) - 1); c++) {
+  for (let r = rows[0]; r <= rows[1]; r++) {
+    for (let c = columns[0]; c <= columns[1]; c++) {
       tiles.push({ level, column: c, row: r, far: Math.hypot(c + 0.5 - column, r + 0.5 - row) });
     }
   }
