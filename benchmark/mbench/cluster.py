@@ -8,6 +8,7 @@ travel: its files there; its record, predictions and estimator back, which are t
 from __future__ import annotations
 
 import contextlib
+import gc
 import threading
 import uuid
 from collections.abc import Callable
@@ -36,6 +37,7 @@ WORKERS_LIMIT_S = 30.0
 # worker's cells are run again as often as dask's `allowed-failures` says: three times unless configured.
 RETRIES = 2
 _TICK_S = 0.05
+_REPLICATE_PRIORITY = 100_000  # more than any limit in seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,8 @@ class Cluster:
                 "--cluster needs dask.distributed, which is not installed. pip install 'mbench[cluster]' "
                 "(in a checkout: pip install -c constraints.txt -e '.[cluster]')"
             ) from None
+        # dask waits for itself for ever where a client whose connection failed is collected while the next one starts.
+        gc.collect()
         try:
             self._client = Client(self.address, timeout=CONNECT_LIMIT_S, set_as_default=False)
         # AssertionError: on a busy machine its event loop was not up within the ten seconds that it waits.
@@ -158,9 +162,9 @@ class Cluster:
         name = f"mbench-{key[:16]}-{uuid.uuid4().hex}"  # no two runs share a cell that only one of them may cancel
         ended = threading.Event()
         self._phases[name] = lambda phase: report(Progress(cell, phase))
-        future = self._client.submit(
-            run_order, order, key=name, pure=False, retries=RETRIES, priority=int(cell.fit_limit_s)
-        )
+        # Replicate by replicate, as here; of each the longest first.
+        priority = int(cell.fit_limit_s) - _REPLICATE_PRIORITY * cell.replicate
+        future = self._client.submit(run_order, order, key=name, pure=False, retries=RETRIES, priority=priority)
         future.add_done_callback(lambda _: ended.set())
         try:
             while not ended.wait(_TICK_S):
