@@ -72,18 +72,24 @@ def write_audit(folder: Path, digest: str, verdict: str) -> None:
 
 
 def write_submission(
-    folder: Path, skill: float, *, verdict: str | None = "passed", noise: float = 0.3, **changes
+    folder: Path,
+    skill: float,
+    *,
+    track: str = "standard",
+    verdict: str | None = "passed",
+    noise: float = 0.3,
+    **changes,
 ) -> None:
-    """Write a folder as a pull request brings it, with every cell of the track standard."""
+    """Write a folder as a pull request brings it, with every cell of a track."""
     folder.mkdir(parents=True)
     (folder / "submission.py").write_text(SOURCE + f"# {folder.name}\n")
     (folder / "README.md").write_text(f"# {HOSTILE}\n\n{HOSTILE}\n")
     digest = read_submission(folder).digest
     rng = random.Random(folder.name)
     records = [
-        record_of_skill("any", digest, "standard", task, r, skill + rng.gauss(0, noise), **changes)
-        for task in suite.TRACKS["standard"].tasks
-        for r in range(5)
+        record_of_skill("any", digest, track, task, r, skill + rng.gauss(0, noise), **changes)
+        for task in suite.TRACKS[track].tasks
+        for r in range(suite.TRACKS[track].replicates)
     ]
     write_result(folder / "result.json", Result(schema=1, suite=1, name="any", records=tuple(records)))
     if verdict is not None:

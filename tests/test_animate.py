@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mbench.animate import SUFFIXES, write_film
+from mbench.animate import SUFFIXES, read_digests, write_film
+from mbench.disk import check_place
 from mbench.errors import HarnessError, UsageError
 
 
@@ -98,3 +99,33 @@ def test_a_folder_that_cannot_be_written_is_our_failure(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(HarnessError):
         write_film(tmp_path / "file" / "film.mp4", moving_square(1), 10)
+
+
+@pytest.mark.parametrize("place", ["file/film.mp4", "file/new/film.mp4", f"{'x' * 300}.mp4", f"{'x' * 300}/film.mp4"])
+def test_a_place_that_cannot_be_written_is_found_by_a_trial(tmp_path, place):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(HarnessError, match="cannot be written"):
+        check_place(tmp_path / place)
+
+
+def test_a_trial_leaves_a_place_as_it_was(tmp_path):
+    (tmp_path / "old.mp4").write_text("the old one")
+    for name in ("old.mp4", "new/folder/film.mp4"):
+        check_place(tmp_path / name)
+    assert [path.name for path in tmp_path.iterdir()] == ["old.mp4"]
+    assert (tmp_path / "old.mp4").read_text() == "the old one"
+
+
+def test_an_mp4_says_which_sources_it_shows(tmp_path):
+    path = tmp_path / "film.mp4"
+    write_film(path, moving_square(2), 10, ["1" * 64, "2" * 64])
+    assert read_digests(path) == {"1" * 64, "2" * 64}
+    write_film(path, moving_square(2), 10)
+    assert read_digests(path) == frozenset()
+
+
+@pytest.mark.parametrize("content", [None, b"", b"\x00\x00\x00\x18ftypmp42 and so on", b"<script>"])
+def test_what_is_no_film_shows_no_source(tmp_path, content):
+    if content is not None:
+        (tmp_path / "film.mp4").write_bytes(content)
+    assert read_digests(tmp_path / "film.mp4") == frozenset()

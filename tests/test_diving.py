@@ -6,15 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mbench.animate import read_digests
 from mbench.cells import Settings
 from mbench.diving import zoom
-from mbench.errors import UsageError
+from mbench.errors import HarnessError, UsageError
 from mbench.evaluation import evaluate_source, plan_cells
 from mbench.isolation import choose_isolation
 from mbench.render.dive import OCTAVES, Dive, KeyPicture, draw_dive, plan_octaves
 from mbench.render.landmarks import LANDMARKS
 from mbench.results import ResultStore
-from mbench.submission import read_submission
+from mbench.submission import Source, read_submission
 from mbench.tasks import load_task
 
 SETTINGS = Settings(isolation=choose_isolation("C", allow_none=True))
@@ -109,7 +110,15 @@ def test_a_stored_estimator_is_dived_into_without_another_fit(submission_file, e
     with av.open(str(film.path)) as decoded:
         frames = [frame.to_ndarray(format="rgb24") for frame in decoded.decode(video=0)]
     assert len(frames) == film.n_frames == 25 + 2 * 25
+    assert read_digests(film.path) == {source.digest}
     assert (np.abs(frames[0].astype(int) - frames[-1]) > 60).sum() > 10_000
+
+
+def test_a_place_that_cannot_be_written_is_found_before_anything_is_asked(tmp_path):
+    (tmp_path / "file").touch()
+    never, store = Source("never", "never.py", ()), ResultStore(tmp_path / "results")
+    with pytest.raises(HarnessError, match="cannot be written"):
+        zoom(never, "mandelbrot", tmp_path / "file" / "dive.mp4", store, SETTINGS, track="quick")
 
 
 def test_a_task_without_landmarks_is_usage(submission_file, estimator, tmp_path):

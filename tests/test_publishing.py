@@ -41,8 +41,7 @@ def evaluated(tmp_path, make_record):
             record = make_record(**fields | changes)
             store.write(record)
             if card and task == "mandelbrot":
-                Page(60, 40).save(made / "mandelbrot.png", record.key)
-                Page(60, 40).save(made / "card.png")
+                Page(60, 40).save(made / "card.png", record.key)
         if audit:
             report = AuditReport(
                 schema=1, suite=suite.SUITE_VERSION, name="idea", source_digest=digest, track="quick",
@@ -177,7 +176,7 @@ def test_an_audit_that_holds_against_a_source_counts_before_one_it_passed(mbench
 
 def test_a_picture_of_another_version_is_left_out(mbench, evaluated, tmp_path):
     place = evaluated()
-    Page(60, 40).save(tmp_path / "results" / "idea" / "quick" / "mandelbrot.png", "f" * 64)
+    Page(60, 40).save(tmp_path / "results" / "idea" / "quick" / "card.png", "f" * 64)
     assert "no picture" in mbench("submit", place).stderr
     assert "card.png" not in (tmp_path / "submissions" / "idea" / "README.md").read_text()
 

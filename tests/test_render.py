@@ -9,11 +9,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mbench.cells import Settings
+from mbench.evaluation import evaluate_source, plan_cells
+from mbench.isolation import choose_isolation
 from mbench.metrics import Profile
+from mbench.pictures import CARD_NAME, STRIP_NAME, draw_pictures
 from mbench.render.colours import ERROR_COLOURS, VALUE_COLOURS, VALUE_ERRORS, paint, paint_values
 from mbench.render.draw import draw_card, draw_depth_profile, draw_picture, zoom_boxes
+from mbench.render.page import Page, read_cell
 from mbench.render.surface import View, draw_surface
 from mbench.render.views import Plan, plan_image, plan_picture, plan_surface, plan_zoom
+from mbench.scoring import load_reference
+from mbench.submission import read_submission
 from mbench.tasks import load_task
 from mbench.tasks.images import Image as ImageTask
 from mbench.types import Sample
@@ -271,6 +278,38 @@ def test_shapes_that_do_not_fit_are_refused(tmp_path):
         with pytest.raises(ValueError, match="shapes differ"):
             draw_picture(plan, bad, truth, tmp_path / "x.png", title="x")
     assert not list(tmp_path.iterdir())
+
+
+# Which pictures stay
+
+
+def test_pictures_of_another_version_are_drawn_again(submission_file, estimator, store, tmp_path):
+    source = read_submission(submission_file(estimator()))
+    settings, folder = Settings(isolation=choose_isolation("C", allow_none=True)), tmp_path / "made"
+    result, _ = evaluate_source(source, plan_cells("quick", ["mandelbrot"])[0], store, settings)
+    (record,) = result.records
+    names = ("mandelbrot.png", CARD_NAME, STRIP_NAME)
+    for name, key in zip(names, (record.key, "0" * 64, ""), strict=True):
+        Page(60, 40).save(folder / name, key)
+    drawings = draw_pictures(source, result.records, store, folder, settings, load_reference())
+    assert {drawing.path for drawing in drawings} == {folder / name for name in (*names, "depth.png")}
+    assert {read_cell(folder / name) for name in names} == {record.key}
+    times = [(folder / name).stat().st_mtime_ns for name in names]
+    draw_pictures(source, result.records, store, folder, settings, load_reference())
+    assert [(folder / name).stat().st_mtime_ns for name in names] == times
+
+
+def test_pictures_of_another_version_do_not_stay_where_this_one_has_none(
+    submission_file, estimator, make_record, store
+):
+    source = read_submission(submission_file(estimator()))
+    record = make_record(task="mandelbrot", status="crash", metrics=None)
+    for name in ("mandelbrot.png", CARD_NAME, STRIP_NAME):
+        Page(60, 40).save(store.folder / name, "4" * 64)
+    settings = Settings(isolation=choose_isolation("C", allow_none=True))
+    (drawing,) = draw_pictures(source, [record], store, store.folder, settings, load_reference())
+    assert drawing.path is None
+    assert list(store.folder.glob("*.png")) == []
 
 
 # Surfaces

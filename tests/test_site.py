@@ -1,4 +1,6 @@
+import hashlib
 import json
+import os
 import re
 import shutil
 from html.parser import HTMLParser
@@ -13,13 +15,18 @@ from PIL import Image
 from site_entries import HOSTILE, HOSTILE_NAME, SHOWN, make_once, make_site, write_submission
 
 from mbench.animate import write_film
+from mbench.board import build_board
+from mbench.candidates import find_baselines, find_submissions
 from mbench.cli import main
 from mbench.errors import UsageError
 from mbench.isolation import choose_isolation
+from mbench.render.page import Page
 from mbench.results import ResultStore
 from mbench.sandbox import ChildFailure
+from mbench.scoring import load_reference
 from mbench.site import build, media, tiles
 from mbench.site.code import list_file, reveal
+from mbench.site.entries import collect_entries
 from mbench.site.pages import POLICY
 from mbench.submission import read_submission, safe_name
 from mbench.tasks import load_task
@@ -217,7 +224,9 @@ def test_hostile_strings_become_no_element_and_no_attribute(site):
 
 
 def test_hostile_strings_are_shown_as_what_they_are(site):
-    page = site / "standard" / f"submission-{re.sub('[^a-z0-9_-]+', '-', safe_name(HOSTILE_NAME).lower())}.html"
+    name = safe_name(HOSTILE_NAME)
+    digits = hashlib.sha256(name.encode()).hexdigest()[:8]
+    page = site / "standard" / f"submission-{re.sub('[^a-z0-9_-]+', '-', name.lower())}.{digits}.html"
     text = "".join(Elements(page).text)
     assert "<script>window.pwned=1</script>" in text
     assert "{{7*7}}" in text
@@ -359,14 +368,16 @@ def test_film_and_pictures_of_this_very_source_are_shown(made, tmp_path):
     shutil.copytree(made / "results" / SHOWN, results / SHOWN)
     another = results / "tied-one" / "standard"  # has its name, and is of another source
     shutil.copytree(made / "results" / SHOWN / "quick", another)
-    for made_in in (results / SHOWN / "quick", another):
-        Image.new("RGB", (60, 90), "teal").save(made_in / "china.png")
-        (made_in / media.FILM).write_bytes(b"\x00\x00\x00\x18ftypmp42 and so on")
+    (record,) = ResultStore(made / "results").records()
+    for made_in, key in ((results / SHOWN / "quick", record.key), (another, "tied-onemandelbrot0")):
+        write_sheet(made_in / "mandelbrot.png", key)
+        write_sheet(made_in / "china.png", "0" * 64)  # drawn of an older version
+        write_film(made_in / media.FILM, FRAMES, 5, [record.source_digest])
     make_site(folder, made / "submissions", results)
     own = Elements(folder / "quick" / f"submission-{SHOWN}.html")
     assert len(own.all("video")) == 1
     pictures = [image["alt"] for image in own.all("img") if "media/" in image["src"]]
-    assert pictures == ["Truth, prediction and error of the task china"]
+    assert pictures == ["Truth, prediction and error of the task mandelbrot"]
     other = Elements(folder / "standard" / "submission-tied-one.html")
     assert not other.all("video")
     assert "no result of this source is at hand" in "".join(other.text)
@@ -413,13 +424,20 @@ def test_an_estimator_that_fails_costs_its_zoom_and_strip_only(made, tmp_path, m
 # Pictures and films
 
 
+FRAMES = [np.full((64, 96, 3), shade, dtype=np.uint8) for shade in (0, 100, 200)]
+KEYS, DIGEST = frozenset({"2" * 64, "3" * 64}), "1" * 64
+
+
+def write_sheet(path, key):
+    Page(60, 90).save(path, key)
+
+
 def test_film_and_sheets_are_taken_in(tmp_path):
     made = tmp_path / "made"
     made.mkdir()
-    Image.new("RGB", (60, 90), "teal").save(made / "china.png")
-    frames = [np.full((64, 96, 3), shade, dtype=np.uint8) for shade in (0, 100, 200)]
-    write_film(made / media.FILM, frames, fps=5)
-    taken = media.take_media(tmp_path / "site", made)
+    write_sheet(made / "china.png", "2" * 64)
+    write_film(made / media.FILM, FRAMES, 5, ["0" * 64, DIGEST])  # a race is of several
+    taken = media.take_media(tmp_path / "site", made, KEYS, DIGEST)
     assert [(sheet.name, sheet.width, sheet.height) for sheet in taken.sheets] == [("china", 60, 90)]
     assert all((tmp_path / "site" / path).is_file() for path in taken.paths)
     assert str(taken.film).endswith(".mp4")
@@ -428,9 +446,19 @@ def test_film_and_sheets_are_taken_in(tmp_path):
         assert np.asarray(poster.convert("L")).mean() == pytest.approx(200, abs=3)
 
 
+@pytest.mark.parametrize("digests", [(), ["0" * 64]])
+@pytest.mark.parametrize("key", ["", "4" * 64])
+def test_what_is_of_another_source_or_of_nobody_is_passed_over(tmp_path, key, digests):
+    write_sheet(tmp_path / "china.png", key)
+    write_film(tmp_path / media.FILM, FRAMES, 5, digests)
+    assert media.take_media(tmp_path / "site", tmp_path, KEYS, DIGEST) == media.Media()
+
+
 def test_a_film_that_cannot_be_decoded_has_no_poster(tmp_path):
-    (tmp_path / media.FILM).write_bytes(b"\x00\x00\x00\x18ftypmp42 and so on")
-    taken = media.take_media(tmp_path / "site", tmp_path)
+    write_film(tmp_path / media.FILM, FRAMES, 5, [DIGEST])
+    content = (tmp_path / media.FILM).read_bytes()
+    (tmp_path / media.FILM).write_bytes(content[: content.find(b"mdat") + 4])
+    taken = media.take_media(tmp_path / "site", tmp_path, KEYS, DIGEST)
     assert taken.film is not None
     assert taken.poster is None
 
@@ -438,7 +466,70 @@ def test_a_film_that_cannot_be_decoded_has_no_poster(tmp_path):
 def test_what_is_no_picture_or_film_is_passed_over(tmp_path):
     for name in (media.FILM, "china.png"):
         (tmp_path / name).write_bytes(b"<script>window.pwned=1</script>")
-    assert media.take_media(tmp_path / "site", tmp_path) == media.Media()
+    assert media.take_media(tmp_path / "site", tmp_path, KEYS, DIGEST) == media.Media()
+
+
+# Entries
+
+
+def entries_of(submissions):
+    candidates = find_submissions(submissions)
+    return collect_entries(build_board(candidates, "standard", load_reference()), candidates, submissions, None)
+
+
+def test_a_readme_that_is_not_the_submissions_own_file_is_not_shown(tmp_path):
+    submissions, elsewhere = tmp_path / "submissions", tmp_path / "elsewhere"
+    for folder in (submissions / "own", submissions / "linked", submissions / "piped", elsewhere):
+        write_submission(folder, 90.0)
+        (folder / "README.md").unlink()
+    (submissions / "own" / "README.md").write_text("mine")
+    (elsewhere / "README.md").write_text("secret")
+    (submissions / "linked" / "README.md").symlink_to(elsewhere / "README.md")
+    (submissions / "moved").symlink_to(elsewhere)
+    pipe = submissions / "piped" / "README.md"
+    os.mkfifo(pipe)
+    end = os.open(pipe, os.O_RDWR)
+    os.write(end, b"x" * 64_000)  # as much as is read of a README: who reads it does not wait for more
+    readmes = {entry.standing.name: entry.readme for entry in entries_of(submissions)}
+    os.close(end)
+    assert readmes == {"own": "mine", "linked": "", "moved": "", "piped": ""}
+
+
+def test_a_page_stays_where_it_is_when_ranks_change(tmp_path):
+    names = ("漢字", "字漢", "Idea", "idea")
+    for folder, skills in (("a", (80, 90, 100, 110)), ("b", (110, 100, 90, 80))):
+        for name, skill in zip(names, skills, strict=True):
+            write_submission(tmp_path / folder / name, skill)
+    before, after = ({e.standing.name: e.slug for e in entries_of(tmp_path / folder)} for folder in ("a", "b"))
+    assert before == after
+    assert len(set(before.values())) == 4
+    assert before["idea"] == "submission-idea"
+    assert all(re.fullmatch("[a-z0-9_.-]+", slug) for slug in before.values())
+
+
+def test_an_altered_name_never_has_the_page_of_a_plain_one(tmp_path):
+    write_submission(tmp_path / "Idea", 90.0)
+    (entry,) = entries_of(tmp_path)
+    forged = entry.slug.removeprefix("submission-")
+    write_submission(tmp_path / forged, 95.0)
+    assert {e.standing.name: e.slug for e in entries_of(tmp_path)}["Idea"] == entry.slug
+
+
+def test_an_entry_links_to_itself_on_another_track_and_to_nobody_else(made, tmp_path, monkeypatch):
+    monkeypatch.setattr(build, "find_baselines", lambda: [each for each in find_baselines() if each.name == "knn"])
+    write_submission(tmp_path / "submissions" / "漢字", 90.0, track="quick")
+    write_submission(tmp_path / "submissions" / "字漢", 90.0)
+    folder = tmp_path / "site"
+    shutil.copytree(made / "site" / "tiles" / tiles.truth_name(), folder / "tiles" / tiles.truth_name())
+    (folder / "mbench-site.json").touch()
+    make_site(folder, tmp_path / "submissions", None)
+    linked = {
+        page: [each["href"] for each in Elements(page).all("a") if each.get("class") == "other"]
+        for page in (folder / "quick").glob("*.html")
+    }
+    assert linked.pop(folder / "quick" / "knn.html") == ["../standard/knn.html"]
+    (own,) = [links for page, links in linked.items() if page.name.startswith("submission-")]
+    assert own == []
 
 
 # The folder, and the command

@@ -218,6 +218,29 @@ def test_curves_say_their_numbers_and_follow_task_and_track(visit):
     assert "tied-one" not in place.inner_text()
 
 
+@pytest.mark.parametrize("plot", ["depth", "curves"])
+def test_a_click_on_a_line_opens_its_page(visit, plot):
+    page = visit("index.html?track=standard")
+    line = page.locator(f"[data-plot={plot}] .line:not(:last-of-type)").first
+    line.scroll_into_view_if_needed()
+    href = line.get_attribute("href")
+    x, y = line.locator(".touch").evaluate(
+        """path => {
+            const svg = path.ownerSVGElement;
+            const length = path.getTotalLength();
+            for (let share = 0.02; share < 1; share += 0.02) {
+                const point = path.getPointAtLength(share * length).matrixTransform(svg.getScreenCTM());
+                const { x, y } = point;
+                if (document.elementFromPoint(x, y)?.parentNode === path.parentNode) return [x, y];
+            }
+        }"""
+    )
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.up()
+    page.wait_for_url(f"**/{href}", timeout=5_000)
+
+
 # An entry, and two
 
 
@@ -268,6 +291,23 @@ def test_comparison_shows_both_entries_and_what_the_test_says(visit, site):
     swapped = page.locator("[data-versus] tbody tr").first.locator("td").all_inner_texts()
     assert swapped[:2] == cells[1::-1]
     assert page.url.endswith("?a=standard/submission-tied-two&b=standard/submission-tied-one")
+
+
+def test_comparison_draws_its_plot_once_on_opening_and_once_a_choice(browser, site):
+    context = browser.new_context()
+    context.add_init_script("""
+        window.drawn = 0;
+        document.addEventListener("DOMContentLoaded", () => {
+            const draw = Depth.draw;
+            Depth.draw = (...given) => { window.drawn += 1; draw(...given); };
+        });
+    """)
+    page = context.new_page()
+    page.goto(f"{site.as_uri()}/compare.html")
+    assert page.evaluate("window.drawn") == 1
+    page.get_by_role("button", name="Swap").click()
+    assert page.evaluate("window.drawn") == 2
+    context.close()
 
 
 def test_comparison_follows_the_choice(visit):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import cmath
+import errno
 import math
 
 import numpy as np
@@ -8,14 +9,14 @@ import pytest
 from PIL import Image
 
 from mbench.cells import Settings
-from mbench.errors import SubmissionError, UsageError
+from mbench.errors import HarnessError, SubmissionError, UsageError
 from mbench.isolation import choose_isolation
 from mbench.render.colours import RAISED, VALUE_ERRORS, paint_values
 from mbench.render.landmarks import LANDMARKS, find_landmark
 from mbench.render.strip import OCTAVES, draw_sheet, draw_strip, plan_strip, strip_boxes
 from mbench.results import ResultStore
 from mbench.strips import draw_strips
-from mbench.submission import read_submission
+from mbench.submission import Source, read_submission
 from mbench.tasks import load_task
 
 CENTRE = find_landmark("mandelbrot", "seahorse").centre
@@ -134,6 +135,23 @@ def test_what_was_not_evaluated_learns_first_and_who_fails_is_left_out(submissio
     assert any("good: learning" in words for words in said)
     with pytest.raises(SubmissionError, match="bad: no strip of mandelbrot"):
         draw_strips([bad], "mandelbrot", tmp_path / "s.png", ResultStore(tmp_path / "results"), SETTINGS, track="quick")
+
+
+def test_a_place_that_cannot_be_written_is_found_before_anything_is_asked(tmp_path):
+    (tmp_path / "file").touch()
+    never, store = Source("never", "never.py", ()), ResultStore(tmp_path / "results")
+    with pytest.raises(HarnessError, match="cannot be written"):
+        draw_strips([never], "mandelbrot", tmp_path / "file" / "s.png", store, SETTINGS, track="quick")
+
+
+def test_a_disk_that_fills_up_is_said(submission_file, estimator, tmp_path, monkeypatch):
+    def refuse(*arguments, **options):
+        raise OSError(errno.ENOSPC, "no space")
+
+    monkeypatch.setattr("mbench.render.strip.draw_strip", refuse)
+    source, store = read_submission(submission_file(estimator())), ResultStore(tmp_path / "results")
+    with pytest.raises(HarnessError, match=r"s\.png: the disk is full"):
+        draw_strips([source], "mandelbrot", tmp_path / "s.png", store, SETTINGS, track="quick")
 
 
 def test_a_strip_of_nobody_is_usage(tmp_path):

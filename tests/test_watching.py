@@ -4,16 +4,18 @@ import av
 import numpy as np
 import pytest
 
+from mbench.animate import read_digests
 from mbench.cells import Settings
-from mbench.errors import SubmissionError, UsageError
+from mbench.errors import HarnessError, SubmissionError, UsageError
 from mbench.evaluation import plan_cell
 from mbench.isolation import choose_isolation
+from mbench.render.colours import BACKGROUND, SERIES
 from mbench.render.films import Curve, Instant, draw_frames, plan_instants, plan_layout
 from mbench.render.scenes import confusion_matrix, make_scene
 from mbench.scoring import load_reference
 from mbench.submission import Source, read_submission
 from mbench.tasks import load_task
-from mbench.watching import shoot, watch
+from mbench.watching import MAX_RACERS, shoot, watch
 
 SETTINGS = Settings(isolation=choose_isolation("C", allow_none=True), jobs=2)
 
@@ -147,7 +149,7 @@ def test_a_long_film_keeps_its_first_and_last_instant():
     assert instants == (Instant(0, (0, None)), Instant(2, (2, 1)))
 
 
-@pytest.mark.parametrize("n_racers", [1, 2, 3, 4, 8, 11])
+@pytest.mark.parametrize("n_racers", [1, 2, 3, 4, 8])
 @pytest.mark.parametrize("task", ["mandelbrot", "sphere", "digits"])
 def test_panels_lie_side_by_side_on_the_page(task, n_racers):
     task = load_task(task)
@@ -191,6 +193,7 @@ def test_a_race_without_snapshots_is_filmed(growing, stepping, tmp_path):
     frames = frames_of(film.path)
     assert len(frames) == 3 + 20
     assert frames[0].shape[1] == 1280
+    assert read_digests(path) == {growing().digest, stepping.digest}
 
 
 def test_an_interrupted_film_leaves_nothing(stepping, tmp_path):
@@ -207,9 +210,31 @@ def test_an_interrupted_film_leaves_nothing(stepping, tmp_path):
 
 
 def test_a_film_of_nobody_and_of_too_many_is_usage(stepping, tmp_path):
-    for sources in ([], [stepping] * 12):
-        with pytest.raises(UsageError, match="a film shows 1 to 11"):
+    for sources in ([], [stepping] * 9):
+        with pytest.raises(UsageError, match="a film shows 1 to 8, each in its colour"):
             watch(sources, "curve", tmp_path / "film.mp4", SETTINGS, load_reference(), track="quick")
+
+
+def test_every_racer_has_a_colour_of_its_own():
+    assert len(set(SERIES)) == len(SERIES) == MAX_RACERS
+
+
+def test_in_a_race_the_first_error_panel_says_what_it_is():
+    task = load_task("curve")
+    scene = make_scene(task, task.draw_sample(100, 0), 100, 0)
+    shots = [[scene.truth] * 3] * 2
+    (frame,) = draw_frames(scene, [curve(), curve("b")], shots, [Instant(20, (2, 2))], "steps", title="", subtitle="")
+    first, second = (panel.box for panel in plan_layout(scene, 2).panels if panel.name == "absolute error")
+    plain = [int(BACKGROUND[i : i + 2], 16) for i in (1, 3, 5)]
+    for (left, top, width, _), is_labelled in ((first, True), (second, False)):
+        assert (frame[top - 26 : top - 6, left : left + width] != plain).any() == is_labelled
+
+
+def test_a_place_that_cannot_be_written_is_found_before_anything_is_trained(tmp_path):
+    (tmp_path / "file").touch()
+    never = Source("never", "never.py", ())
+    with pytest.raises(HarnessError, match="cannot be written"):
+        watch([never], "curve", tmp_path / "file" / "film.mp4", SETTINGS, load_reference(), track="quick")
 
 
 def test_a_wrong_ending_is_found_before_anything_is_trained(tmp_path):

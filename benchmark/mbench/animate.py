@@ -4,39 +4,45 @@ from __future__ import annotations
 
 import shutil
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from mbench.disk import Draft, disk_error, scratch_folder
+from mbench.disk import Draft, check_place, disk_error, scratch_folder
 from mbench.errors import UsageError
 from mbench.types import IntArray
 
 SUFFIXES = (".mp4", ".gif", ".webp")
 GIF_WIDTH = 800  # pixels at most: a GIF holds every frame at nearly its full size
 _BT709 = 1  # its number in H.264's tables, for primaries, transfer and matrix alike
+_SOURCES = "mbench-sources"  # before the digests, in an MP4's comment
 
 
 def check_film_path(path: Path) -> None:
-    """Raise UsageError for a file whose ending is no film's, before anything is computed for it."""
+    """Refuse a file that no film can be written to, before anything is computed for it.
+
+    Raises UsageError for an ending that is no film's, and like `check_place`.
+    """
     if path.suffix.lower() not in SUFFIXES:
         raise UsageError(f"{path}: a film ends in {', '.join(SUFFIXES)}. Give another --out")
-    if path.is_dir():
-        raise UsageError(f"{path}: is a folder. Give another --out")
+    check_place(path)
 
 
-def write_film(path: Path, frames: Iterable[IntArray], fps: int) -> int:
+def write_film(path: Path, frames: Iterable[IntArray], fps: int, digests: Sequence[str] = ()) -> int:
     """Write frames (height, width, 3) uint8, shown for 1/fps seconds each, and return how many they were.
 
     All have the first one's size, with an even height and width. The file appears when it is whole; whatever ends this
-    earlier leaves what was there before. Raises UsageError for an unknown ending, ValueError for no frame or another
-    size, HarnessError where the disk refuses.
+    earlier leaves what was there before. digests: of the sources that it shows, kept in an MP4 for `read_digests`.
+    Raises UsageError for an unknown ending, ValueError for no frame or another size, HarnessError where the disk
+    refuses.
     """
     check_film_path(path)
-    write = {".mp4": _write_mp4, ".gif": _write_gif, ".webp": _write_webp}[path.suffix.lower()]
+    mp4 = partial(_write_mp4, digests=digests)
+    write = {".mp4": mp4, ".gif": _write_gif, ".webp": _write_webp}[path.suffix.lower()]
     with scratch_folder() as folder:
         # Not into the draft: to move an MP4's index to its start, the encoder opens the file again by its name.
         raw = folder / f"film{path.suffix.lower()}"
@@ -64,6 +70,19 @@ def read_last_frame(path: Path) -> IntArray:
         raise ValueError(f"{path}: not a film ({error})") from error
 
 
+def read_digests(path: Path) -> frozenset[str]:
+    """Return the digests of the sources that an MP4 shows; none for one that bears none, and for what is no film."""
+    import av
+    from av.error import FFmpegError
+
+    try:
+        with av.open(str(path), format="mp4", metadata_errors="replace") as film:
+            mark, *digests = film.metadata.get("comment", "").split() or [""]
+    except FFmpegError:
+        return frozenset()
+    return frozenset(digests) if mark == _SOURCES else frozenset()
+
+
 class _Counted:
     """Frames, checked and counted as they pass."""
 
@@ -83,12 +102,13 @@ class _Counted:
             raise ValueError("a film needs a frame")
 
 
-def _write_mp4(path: Path, frames: _Counted, fps: int) -> int:
+def _write_mp4(path: Path, frames: _Counted, fps: int, digests: Sequence[str]) -> int:
     import av
     from av.video.stream import VideoStream
 
     # The index first, so that a browser plays while it loads.
     with av.open(str(path), "w", options={"movflags": "+faststart"}) as film:
+        film.metadata["comment"] = " ".join((_SOURCES, *digests))
         stream: VideoStream | None = None
         for number, rgb in enumerate(frames):
             if stream is None:

@@ -20,7 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from mbench.errors import HarnessError
+from mbench.errors import HarnessError, UsageError
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -210,6 +210,19 @@ def _empty(folder: int) -> list[str]:
             with contextlib.suppress(OSError):
                 os.unlink(entry.name, dir_fd=folder)
     return names
+
+
+def check_place(path: Path) -> None:
+    """Raise UsageError for a folder, HarnessError where a file cannot be written. Nothing of the trial stays."""
+    try:
+        if path.is_dir():
+            raise UsageError(f"{path}: is a folder. Give another --out")
+        # Of a folder that is yet to be made, the one that it is to be made in: a film that fails leaves none behind.
+        folder = next(parent for parent in path.absolute().parents if parent.exists())
+        with Draft(folder / path.name):
+            pass
+    except OSError as error:
+        raise disk_error(path, error) from error
 
 
 def disk_error(place: Path, error: OSError, kept: str = "") -> HarnessError:

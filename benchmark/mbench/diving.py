@@ -38,7 +38,8 @@ def zoom(
     """Film the dive into a landmark, from the submission's stored estimator or else a fresh one, and write the film.
 
     seconds: of diving, at a constant rate; the whole window and the deepest one stay a little.
-    Raises UsageError for a task or landmark without a dive, SubmissionError where the submission fails.
+    Raises UsageError for a task or landmark without a dive, SubmissionError where the submission fails, HarnessError
+    where the disk refuses.
     """
     from mbench.animate import check_film_path, write_film
     from mbench.render.dive import OCTAVES, Dive, KeyPicture, draw_dive, plan_octaves
@@ -82,5 +83,5 @@ def zoom(
         assert frame is not None
         yield from repeat(frame, hold)
 
-    n_frames = write_film(path, held(), FPS)
+    n_frames = write_film(path, held(), FPS, [source.digest])
     return Film(path, n_frames, n_frames / FPS, ())

@@ -70,26 +70,26 @@ def _draw_pictures(
     folder.mkdir(parents=True, exist_ok=True)
     drawable = [r for r in records if r.replicate == 0 and r.task not in ("friedman", "digits", "mnist")]
 
-    def draw(record: Record) -> Drawing:
-        path = folder / f"{_file_name(record.task)}.png"
+    def draw(record: Record) -> list[Drawing]:
+        places = _places(folder, record.task)
         artifact = store.artifact_path(record.key)
-        if read_cell(path) != record.key:  # of another version of the submission
-            path.unlink(missing_ok=True)
+        for place in places:
+            if read_cell(place) != record.key:  # of another version of the submission
+                place.unlink(missing_ok=True)
         if not record.ok:
-            return Drawing(None, f"{record.task}: no picture, the cell ended with {record.status}")
+            return [Drawing(None, f"{record.task}: no picture, the cell ended with {record.status}")]
         if not artifact.exists():
-            return Drawing(None, f"{record.task}: no picture, the fitted estimator is not stored")
-        if settings.fresh or not path.exists():
+            return [Drawing(None, f"{record.task}: no picture, the fitted estimator is not stored")]
+        if settings.fresh or not all(place.exists() for place in places):
             try:
-                _draw_cell(source, record, artifact, path, settings, reference, nursery, report, cancel)
+                _draw_cell(source, record, artifact, places[0], settings, reference, nursery, report, cancel)
             except ChildFailure as failure:
-                return Drawing(None, f"{record.task}: no picture, {failure}")
-        return Drawing(path)
+                return [Drawing(None, f"{record.task}: no picture, {failure}")]
+        return [Drawing(place) for place in places]
 
-    drawings = list(run_all(drawable, draw, jobs=settings.jobs, cancel=cancel))
+    drawings = [each for found in run_all(drawable, draw, jobs=settings.jobs, cancel=cancel) for each in found]
     profiles = {r.task: r.metrics.profile for r in drawable if r.metrics and r.metrics.profile}
     if profiles:
-        drawings += [Drawing(folder / name) for name in (CARD_NAME, STRIP_NAME) if (folder / name).exists()]
         drawings.append(Drawing(draw_depth_profile(profiles, folder / "depth.png", title=source.name)))
     return sorted(drawings, key=lambda drawing: str(drawing.path))
 
@@ -131,11 +131,14 @@ def _draw_cell(
     sample = task.draw_sample(record.n_samples, record.replicate) if plan.kind == "curve" else None
     if record.task == "mandelbrot":
         profile = record.metrics.profile if record.metrics else None
-        draw_card(plan, predictions, truth, profile, path.with_name(CARD_NAME), title=title, subtitle=subtitle)
+        draw_card(plan, predictions, truth, profile, path.with_name(CARD_NAME), title=title, subtitle=subtitle,
+                  cell=record.key)  # fmt: skip
     if strip is not None and unrolled is not None:
         about = f"{record.task}  ·  {record.n_samples:,} points  ·  about {place.name}"
         true_strip = task.truth(strip.points)
-        draw_strip(strip, unrolled, true_strip, path.with_name(STRIP_NAME), title=title, subtitle=about)
+        draw_strip(
+            strip, unrolled, true_strip, path.with_name(STRIP_NAME), title=title, subtitle=about, cell=record.key
+        )
     draw_picture(plan, predictions, truth, path, title=title, subtitle=subtitle, sample=sample, cell=record.key)
     report(Progress(cell, "drawn"))
 
@@ -151,6 +154,12 @@ def _subtitle(record: Record, reference: Reference) -> str:
     if score.score is not None:
         parts.append(f"score {score.score:.0f}")
     return "  ·  ".join(parts)
+
+
+def _places(folder: Path, task: str) -> list[Path]:
+    """Return the pictures that are drawn of a task, the sheet first."""
+    others = (CARD_NAME, STRIP_NAME) if task == "mandelbrot" else ()
+    return [folder / name for name in (f"{_file_name(task)}.png", *others)]
 
 
 def _file_name(task: str) -> str:

@@ -118,9 +118,8 @@ def _check_room(folder: Path, source: Source, update: bool) -> None:
 def _find_card(made: Path, records: Sequence[Record], notes: list[str]) -> bytes | None:
     from mbench.render.page import read_cell
 
-    drawn = read_cell(made / "mandelbrot.png")  # the card bears no key; it is drawn with this one
     first = {record.key for record in records if (record.task, record.replicate) == ("mandelbrot", 0)}
-    if drawn in first and (made / CARD_NAME).is_file():
+    if read_cell(made / CARD_NAME) in first:
         return (made / CARD_NAME).read_bytes()
     notes.append(f"no picture: {made / CARD_NAME} is not of this result. Draw it with `mbench render`, then --update")
     return None

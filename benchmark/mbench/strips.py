@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mbench.cells import Settings
+from mbench.disk import check_place, disk_error
 from mbench.errors import SubmissionError, UsageError
 from mbench.evaluation import plan_cell
 from mbench.learned import find_artifacts, open_learned
@@ -42,13 +43,15 @@ def draw_strips(
     """Draw one submission's strip, or a sheet of several, from their stored estimators or else fresh ones.
 
     sources: () for all baselines that have a stored estimator in the results folder.
-    Raises UsageError for a task or landmark that has no strip, SubmissionError where a single submission fails.
+    Raises UsageError for a task or landmark that has no strip, SubmissionError where a single submission fails,
+    HarnessError where the disk refuses.
     """
     from mbench.render.landmarks import find_landmark
     from mbench.render.strip import COLUMNS, SHEET_COLUMNS, draw_sheet, draw_strip, plan_strip
 
     if path.suffix.lower() != ".png":
         raise UsageError(f"{path}: a strip ends in .png. Give another --out")
+    check_place(path)
     task = load_task(task_name)
     place = find_landmark(getattr(task, "set_name", task.name), landmark)
     cell = plan_cell(task, track)
@@ -78,12 +81,15 @@ def draw_strips(
         raise SubmissionError(f"no submission has a strip of {task_name}: {'; '.join(left_out)}")
     truth = task.truth(strip.points)
     subtitle = f"{task_name}  ·  {cell.n_samples:,} points  ·  about {place.name}"
-    if len(chosen) == 1:
-        ((name, values),) = predictions.items()
-        draw_strip(strip, values, truth, path, title=name, subtitle=subtitle)
-    else:
-        note = f"{subtitle}  ·  below, the error"
-        draw_sheet(strip, predictions, truth, path, title="Where each method lets go", subtitle=note)
+    try:
+        if len(chosen) == 1:
+            ((name, values),) = predictions.items()
+            draw_strip(strip, values, truth, path, title=name, subtitle=subtitle)
+        else:
+            note = f"{subtitle}  ·  below, the error"
+            draw_sheet(strip, predictions, truth, path, title="Where each method lets go", subtitle=note)
+    except OSError as error:
+        raise disk_error(path, error) from error
     return Drawn(path, tuple(predictions), tuple(left_out))
 
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from mbench.render.scenes import Scene
 
 FEWEST_POINTS = 100
-MAX_RACERS = 11
+MAX_RACERS = 8  # as many colours as `render.colours.SERIES` has
 HOLD_S = 2.0  # that the last frame stays
 
 Race = Literal["steps", "seconds"]
@@ -102,7 +102,8 @@ def watch(
 
     race: what several are held equal by. At equal steps all are filmed on growing samples if one of them takes no
     snapshots.  grow: film on growing samples in any case.  n_shots: moments at most.
-    Raises UsageError for what cannot be filmed, SubmissionError for a submission that fails.
+    Raises UsageError for what cannot be filmed, SubmissionError for a submission that fails, HarnessError where the
+    disk refuses.
     """
     from mbench.animate import check_film_path, write_film
     from mbench.render.films import draw_frames, plan_instants
@@ -110,7 +111,9 @@ def watch(
 
     check_film_path(path)
     if not 0 < len(sources) <= MAX_RACERS:
-        raise UsageError(f"{len(sources)} submissions: a film shows 1 to {MAX_RACERS}. Name fewer files")
+        raise UsageError(
+            f"{len(sources)} submissions: a film shows 1 to {MAX_RACERS}, each in its colour. Name fewer files"
+        )
     task = load_task(task_name)
     cell = plan_cell(task, track)
     scene = make_scene(task, task.draw_sample(cell.n_samples, 0), cell.n_samples, 0)
@@ -135,7 +138,7 @@ def watch(
         assert frame is not None
         yield from repeat(frame, round(HOLD_S * fps))
 
-    n_frames = write_film(path, held(), fps)
+    n_frames = write_film(path, held(), fps, [source.digest for source in sources])
     notes = [f"{footage.name}: no frame at {reason}" for footage in footages for reason in footage.skipped]
     return Film(path, n_frames, n_frames / fps, tuple(notes))
 

@@ -45,8 +45,9 @@ def watch(
     """Film FILE learning a task: what it predicts, the truth, the error and the score, moment by moment.
 
     A submission whose `fit` takes `snapshot` is filmed while it trains, any other on a growing sample (100 points and
-    up). Several make a race, side by side at equal steps (of a growing sample where one takes no snapshots) or at equal
-    seconds. Each FILE may be a baseline's name. The ending of --out says what is written: .mp4 (H.264), .gif or .webp.
+    up). Several, eight at most, make a race, side by side at equal steps (of a growing sample where one takes no
+    snapshots) or at equal seconds. Each FILE may be a baseline's name. The ending of --out says what is written: .mp4
+    (H.264), .gif or .webp.
     """
     from mbench import api, watching
     from mbench.cli.filming import FilmLive, print_film

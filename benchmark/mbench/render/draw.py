@@ -80,10 +80,11 @@ def draw_card(
     *,
     title: str,
     subtitle: str = "",
+    cell: str = "",
 ) -> Path:
     """Draw one compact picture of a fractal, for a README: the whole set, and the depth profile where there is one.
 
-    plan, predictions, truth: as for `draw_picture`, of a zoom plan.
+    plan, predictions, truth, cell: as for `draw_picture`, of a zoom plan.
     """
     predictions, truth = _checked(plan, predictions, truth)
     panel = plan.panels[0]
@@ -102,7 +103,7 @@ def draw_card(
         if profile is not None:
             page.text(right, below - 16, f"depth: {profile.depth_octaves:.1f} octaves", 26)
             plot_depth(page, (right + 92, below, _GROUP - 92, height - 70), {"": profile}, named=False)
-        return page.save(path)
+        return page.save(path, cell)
 
 
 def draw_depth_profile(profiles: Mapping[str, Profile], path: Path | str, *, title: str = "How deep it holds") -> Path:

@@ -96,7 +96,7 @@ def draw_frames(
 ) -> Iterator[IntArray]:
     """Yield a frame (height, width, 3) uint8 for each instant.
 
-    predictions: of each racer, for each of its shots, (m, k).
+    curves: as many as `SERIES` has colours at most.  predictions: of each racer, for each of its shots, (m, k).
     """
     layout = plan_layout(scene, len(curves))
     with plain_style():
@@ -178,9 +178,10 @@ def _backdrops(
     room = layout.width - 2 * _MARGIN
     page.text(_MARGIN, 44, shorten(words[0], room / (0.7 * 30)), 30, weight="bold")
     page.text(_MARGIN, 72, shorten(words[1], room / (0.58 * 17)), 17, DIM)
+    first_error = next((panel for panel in layout.panels if panel.name == scene.sides[-1]), None)
     for panel in layout.panels:
         left, top, _, _ = panel.box
-        if panel.racer is None or len(curves) == 1:
+        if panel.racer is None or len(curves) == 1 or panel is first_error:
             label = f"{panel.name}   {scene.key}" if panel.name == scene.sides[-1] else panel.name
             page.text(left, top - 10, label, 18 if panel.box[2] > 270 else 16, DIM)
     axes = page.axes(layout.chart)
@@ -199,7 +200,7 @@ def _backdrops(
     empty = page.pixels()
     for index, curve in enumerate(curves):
         x = [_on_axis(position, unit) for position in curve.positions]
-        axes.plot(x, np.clip(curve.errors, low, _HIGHEST), color=SERIES[index % len(SERIES)], linewidth=2.2)
+        axes.plot(x, np.clip(curve.errors, low, _HIGHEST), color=SERIES[index], linewidth=2.2)
     return empty, page.pixels(), along
 
 
@@ -229,7 +230,7 @@ def _write_readings(
         left, tile_top, width, _ = panel.box
         curve, shot = curves[panel.racer], instant.shots[panel.racer]
         name = shorten(curve.name, (width - 150) / 10)
-        stamp.words(left, tile_top - 9, name, 18, SERIES[panel.racer % len(SERIES)], bold=True)
+        stamp.words(left, tile_top - 9, name, 18, SERIES[panel.racer], bold=True)
         if shot is not None:
             stamp.words(left + width, tile_top - 9, _reading(scene, curve, shot), 15, TEXT, "rs")
 

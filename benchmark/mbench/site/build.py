@@ -116,7 +116,8 @@ def _build(
         elif shown is None:
             missing = "source is not at hand" if entry.source is None else "fitted estimator is not stored here"
             reason = f"its {missing}"
-        return View(entry, shown, media.take_media(folder, entry.folder), reason)
+        taken = media.take_media(folder, entry.folder, entry.keys, entry.standing.entry.source_digest)
+        return View(entry, shown, taken, reason)
 
     views = {view.entry.href: view for view in run_all(entries, look, jobs=jobs, cancel=cancel)}
     say("pages")
@@ -148,14 +149,11 @@ def _write_pages(folder: Path, sites: Sequence[TrackViews], truth: str) -> list[
         "compare.html": pages.render_compare(sites, truth),
         "about.html": pages.render_about(sites, truth),
     }
-    hrefs = {view.entry.href for site in sites for view in site.views}
+    by_name = [{(v.entry.standing.origin, v.entry.standing.name): v.entry for v in site.views} for site in sites]
     for site in sites:
         for view in site.views:
-            others = [
-                each.board.track
-                for each in sites
-                if each is not site and f"{each.board.track}/{view.entry.slug}.html" in hrefs
-            ]
+            name = view.entry.standing.origin, view.entry.standing.name
+            others = [each[name] for each in by_name if name in each and each[name].track != site.board.track]
             texts[view.entry.href] = pages.render_entry(view, site, others, truth)
         content = pages.board_data(site)
         write_atomically(folder / "data" / f"{site.board.track}.json", json.dumps(content, indent=1).encode())

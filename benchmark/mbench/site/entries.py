@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import re
 import shlex
-from collections.abc import Iterable, Sequence
+import stat
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,8 +26,9 @@ _README_LIMIT = 64_000  # bytes shown of an entry's README
 class SiteEntry:
     """One standing on one track.
 
-    slug: its page's name without the ending, unique on a track, of [a-z0-9_-] only.  source: None where its files are
-    not at hand.  folder: where an evaluation put the pictures of this very source, or None.
+    slug: its page's name without the ending, unique on a track, of [a-z0-9_.-] only.  source: None where its files are
+    not at hand.  folder: where an evaluation put the pictures of this very source, or None.  keys: of the cells that
+    these may be drawn from.
     """
 
     slug: str
@@ -34,6 +38,7 @@ class SiteEntry:
     source: Source | None
     readme: str
     folder: Path | None
+    keys: frozenset[str]
 
     @property
     def href(self) -> str:
@@ -79,6 +84,8 @@ def collect_entries(
         records = [r for r in found[standing.origin, standing.name].records if r.track == board.track]
         folder = folders.get(standing.name) if standing.origin == "submission" else None
         path = baseline_path(standing.name) if standing.origin == "baseline" else folder
+        pictures = None if results is None else results / standing.name / board.track
+        keys = _find_keys(pictures, standing.entry.source_digest)
         entries.append(
             SiteEntry(
                 slug=_choose_slug(standing, taken),
@@ -86,19 +93,25 @@ def collect_entries(
                 standing=standing,
                 records=tuple(sorted(records, key=lambda r: (r.task, r.replicate))),
                 source=_read_source(path, standing.entry.source_digest),
-                readme=_read_readme(folder),
-                folder=_find_pictures(results, standing, board.track),
+                readme=_read_readme(folder, submissions),
+                folder=pictures if keys else None,
+                keys=keys,
             )
         )
     return entries
 
 
 def _choose_slug(standing: Standing, taken: set[str]) -> str:
-    """Return a file name that every system and every URL takes as it is. Two names that look alike to one differ."""
+    """Return a file name that every system and every URL takes as it is. Two names that look alike to one differ.
+
+    It follows from the name and where that comes from, so that a page stays where it is when ranks change.
+    """
     plain = re.sub(r"[^a-z0-9_-]+", "-", standing.name.lower()).strip("-") or "entry"
+    if plain != standing.name:  # after a dot, which no plain name has
+        plain += f".{hashlib.sha256(standing.name.encode()).hexdigest()[:8]}"
     stem = plain if standing.origin == "baseline" else f"{standing.origin}-{plain}"
     slug, number = stem, 2
-    while slug in taken:
+    while slug in taken:  # two folders whose names read the same
         slug, number = f"{stem}-{number}", number + 1
     taken.add(slug)
     return slug
@@ -115,24 +128,30 @@ def _read_source(path: Path | None, digest: str) -> Source | None:
     return source if source.digest == digest else None
 
 
-def _read_readme(folder: Path | None) -> str:
-    if folder is None:
+def _read_readme(folder: Path | None, submissions: Path) -> str:
+    """Return a submission's own README.md: never what it, or its folder, is a link to elsewhere."""
+    if folder is None or not folder.resolve().is_relative_to(submissions.resolve()):
         return ""
     try:
-        with (folder / README_NAME).open("rb") as file:
-            content = file.read(_README_LIMIT)
+        with open(folder / README_NAME, "rb", opener=_open_plainly) as file:
+            is_regular = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+            content = file.read(_README_LIMIT) if is_regular else b""
     except OSError:
         return ""
     return content.decode("utf-8", "replace")
 
 
-def _find_pictures(results: Path | None, standing: Standing, track: str) -> Path | None:
-    """Return `results/NAME/TRACK` if it is of the same source."""
-    if results is None:
-        return None
-    folder = results / standing.name / track
+def _open_plainly(path: str, flags: int) -> int:
+    """Open a file, but no link, and without waiting for who writes to a pipe."""
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
+
+
+def _find_keys(folder: Path | None, digest: str) -> frozenset[str]:
+    """Return the keys of the cells of a source that the result in a folder of pictures is of."""
+    if folder is None:
+        return frozenset()
     try:
-        records: Sequence[Record] = read_result(folder / RESULT_NAME).records
+        records = read_result(folder / RESULT_NAME).records
     except MbenchError:
-        return None
-    return folder if standing.entry.source_digest in {record.source_digest for record in records} else None
+        return frozenset()
+    return frozenset(record.key for record in records if record.source_digest == digest)

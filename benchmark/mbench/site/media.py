@@ -43,12 +43,15 @@ class Media:
         return (*(picture.path for picture in pictures), *((self.film,) if self.film else ()))
 
 
-def take_media(site: Path, folder: Path | None) -> Media:
-    """Copy what a folder of pictures holds into the site. A file that is no picture is passed over."""
+def take_media(site: Path, folder: Path | None, keys: frozenset[str], digest: str) -> Media:
+    """Copy what a folder of pictures holds of a source into the site. A file that is no picture is passed over.
+
+    keys: of the cells that a sheet may be drawn from.  digest: of the source that a film has to show.
+    """
     if folder is None:
         return Media()
-    sheets = [_take_picture(site, folder / f"{task}.png", task) for task in SHEETS]
-    film = _take_film(site, folder / FILM)
+    sheets = [_take_picture(site, folder / f"{task}.png", task, keys) for task in SHEETS]
+    film = _take_film(site, folder / FILM, digest)
     return Media(
         film=film,
         poster=_take_poster(site, film) if film else None,
@@ -56,11 +59,15 @@ def take_media(site: Path, folder: Path | None) -> Media:
     )
 
 
-def _take_picture(site: Path, path: Path, name: str) -> Picture | None:
+def _take_picture(site: Path, path: Path, name: str, keys: frozenset[str]) -> Picture | None:
     """Write a PNG again as a WebP fit for a page, named by its content so that none is written twice."""
     from PIL import Image
 
+    from mbench.render.page import read_cell
+
     try:
+        if read_cell(path) not in keys:
+            return None
         content = path.read_bytes()
         target = f"{FOLDER}/{hashlib.sha256(content).hexdigest()[:24]}.webp"
         if not (site / target).exists():
@@ -76,14 +83,16 @@ def _take_picture(site: Path, path: Path, name: str) -> Picture | None:
         return None
 
 
-def _take_film(site: Path, path: Path) -> str | None:
+def _take_film(site: Path, path: Path, digest: str) -> str | None:
+    from mbench.animate import read_digests
+
+    if digest not in read_digests(path):
+        return None
     try:
         if path.stat().st_size > _FILM_LIMIT:
             return None
         content = path.read_bytes()
     except OSError:
-        return None
-    if content[4:8] != b"ftyp":
         return None
     target = f"{FOLDER}/{hashlib.sha256(content).hexdigest()[:24]}.mp4"
     if not (site / target).exists():

@@ -79,8 +79,8 @@ def render_index(tracks: Sequence[TrackViews], hero: View | None, truth: str) ->
     )  # fmt: skip
 
 
-def render_entry(view: View, track: TrackViews, others: Sequence[str], truth: str) -> str:
-    """Return an entry's own page. others: the tracks that have a page of the same name."""
+def render_entry(view: View, track: TrackViews, others: Sequence[SiteEntry], truth: str) -> str:
+    """Return an entry's own page. others: the same one on other tracks."""
     standing, records = view.entry.standing, view.entry.records
     first = view.entry.fractal or (records[0] if records else None)
     source = view.entry.source

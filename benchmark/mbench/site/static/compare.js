@@ -28,10 +28,10 @@ document.addEventListener("DOMContentLoaded", () => {
   form.elements.b.value = byId.has(wanted.get("b")) ? wanted.get("b") : (other || told.entries[0]).id;
   form.hidden = false;
   form.addEventListener("submit", (event) => event.preventDefault());
-  form.addEventListener("input", show);
+  form.addEventListener("input", change);
   form.querySelector("[data-swap]").addEventListener("click", () => {
     [form.elements.a.value, form.elements.b.value] = [form.elements.b.value, form.elements.a.value];
-    show();
+    change();
   });
   show();
   Chart.redraw(chart, drawDepth);
@@ -51,11 +51,15 @@ document.addEventListener("DOMContentLoaded", () => {
     return ["a", "b"].map((side) => byId.get(form.elements[side].value));
   }
 
+  function change() {
+    show();
+    drawDepth();
+  }
+
   function show() {
     const [a, b] = chosen();
     table.replaceChildren(heading(a, b), body(a, b));
     verdict.textContent = judge(a, b);
-    drawDepth();
     const bare = [a, b].filter((entry) => !entry.tiles);
     noTiles.hidden = !bare.length;
     noTiles.textContent = `No tiles of ${[...new Set(bare.map((entry) => entry.label))].join(" and ")}: its own page says how to make them.`;

@@ -187,6 +187,6 @@ document.addEventListener("DOMContentLoaded", () => {
   function light(line, link, on) {
     line.classList.toggle("lit", on);
     link.classList.toggle("lit", on);
-    if (on) line.parentNode.append(line);
+    if (on && line.nextSibling) line.parentNode.append(line); // moved while it is pressed, it would not be clicked
   }
 });
