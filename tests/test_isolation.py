@@ -137,6 +137,23 @@ def test_the_truth_and_the_tasks_data_are_hidden():
     assert {str(package / "datasets" / name) for name in ("data", "images")} <= hidden
 
 
+def test_what_lies_beside_libraries_is_exposed_and_the_data_there_is_hidden(monkeypatch, tmp_path):
+    tier = Isolation("B", "made up")
+    for library in isolation._libraries():
+        assert tier.exposes(Path(library, "results"))
+    assert not tier.exposes(tmp_path)
+    assert not tier.exposes(Path(isolation.__file__).with_name("tasks"))
+    assert not Isolation("C", "none").exposes(Path(isolation._libraries()[0]))
+    data = tmp_path / "here" / "data"
+    data.mkdir(parents=True)
+    monkeypatch.setenv("MBENCH_DATA", str(data))
+    for roots, hidden in ((("/usr",), False), ((str(tmp_path / "here"),), True)):
+        monkeypatch.setattr(isolation, "_readable", lambda roots=roots: roots)
+        isolation._hidden.cache_clear()
+        assert (str(data) in isolation._hidden()) == hidden
+    isolation._hidden.cache_clear()
+
+
 def test_what_a_child_imports_of_ours_leads_to_nothing_hidden():
     """A module that a child can read may import only such as it can read, or it would not start."""
     child_side = [path for name in isolation._CHILD_SIDE for path in (PACKAGE / name).rglob("*.py")]

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Literal
 
 from mbench.confinement import Confinement, landlock, seccomp
+from mbench.datasets import data_folder
 from mbench.errors import UsageError
 
 Tier = Literal["A", "B", "C"]
@@ -61,12 +62,17 @@ class Isolation:
         """May children share a process that forks them? Under bubblewrap only where Landlock keeps them apart."""
         return self.tier != "A" or landlock.supported_version() > 0
 
+    def exposes(self, path: Path) -> bool:
+        """May a confined child read what lies at this path?"""
+        place = Path(os.path.realpath(path))
+        hidden = any(place.is_relative_to(each) for each in _hidden())
+        return self.is_confined and not hidden and any(place.is_relative_to(root) for root in _readable())
+
     def confinement(self, memory_limit_mb: float) -> Confinement | None:
         """Return what a child is left with, None on tier C."""
         if not self.is_confined:
             return None
-        readable = (*_libraries(), *_existing(_SYSTEM), *_existing(_SETTINGS))
-        return Confinement(readable, _hidden(), self.devices, memory_limit_mb)
+        return Confinement(_readable(), _hidden(), self.devices, memory_limit_mb)
 
     def wrap(self, command: Sequence[str], folder: Path, writable: Sequence[Path] | None = None) -> list[str]:
         """Return a command line that starts `command` in this tier's own world.
@@ -199,6 +205,11 @@ def _libraries() -> tuple[str, ...]:
     return tuple(kept)
 
 
+def _readable() -> tuple[str, ...]:
+    """Return the roots of all that a confined child may read, but for what `_hidden` takes out."""
+    return (*_libraries(), *_existing(_SYSTEM), *_existing(_SETTINGS))
+
+
 @cache
 def _hidden() -> tuple[str, ...]:
     """Return what lies in those folders and a child may not read: the truth's side of mbench, and the tasks' data."""
@@ -207,6 +218,8 @@ def _hidden() -> tuple[str, ...]:
     found += [str(package / "nn" / "__pycache__")] if (package / "nn" / "__pycache__").exists() else []
     for root in map(os.path.realpath, _library_paths()):
         found += [str(Path(root, labels)) for labels in _LABELS if Path(root, labels).exists()]
+    data = os.path.realpath(data_folder())
+    found += [data] if os.path.isdir(data) and any(Path(data).is_relative_to(root) for root in _readable()) else []
     return tuple(dict.fromkeys(found))
 
 

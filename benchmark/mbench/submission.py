@@ -28,7 +28,7 @@ _TEMPLATE = _PACKAGE / "_template"
 TEMPLATE_FOLDER = _TEMPLATE if _TEMPLATE.exists() else _PACKAGE.parents[1] / "submissions" / "example"
 
 
-_KNOWN_LIBRARIES = frozenset({"mbench", "numpy", "pandas", "scipy", "sklearn", "torch"})
+_KNOWN_LIBRARIES = ("mbench.nn", "numpy", "pandas", "scipy", "sklearn", "torch")  # of mbench the submission's side
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,8 @@ class Source:
                     names |= {} if node.level else {str(node.module): None}
                 else:
                     break
-        return tuple(name for name in names if name.partition(".")[0] in _KNOWN_LIBRARIES - own)
+        known = [library for library in _KNOWN_LIBRARIES if library.partition(".")[0] not in own]
+        return tuple(name for name in names if any(f"{name}.".startswith(f"{library}.") for library in known))
 
     def write_to(self, folder: Path) -> Path:
         """Copy the files into a folder and return the entry's path there."""
