@@ -112,6 +112,20 @@ def test_the_result_file_holds_the_records(tmp_path, submission_file, estimator)
     assert read_result(outcome.paths[0]) == outcome.result
 
 
+def test_a_run_tells_of_its_own_cells_whatever_was_run_after_them(tmp_path, submission_file, estimator):
+    source = read_submission(submission_file(estimator(), "idea.py"))
+
+    def run(*tasks, **options):
+        return run_evaluation(source, tasks=tasks, pictures=False, out=tmp_path, unsafe_no_sandbox=True, **options)
+
+    first = run("curve", "friedman")
+    assert {task.task for task in run("curve", threads=2).entry.tasks} == {"curve"}
+    again = run("curve", "friedman")
+    assert again.entry == first.entry
+    assert read_result(again.paths[0]).records == first.result.records
+    assert {task.task for task in run("friedman").entry.tasks} == {"curve", "friedman"}
+
+
 def test_a_damaged_record_is_noted(tmp_path, submission_file, estimator):
     source = read_submission(submission_file(estimator()))
     run = run_evaluation(source, tasks=["curve"], pictures=False, out=tmp_path)

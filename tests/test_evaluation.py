@@ -16,6 +16,7 @@ from mbench import cells, evaluation, metrics, suite
 from mbench.cells import Cell, Settings, cell_key
 from mbench.errors import HarnessError, MissingDataError, UsageError
 from mbench.evaluation import evaluate_source, plan_cells, rescore_record
+from mbench.isolation import Isolation
 from mbench.results import ResultStore, canonical_digest, predictions_digest
 from mbench.sandbox import Child, Interrupted
 from mbench.submission import read_submission
@@ -675,3 +676,10 @@ def test_an_entry_without_all_its_replicates_is_incomplete(source, store):
     assert {"curve", "sphere"}.isdisjoint(entry.missing)
     standard = [replace(record, track="standard") for record in result.records]
     assert {"curve", "sphere"} <= set(score_entry("mine", "standard", standard, load_reference()).missing)
+
+
+def test_results_are_not_kept_where_submissions_may_read(store, submission_file, estimator, monkeypatch):
+    monkeypatch.setattr(Isolation, "exposes", lambda self, path: path == store.folder)
+    with pytest.raises(UsageError, match="lies where submissions may read"):
+        evaluate_source(read_submission(submission_file(estimator())), [CURVE], store, Settings())
+    assert list(store.records()) == []

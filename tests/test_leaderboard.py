@@ -8,7 +8,15 @@ import pytest
 
 from mbench import leaderboard, suite
 from mbench.errors import HarnessError, UsageError
-from mbench.leaderboard import entry_as_json, entry_table, find_result, format_cell, format_table, sort_entries
+from mbench.leaderboard import (
+    entry_as_json,
+    entry_table,
+    find_result,
+    format_cell,
+    format_table,
+    newest_result,
+    sort_entries,
+)
 from mbench.metrics import Profile
 from mbench.results import SCHEMA_VERSION, Metrics, Result, write_result
 from mbench.scoring import LearningCurve, Reference, TaskReference, score_entry
@@ -166,6 +174,34 @@ def test_a_baseline_is_found_by_its_name_unless_evaluated_here(store, make_recor
     here = make_record(submission="knn", source_digest="here")
     store.write(here)
     assert find_result("knn", store).records == (here,)
+
+
+def test_a_baselines_track_counts_from_here_only_once_all_of_it_was_run_here(store, make_record, tmp_path, monkeypatch):
+    monkeypatch.setattr(leaderboard, "RECORDED_FOLDER", tmp_path)
+    recorded = [make_record(track=track, task=task) for track in ("quick", "standard") for task in ("curve", "sphere")]
+    write_result(tmp_path / "knn.json", result_of(*recorded, name="knn"))
+    here = [
+        make_record(submission="knn", task=task, key=task[0] * 64, source_digest="h") for task in ("curve", "sphere")
+    ]
+    store.write(here[0])
+    assert find_result("knn", store).records == tuple(recorded)
+    store.write(here[1])
+    assert find_result("knn", store).records == (*recorded[2:], *here)
+
+
+def test_a_runs_own_records_stand_whatever_was_made_after_them(make_record):
+    first = [make_record(task=task, created="2026-01-01T00:00:00+00:00") for task in ("curve", "sphere")]
+    other = make_record(task="curve", threads=4, created="2026-01-02T00:00:00+00:00")
+    newer = make_record(task="curve", reason="newer", created="2026-01-03T00:00:00+00:00")
+    assert newest_result("idea", [*first, other, newer], first).records == tuple(first)
+    assert newest_result("idea", [first[1], other], [first[0]]).records == (first[1], first[0])
+
+
+def test_a_failure_of_ours_stands_for_no_cell_that_has_another_record(make_record):
+    fine = make_record(created="2026-01-01T00:00:00+00:00")
+    ours = make_record(status="infrastructure", metrics=None, created="2026-01-02T00:00:00+00:00")
+    assert newest_result("idea", [fine, ours]).records == newest_result("idea", [fine], [ours]).records == (fine,)
+    assert newest_result("idea", [ours]).records == (ours,)
 
 
 def test_a_folder_without_a_submission_does_not_hide_a_baseline(tmp_path, monkeypatch, make_record):

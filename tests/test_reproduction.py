@@ -3,18 +3,19 @@ from dataclasses import replace
 
 import pytest
 
-from mbench import candidates, forecast, leaderboard, reproduction
+from mbench import api, candidates, forecast, leaderboard, reproduction
 from mbench.audit import calibration, relatives, repeatable, run
 from mbench.audit.reports import read_report
 from mbench.cells import Settings
-from mbench.errors import UsageError
+from mbench.errors import HarnessError, UsageError
+from mbench.evaluation import plan_cells
 from mbench.forecast import forecast_baseline
 from mbench.hidden import secret_digest
 from mbench.isolation import choose_isolation
-from mbench.results import Costs, ResultStore, read_result, write_result
+from mbench.results import SCHEMA_VERSION, Costs, Metrics, Result, ResultStore, read_result, write_result
 from mbench.sandbox import Child
 from mbench.submission import baseline_path, read_submission
-from mbench.suite import TRACKS
+from mbench.suite import SUITE_VERSION, TRACKS
 
 
 @pytest.fixture
@@ -107,6 +108,58 @@ def test_a_dry_run_records_and_audits_nothing(mbench, option, message):
     assert message in result.stderr
 
 
+def test_results_are_recorded_cell_by_cell(recorded, make_record):
+    def result_of(*records):
+        return Result(schema=SCHEMA_VERSION, suite=SUITE_VERSION, name="knn", records=records)
+
+    old = [make_record(task=task, reason="old") for task in ("curve", "sphere")]
+    path = reproduction.record_result(result_of(*old))
+    new = make_record(task="sphere", reason="new")
+    reproduction.record_result(result_of(new))
+    assert read_result(path).records == (old[0], new)
+    ours = make_record(task="curve", status="infrastructure", metrics=None, reason="no disk")
+    with pytest.raises(HarnessError, match=r"knn on curve: no disk\. Nothing of it was recorded"):
+        reproduction.record_result(result_of(new, ours))
+    assert read_result(path).records == (old[0], new)
+
+
+def test_what_was_not_run_is_said_and_does_not_go_from_the_recorded(mbench, recorded, make_record, monkeypatch):
+    monkeypatch.setattr(api, "plan_cells", lambda *_: (plan_cells("quick", ("curve",))[0], {"mnist": "not here"}))
+    assert mbench("reproduce", "constant", "--record").exit_code == 0
+    result = mbench("reproduce", "constant")
+    assert result.exit_code == 0, result.output
+    assert "mnist was not run: not here" in result.stdout
+    assert "Everything that was run agrees with what is recorded." in result.stdout
+
+
+def test_a_failure_of_ours_is_our_fault_and_is_not_recorded(mbench, recorded, monkeypatch):
+    monkeypatch.setattr(api, "plan_cells", lambda *_: (plan_cells("quick", ("curve",))[0], {}))
+    monkeypatch.setattr(Child, "build", lambda self: fail_at("build"))
+    assert mbench("reproduce", "constant").exit_code == 3
+    result = mbench("reproduce", "constant", "--record")
+    assert result.exit_code == 3, result.output
+    assert not (recorded / "constant.json").exists()
+
+
+def fail_at(what):
+    raise HarnessError(what)
+
+
+@pytest.mark.parametrize(
+    ("task", "error", "recorded_error", "agrees"),
+    [
+        ("digits", 10 / 539, 9 / 539, True),
+        ("digits", 20 / 539, 9 / 539, False),
+        ("digits", 0.0, 0.0, True),
+        ("curve", 0.104, 0.1, True),
+        ("curve", 0.106, 0.1, False),
+    ],
+)
+def test_a_few_flipped_digits_are_no_difference(make_record, task, error, recorded_error, agrees):
+    now, before = (make_record(task=task, metrics=Metrics(error=each)) for each in (error, recorded_error))
+    assert (reproduction.compare_records([now], [before], "here") == []) == agrees
+
+
 # The recorded audit
 
 
@@ -177,4 +230,4 @@ def test_reproduce_records_results_and_audit_and_then_agrees_with_them(mbench, s
 def test_an_installed_package_records_nothing(monkeypatch, tmp_path):
     monkeypatch.setattr(reproduction, "BASELINES_FOLDER", tmp_path / "_baselines")
     with pytest.raises(UsageError, match="Record baselines in a checkout"):
-        reproduction.record_result(read_result(leaderboard.RECORDED_FOLDER / "knn.json"), "quick")
+        reproduction.record_result(read_result(leaderboard.RECORDED_FOLDER / "knn.json"))

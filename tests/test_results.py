@@ -493,3 +493,19 @@ def test_what_is_no_whole_cell_is_not_adopted(store, exported, changes):
 def test_the_cell_of_another_key_is_not_adopted(store, exported):
     with pytest.raises(HarnessError, match="another cell"):
         store.adopt("1" * 64, exported)
+
+
+def test_a_failure_of_ours_takes_no_other_records_place(store, make_record):
+    ours = make_record(status="infrastructure", metrics=None)
+    store.write(ours)
+    assert store.read(ours.key) == ours
+    for outcome in (make_record(), make_record(status="timeout", metrics=None)):
+        store.write(outcome)
+        store.write(ours)
+        assert store.read(ours.key) == outcome
+
+
+def test_cells_that_are_not_asked_for_are_not_read(store, make_record):
+    store.write(make_record())
+    (store.cells / f"{'1' * 64}.json").write_text("{")
+    assert list(store.records(but={"0" * 64})) == []

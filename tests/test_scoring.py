@@ -1,5 +1,6 @@
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -164,3 +165,16 @@ def test_frozen_reference_agrees_with_its_learning_curve():
         for task, curve in reference.curves.items():
             at = curve.errors[curve.sizes.index(track.budgets["mandelbrot"].n_samples)]
             assert at == pytest.approx(reference.tasks[track.name, task].knn_error, rel=0.1)
+
+
+def test_seconds_and_microseconds_are_means_over_replicates_and_tasks_alike():
+    def timed(task, fit_s, replicate=0):
+        return replace(record(task, replicate=replicate), costs=Costs(fit_s=fit_s, predict_us_per_point=10.0 * fit_s))
+
+    even = [timed("mandelbrot", 4.0), timed("curve", 1.0), timed("sphere", 1.0)]
+    uneven = [*even, timed("mandelbrot", 2.0, 1), timed("mandelbrot", 6.0, 2)]
+    for records in (even, uneven):
+        assert entry(records).fit_s == pytest.approx(6.0)
+        assert entry(records).predict_us_per_point == pytest.approx(20.0)
+    failed = make_record("friedman", status="timeout")
+    assert entry([*even, failed]).fit_s is None

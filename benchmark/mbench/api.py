@@ -88,6 +88,8 @@ def run_evaluation(
     running: see `make_settings`. What was scored on a hidden test set lies in a folder of its own in that one, so that
     it never stands for the submission's public result.
     """
+    if elsewhere is not None and not pictures:  # nothing of the submission runs here
+        running |= {"isolation": None, "unsafe_no_sandbox": True}
     settings = make_settings(**running)
     test_set = name_test_set(settings.secret)
     folder = out / source.name / track
@@ -105,13 +107,13 @@ def run_evaluation(
         result, set_aside = evaluate_source(
             source, cells, store, settings, nursery=nursery, elsewhere=elsewhere, report=report
         )
-        # What was run before of the same submission counts, too: an evaluation may be made task by task.
+        # What was run before in the same way counts, too: an evaluation may be made task by task.
         kept = [
             record
             for record in store.records(but={record.key for record in result.records})
             if (record.source_digest, record.track, record.test_set) == (source.digest, track, test_set)
         ]
-        whole = newest_result(source.name, [*kept, *result.records])
+        whole = newest_result(source.name, kept, result.records)
         write_result(paths[0], whole)
         notes = [f"a damaged record was set aside as {path} and its cell run again" for path in set_aside]
         reference = load_reference()

@@ -149,9 +149,13 @@ def plan_curve(task_name: str, sizes: Sequence[int], replicates: int) -> list[Ce
 def measure_curves(
     source: Source, cells: Sequence[Cell], store: CurveStore, settings: Settings, report: Report
 ) -> tuple[Curve, ...]:
-    """Run every cell that is not in the store yet, each in its sandbox, and return a curve for each task."""
+    """Run every cell that is not in the store yet, each in its sandbox, and return a curve for each task.
+
+    Raises HarnessError for a failure of ours, which is no point of a curve.
+    """
     with open_nursery(source, settings.threads, settings.isolation) as nursery:
         result, _ = evaluate_source(source, cells, store, settings, nursery=nursery, report=report)
+    result.raise_for_ours("Repeat the command, which keeps what is done")
     by_task = groupby(result.records, key=lambda record: record.task)  # they come sorted by it
     return tuple(_summarise(source, list(records)) for _, records in by_task)
 

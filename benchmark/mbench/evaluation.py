@@ -112,8 +112,11 @@ def evaluate_source(
     nursery: the submission's, from `open_nursery`; without one every child starts from nothing, which takes longer.
     elsewhere: where cells run, all at once and as far as there is room, instead of `settings.jobs` of them here.
     load: turns a cell's task into what is learned and asked.
+    Raises UsageError where submissions could read the store.
     """
     cancel = cancel or Event()
+    if elsewhere is None and settings.isolation.exposes(store.folder):
+        raise UsageError(f"{store.folder}: lies where submissions may read. Choose another results folder with --out")
     tasks = {name: load(name) for name in {cell.task for cell in cells}}
     for task in tasks.values():
         task.self_test()
@@ -231,6 +234,8 @@ def run_cell(
             try:
                 report(Progress(cell, "asking"))
                 queries = task.draw_queries(cell.n_samples, cell.replicate, settings.secret)
+                if cancel.is_set():
+                    raise Interrupted
                 report(Progress(cell, "loading"))
                 stack.enter_context(child)
                 child.build()

@@ -54,9 +54,9 @@ def find_result(name: str, store: ResultStore | None) -> Result:
     is_recorded = name in baseline_names() and recorded.exists()  # audits and curves lie there, too
     if found:
         local = newest_result(name, [record for record in found if record.source_digest == found[-1].source_digest])
-        # A baseline that was run here on a task or two keeps its recorded result.
-        if not is_recorded or {r.task for r in read_result(recorded).records} <= {r.task for r in local.records}:
+        if not is_recorded:
             return local
+        return _replace_whole_tracks(read_result(recorded), local)
     if store is not None and name == safe_name(name):
         # Evaluated under another name before, its records bear that one; the result file is its own.
         results = [read_result(path) for path in sorted(store.folder.glob(f"{name}/*/{RESULT_NAME}"))]
@@ -68,14 +68,31 @@ def find_result(name: str, store: ResultStore | None) -> Result:
     raise UsageError(f"{name}: neither a file, nor evaluated here, nor a recorded baseline ({known})")
 
 
+def _replace_whole_tracks(recorded: Result, local: Result) -> Result:
+    """Return a baseline's recorded result, but for tracks of which all that is recorded was run here, too."""
+
+    def tasks(result: Result, track: str) -> set[str]:
+        return {record.task for record in result.records if record.track == track}
+
+    own = {record.track for record in local.records}
+    own = {track for track in own if tasks(recorded, track) <= tasks(local, track)}
+    kept = [record for record in recorded.records if record.track not in own]
+    return replace(recorded, records=(*kept, *(record for record in local.records if record.track in own)))
+
+
 def _stored(store: ResultStore | None) -> list[Record]:
     return [] if store is None else [record for record in store.records() if record.test_set == PUBLIC]
 
 
-def newest_result(name: str, records: Iterable[Record]) -> Result:
-    """Keep the newest record of every cell; of a track run in several ways, those made as its newest was."""
-    ordered = sorted(records, key=lambda record: record.created)
+def newest_result(name: str, records: Iterable[Record], of_run: Sequence[Record] = ()) -> Result:
+    """Keep the newest record of every cell; of a track run in several ways, those made as its newest was.
+
+    of_run: records that count as newer than all others, whenever they were made.  A failure of ours never stands for a
+    cell that has another record.
+    """
+    ordered = [*sorted(records, key=lambda record: record.created), *of_run]
     last = {record.track: _manner(record) for record in ordered}
+    ordered.sort(key=lambda record: record.status != "infrastructure")
     newest = {(r.track, r.task, r.replicate): r for r in ordered if _manner(r) == last[r.track]}
     return Result(schema=SCHEMA_VERSION, suite=suite.SUITE_VERSION, name=name, records=tuple(newest.values()))
 

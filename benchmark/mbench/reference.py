@@ -15,6 +15,7 @@ from mbench.results import Record, ResultStore
 from mbench.sandbox import open_nursery
 from mbench.submission import BASELINES_FOLDER, Source, read_submission
 
+FOLDER_NAME = "reference"  # in the results folder: k-NN's curve is of cells that no track has
 REPLICATES = 5
 CURVE_SIZES = (10, 32, 100, 316, 1_000, 3_162, 10_000, 31_623, 100_000, 316_228, 1_000_000, 3_162_278, 10_000_000)
 _CURVE_REPLICATES = {size: 5 if size <= 100_000 else 1 for size in CURVE_SIZES}  # large samples hardly vary

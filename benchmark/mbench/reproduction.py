@@ -7,16 +7,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mbench.api import run_evaluation
+from mbench import suite
+from mbench.api import Outcome, run_evaluation
 from mbench.audit.reports import AuditReport, read_report, write_report
 from mbench.errors import UsageError
 from mbench.leaderboard import RECORDED_FOLDER
 from mbench.results import SCHEMA_VERSION, Record, Result, read_result, write_result
 from mbench.submission import BASELINES_FOLDER, baseline_names, baseline_path, read_submission
 from mbench.suite import SUITE_VERSION
+from mbench.tasks import load_task
 
 # Another machine rounds sums in another order, and training amplifies it; a changed method moves errors by far more.
 ERROR_TOLERANCE = 0.05
+FLIPPED_ITEMS = 5  # of a classification's test set, which count whole: one is more than 5% of a small error
+_DEPTH_SLACK = 0.01  # octaves
 
 
 def find_baseline(name: str) -> Path:
@@ -27,9 +31,9 @@ def find_baseline(name: str) -> Path:
     return path
 
 
-def run_baseline(name: str, **options: Any) -> Result:
+def run_baseline(name: str, **options: Any) -> Outcome:
     """Evaluate one baseline as anybody's submission, without pictures. Raises UsageError for an unknown name."""
-    return run_evaluation(read_submission(find_baseline(name)), pictures=False, **options).result
+    return run_evaluation(read_submission(find_baseline(name)), pictures=False, **options)
 
 
 def check_checkout() -> None:
@@ -40,17 +44,17 @@ def check_checkout() -> None:
         )
 
 
-def record_result(result: Result, track: str) -> Path:
-    """Store a result as the baseline's recorded one; what is recorded of other tracks stays.
+def record_result(result: Result) -> Path:
+    """Store a result as the baseline's recorded one, cell by cell: what is recorded of other cells stays.
 
-    Raises UsageError outside a checkout.
+    Raises UsageError outside a checkout, HarnessError for a result with a failure of ours, which nobody is to read.
     """
     path = _recorded_path(f"{result.name}.json")
-    others: tuple[Record, ...] = ()
-    if path.exists():
-        others = tuple(record for record in read_result(path).records if record.track != track)
-    records = sorted((*others, *result.records), key=lambda record: (record.track, record.task, record.replicate))
-    write_result(path, Result(schema=SCHEMA_VERSION, suite=SUITE_VERSION, name=result.name, records=tuple(records)))
+    result.raise_for_ours("Nothing of it was recorded: repeat the command")
+    before = read_result(path).records if path.exists() else ()
+    by_cell = {(record.track, record.task, record.replicate): record for record in (*before, *result.records)}
+    records = tuple(by_cell[cell] for cell in sorted(by_cell))
+    write_result(path, Result(schema=SCHEMA_VERSION, suite=SUITE_VERSION, name=result.name, records=records))
     return path
 
 
@@ -91,7 +95,8 @@ def compare_recorded(result: Result, track: str) -> list[str]:
 def compare_records(records: Sequence[Record], recorded: Sequence[Record], where: str) -> list[str]:
     """Return a line for every cell whose status, error or depth differs from the recorded one, or that has none.
 
-    where: how the lines begin.  Errors and depths may differ by `ERROR_TOLERANCE`.
+    where: how the lines begin.  Errors and depths may differ by `ERROR_TOLERANCE`, a classification's errors by
+    `FLIPPED_ITEMS` of its test set.
     """
     known = {(record.track, record.task, record.replicate): record for record in recorded}
     lines = []
@@ -103,14 +108,23 @@ def compare_records(records: Sequence[Record], recorded: Sequence[Record], where
         elif before.metrics is None or record.metrics is None:
             if before.status != record.status:
                 lines.append(f"{place}: {record.status}, recorded {before.status}")
-        elif not math.isclose(record.metrics.error, before.metrics.error, rel_tol=ERROR_TOLERANCE):
+        elif not _agree(record.task, record.metrics.error, before.metrics.error):
             ratio = record.metrics.error / max(before.metrics.error, 1e-12)
             lines.append(
                 f"{place}: error {record.metrics.error:.5f}, recorded {before.metrics.error:.5f} (× {ratio:.2f})"
             )
-        elif not math.isclose(_depth(record), _depth(before), rel_tol=ERROR_TOLERANCE):
+        elif not math.isclose(_depth(record), _depth(before), rel_tol=ERROR_TOLERANCE, abs_tol=_DEPTH_SLACK):
             lines.append(f"{place}: depth {_depth(record):.2f} octaves, recorded {_depth(before):.2f}")
     return lines
+
+
+def _agree(task_name: str, error: float, recorded: float) -> bool:
+    if math.isclose(error, recorded, rel_tol=ERROR_TOLERANCE):
+        return True
+    if suite.family_of(task_name) != "digits":
+        return False
+    n_test = len(load_task(task_name).draw_queries(0, 0).X)
+    return abs(error - recorded) < (FLIPPED_ITEMS + 0.5) / n_test
 
 
 def _recorded_path(name: str) -> Path:

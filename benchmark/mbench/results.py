@@ -166,6 +166,12 @@ class Result:
     name: str
     records: tuple[Record, ...]
 
+    def raise_for_ours(self, remedy: str) -> None:
+        """Raise HarnessError, which says what to do, where a cell ended in a failure of ours."""
+        for record in self.records:
+            if record.status == "infrastructure":
+                raise HarnessError(f"{self.name} on {record.task}: {record.reason}. {remedy}")
+
 
 def predictions_digest(predictions: FloatArray) -> str:
     """Return the SHA-256 of predictions (m, k) as they are stored."""
@@ -368,8 +374,11 @@ class ResultStore:
         """Store a cell: predictions and artifact first, the record last. Raises HarnessError when the disk refuses.
 
         All of it is on the disk before any of it is in its place: a full disk, a kill or a loss of power leaves the
-        cell as it was or as it is to be. An artifact that its child made something else of is left out.
+        cell as it was or as it is to be. An artifact that its child made something else of is left out. A failure of
+        ours takes no other record's place.
         """
+        if record.status == "infrastructure" and self._has_outcome(record.key):
+            return
         content = (json.dumps(asdict(record), indent=1, allow_nan=False) + "\n").encode()
         try:
             with ExitStack() as stack:
@@ -394,6 +403,14 @@ class ResultStore:
             settle_folder(self.cells)
         except OSError as error:
             raise disk_error(self.folder, error, _KEPT) from error
+
+    def _has_outcome(self, key: str) -> bool:
+        """Is there a record of what the submission did in this cell?"""
+        try:
+            known = self.read(key)
+        except (HarnessError, UsageError):
+            return False
+        return known is not None and known.status != "infrastructure"
 
     def read_predictions(self, key: str) -> FloatArray | None:
         """Return stored predictions (m, k) float32, finite, or None where there are none."""

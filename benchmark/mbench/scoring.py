@@ -60,6 +60,7 @@ class TaskScore:
     depth_skill: float | None
     worth: float | None
     fit_s: float | None
+    predict_us_per_point: float | None
     reason: str
 
     @property
@@ -181,10 +182,8 @@ def score_entry(name: str, track_name: str, records: Sequence[Record], reference
         psnr_db=_mean([task.psnr_db for task in fractals], n_fractals),
         depth_octaves=_mean([task.depth_octaves for task in fractals], n_fractals),
         worth=_geometric_mean([task.worth for task in fractals], n_fractals),
-        fit_s=sum(cost.fit_s or 0.0 for cost in measured) / max(1, _max([task.n_replicates for task in headline]) or 1)
-        if measured
-        else None,
-        predict_us_per_point=_mean([cost.predict_us_per_point for cost in measured], len(measured)),
+        fit_s=_total([task.fit_s for task in headline]),
+        predict_us_per_point=_mean([task.predict_us_per_point for task in headline], len(headline)),
         n_params=_max([cost.n_params for cost in measured]),
         model_bytes=_max([cost.model_bytes for cost in measured]),
         peak_memory_mb=_max([cost.peak_memory_mb for cost in measured]),
@@ -219,6 +218,7 @@ def _score_task(
         depth_skill=None if depth_skills is None else _mean(depth_skills, len(records)),
         worth=_worth(errors, records[0].n_samples, curve),
         fit_s=_mean([record.costs.fit_s for record in good], len(good)),
+        predict_us_per_point=_mean([record.costs.predict_us_per_point for record in good], len(good)),
         reason=failed[0].reason if failed else "",
     )
 
@@ -234,6 +234,12 @@ def _mean(values: Sequence[float | None], expected: int) -> float | None:
     """Return the mean, or None if a value is missing."""
     present = [value for value in values if value is not None]
     return fmean(present) if present and len(present) == expected else None
+
+
+def _total(values: Sequence[float | None]) -> float | None:
+    """Return the sum, or None if a value is missing or there is none."""
+    present = [value for value in values if value is not None]
+    return sum(present) if present and len(present) == len(values) else None
 
 
 def _geometric_mean(values: Sequence[float | None], expected: int) -> float | None:

@@ -154,9 +154,11 @@ def judge_audit(report: AuditReport) -> Check:
 def _run(claim: Claim, tasks: Sequence[str], out: Path, report: Report, running: Mapping[str, Any]) -> Result:
     plan_cells(claim.track, tasks)  # data that is missing here ends the run before anything is trained
     options = {**claim.running, **running}
-    return run_evaluation(
+    result = run_evaluation(
         claim.source, track=claim.track, tasks=tasks, out=out, pictures=False, report=report, **options
     ).result
+    result.raise_for_ours("Verify it again")
+    return result
 
 
 def _of_track(result: Result, track: str) -> tuple[Record, ...]:

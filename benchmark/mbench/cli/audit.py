@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mbench.cli.options import examples, hidden_option, json_option, out_option, running_options, track_option
+from mbench.cli.options import (
+    child_options,
+    examples,
+    hidden_option,
+    jobs_option,
+    json_option,
+    out_option,
+    track_option,
+)
+from mbench.suite import DEFAULT_TRACK
 
 if TYPE_CHECKING:
     from mbench.audit.reports import AuditReport
@@ -27,10 +36,17 @@ if TYPE_CHECKING:
 @click.argument("submission", type=click.Path(path_type=Path), required=False)
 @track_option
 @hidden_option
-@running_options
+@jobs_option
+@child_options
 @out_option
 @click.option("--calibrate", is_flag=True, help="Audit the baselines instead, and derive the bounds from them.")
 @click.option("--write", type=click.Path(path_type=Path, dir_okay=False), help="With --calibrate: file to write.")
+@click.option(
+    "--resume/--fresh",
+    default=True,
+    show_default=True,
+    help="With --calibrate: keep the sets already in OUT/calibration, or run them again.",
+)
 @json_option
 def audit(
     submission: Path | None,
@@ -54,6 +70,10 @@ def audit(
 
     if calibrate == (submission is not None):
         raise UsageError("give either a SUBMISSION or --calibrate (see `mbench audit --help`)")
+    if calibrate and (secret is not None or track != DEFAULT_TRACK):
+        raise UsageError("--calibrate has a track and secrets of its own: give it without --track and --hidden-seed")
+    if write is not None and not calibrate:
+        raise UsageError("--write is of --calibrate; a report is written to OUT/NAME/TRACK/. Leave it out")
     settings = api.make_settings(**running)
     if submission is None:
         _calibrate(out / "calibration", settings, write)

@@ -37,7 +37,7 @@ from mbench.cli.options import (
 @cluster_option
 @out_option
 @hidden_option
-@click.option("--audit", is_flag=True, help="Then audit it, as `mbench audit` does.")
+@click.option("--audit", is_flag=True, help="Then audit it here, as `mbench audit` does.")
 @click.option("--pictures/--no-pictures", default=True, show_default=True, help="Draw what was learned.")
 @json_option
 def evaluate(
@@ -55,9 +55,9 @@ def evaluate(
 ) -> None:
     """Score a submission: learn every task in a child process, compare with the baselines, draw what was learned.
 
-    SUBMISSION is a Python file with `build(spec)`, or a folder that holds submission.py. With --hidden-seed the test
-    sets are drawn under a secret (those of images and digits are what the sample leaves over, and stay the same); such
-    results are kept apart. Exit code: 0 done, 1 the submission failed or was flagged, 2 usage, 3 our fault.
+    SUBMISSION is a Python file with `build(spec)`, or a folder that holds submission.py. With --hidden-seed test sets
+    are drawn under a secret (those of photos and digits, all of whose items are public, stay the same); such results
+    are kept apart. Exit code: 0 done, 1 the submission failed or was flagged, 2 usage, 3 our fault.
     """
     import json
 
@@ -66,15 +66,26 @@ def evaluate(
     from mbench.cli.connection import connect
     from mbench.cli.progress import LiveProgress
     from mbench.cli.tables import print_entry
+    from mbench.errors import UsageError
     from mbench.hidden import name_test_set
     from mbench.leaderboard import entry_as_json
     from mbench.scoring import load_reference
     from mbench.submission import read_submission
 
     source = read_submission(submission)
-    settings = api.make_settings(**running)
-    isolation = settings.isolation
-    click.echo(f"{source.name} on track {track}, isolation tier {isolation.tier}: {isolation.summary}", err=True)
+    settings = None
+    if cluster is None or pictures or audit:
+        try:
+            settings = api.make_settings(**running)
+        except UsageError as error:
+            if cluster is None:
+                raise
+            raise UsageError(
+                f"{error}. Or give --no-pictures and no --audit: then it runs on the workers alone"
+            ) from None
+    if cluster is None and settings is not None:
+        isolation = settings.isolation
+        click.echo(f"{source.name} on track {track}, isolation tier {isolation.tier}: {isolation.summary}", err=True)
     if secret is not None:
         click.echo(f"test set {name_test_set(secret)}", err=True)
     with connect(cluster, running) as elsewhere, LiveProgress(load_reference()) as live:
@@ -86,7 +97,7 @@ def evaluate(
     if not as_json:
         print_entry(outcome)
     report = None
-    if audit:
+    if audit and settings is not None:
         report, path = audit_source(source, settings, track=track, secret=secret, out=out)
         content["audit"] = json.loads(report_as_json(report))
         content["paths"].append(str(path))

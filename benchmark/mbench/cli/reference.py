@@ -20,14 +20,14 @@ from mbench.cli.options import examples, out_option, running_options
 def reference(out: Path, write: Path | None, **running: Any) -> None:
     """Remake the frozen reference: constant and k-NN on every track, k-NN's learning curve.
 
-    Needs MNIST and about fifteen minutes.
+    Needs MNIST and about fifteen minutes. Its cells are kept in OUT/reference/.
     """
     import json
 
     from mbench.api import make_settings
     from mbench.cli.progress import LiveProgress
     from mbench.errors import UsageError
-    from mbench.reference import make_reference
+    from mbench.reference import FOLDER_NAME, make_reference
     from mbench.results import ResultStore
     from mbench.tasks import load_task
 
@@ -36,7 +36,7 @@ def reference(out: Path, write: Path | None, **running: Any) -> None:
     if write is not None and not os.access(write.parent, os.W_OK):
         raise UsageError(f"{write}: {write.parent} is no folder to write in. Give another --write")
     with LiveProgress(None) as live:
-        made = make_reference(ResultStore(out), make_settings(**running), live)
+        made = make_reference(ResultStore(out / FOLDER_NAME), make_settings(**running), live)
     text = json.dumps(made, indent=1) + "\n"
     if write is None:
         click.echo(text, nl=False)

@@ -44,7 +44,7 @@ def reproduce(
 ) -> None:
     """Run the baselines (all, or NAMES) and say where they differ from their recorded results.
 
-    Exit code 1 if any does, or if an audit is not passed.
+    Exit code 1 if any does, or if an audit is not passed; 3 for a failure of ours, of which nothing is recorded.
     """
     import json
 
@@ -57,23 +57,23 @@ def reproduce(
     from mbench.scoring import load_reference, score_entry
     from mbench.submission import baseline_names, read_submission
 
-    if dry_run and (audit or record):
-        raise UsageError("--dry-run counts cells only: give it without --audit and --record")
+    if dry_run and (audit or record or cluster):
+        raise UsageError("--dry-run counts cells only: give it without --audit, --record and --cluster")
     for name in names:
         reproduction.find_baseline(name)  # an unknown one ends the run before the first is trained
     names = names or tuple(baseline_names())
     if dry_run:
         _forecast(names, track, out, as_json, running)
         return
-    results, audits, paths = [], [], []
+    outcomes, audits, paths = [], [], []
     with connect(cluster, running) as elsewhere:
         options = {"track": track, "out": out, "elsewhere": elsewhere, **running}
         for name in names:
             click.echo(f"{name}:", err=True)
             with LiveProgress(load_reference()) as live:
-                results.append(reproduction.run_baseline(name, report=live, **options))
+                outcomes.append(reproduction.run_baseline(name, report=live, **options))
             if record:  # at once: whatever ends the run keeps what was recorded
-                paths.append(reproduction.record_result(results[-1], track))
+                paths.append(reproduction.record_result(outcomes[-1].result))
             if audit:
                 source, settings = read_submission(reproduction.find_baseline(name)), api.make_settings(**running)
                 with AuditLive() as live:
@@ -82,13 +82,15 @@ def reproduce(
                 audits.append(made)
                 if record:
                     paths.append(reproduction.record_audit(made))
+    results = [outcome.result for outcome in outcomes]
+    missing = {task: reason for outcome in outcomes for task, reason in outcome.missing.items()}
     differences = []
     if not record:
         differences += [line for result in results for line in reproduction.compare_recorded(result, track)]
         differences += [line for made in audits for line in reproduction.compare_audit(made)]
     entries = [score_entry(result.name, track, result.records, load_reference()) for result in results]
     if as_json:
-        content = {"differences": differences, "recorded": [str(path) for path in paths]}
+        content = {"differences": differences, "missing": missing, "recorded": [str(path) for path in paths]}
         click.echo(json.dumps(content | {"audits": {made.name: made.verdict for made in audits}}, indent=1))
     else:
         print_entries(entries)
@@ -98,8 +100,12 @@ def reproduce(
             click.echo(difference)
         for path in paths:
             click.echo(f"recorded {path}")
+        for task, reason in missing.items():
+            click.echo(f"{task} was not run: {reason}")
         if not record and not differences:
-            click.echo("Everything agrees with what is recorded.")
+            click.echo(f"Everything{' that was run' if missing else ''} agrees with what is recorded.")
+    if any(cell.status == "infrastructure" for result in results for cell in result.records):
+        raise SystemExit(3)
     if differences or not all(made.ok for made in audits):
         raise SystemExit(1)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mbench.cli.options import examples, json_option, out_option, running_options, task_option, track_option
+from mbench.cli.options import examples, json_option, out_option, running_options, track_option
 
 if TYPE_CHECKING:
     from mbench.tuning import Search
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @click.option("--values", default="1e-4,3e-4,1e-3,3e-3,1e-2", show_default=True, metavar="V,V,…",
               help="Python literals: numbers, quoted text, True, None, (64, 64).")  # fmt: skip
 @track_option
-@task_option
+@click.option("--task", "tasks", multiple=True, metavar="TASK", help="Only this task; repeatable. Default: all.")
 @click.option("--replicates", type=click.IntRange(min=1), default=1, show_default=True, help="Samples per task.")
 @running_options
 @out_option
@@ -42,12 +42,13 @@ def tune(
     as_json: bool,
     **running: Any,
 ) -> None:
-    """Try a parameter of a submission's estimator at several values, on samples that no score is made of.
+    """Try a parameter of a submission's estimator at several values, where no score is made (but for photos).
 
     SUBMISSION is a file or folder whose build(spec) returns an estimator with scikit-learn's set_params. Each value is
     set after build(spec) and evaluated as anybody's submission, on replicates from 1000 on, with fresh test points; of
-    images and digits the training items that the sample leaves over are the test set. Results lie in OUT/tune and
-    count nowhere else. Exit code: 0 done, 1 no value learned anything, 2 usage, 3 our fault.
+    photos and digits the training items that the sample leaves over are the test set, of which a photo's pixels are
+    other replicates' test pixels, too. Results lie in OUT/tune and count nowhere else. Exit code: 0 done, 1 no value
+    learned anything, 2 usage, 3 our fault.
     """
     import json
 

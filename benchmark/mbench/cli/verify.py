@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mbench.cli.options import examples, hidden_option, isolation_option, json_option, unsafe_option
+from mbench.cli.options import examples, hidden_option, json_option, unsafe_option
 
 if TYPE_CHECKING:
     from mbench.cells import Settings
@@ -24,7 +24,7 @@ RUNNABLE = ("source", "test set", "one manner", "tasks")  # without these there 
 @click.argument("folder", type=click.Path(path_type=Path))
 @hidden_option
 @click.option("--jobs", type=click.IntRange(min=1), help="Cells at a time. Default: cores / threads.")
-@isolation_option
+@click.option("--isolation", type=click.Choice(["A", "B", "C"]), help=f"Sandbox to accept instead of {TIER}.")
 @unsafe_option
 @json_option
 def verify(
