@@ -251,7 +251,7 @@ def table_of(process):
     assert process.returncode == 0, errors
     entry = json.loads(output)
     for task in entry["tasks"]:
-        del task["fit_s"]
+        del task["fit_s"], task["predict_us_per_point"]
     return {name: entry[name] for name in ("tasks", "families", "overall", "missing", "n_replicates")}
 
 
