@@ -12,6 +12,7 @@ from mbench.isolation import choose_isolation
 from mbench.render.colours import BACKGROUND, SERIES
 from mbench.render.films import Curve, Instant, draw_frames, plan_instants, plan_layout
 from mbench.render.scenes import confusion_matrix, make_scene
+from mbench.render.stamp import Stamp
 from mbench.scoring import load_reference
 from mbench.submission import Source, read_submission
 from mbench.tasks import load_task
@@ -176,6 +177,16 @@ def test_a_hostile_name_is_drawn_as_letters_and_boxes(name):
     (frame,) = draw_frames(scene, curves, shots, instants, "steps", title=name, subtitle=name)
     layout = plan_layout(scene, 2)
     assert frame.shape == (layout.height, layout.width, 3)
+
+
+@pytest.mark.parametrize("room", [0, 60, 112, 140, 400])
+def test_a_name_is_cut_where_its_room_ends(room):
+    stamp = Stamp(np.zeros((20, 20, 3), dtype=np.uint8))
+    cut = stamp.cut("fourier_smooth", 18, room, bold=True)
+    assert stamp.length(cut, 18, bold=True) <= room or cut == "f…"
+    if cut != "fourier_smooth":
+        assert cut.endswith("…")
+        assert stamp.length("fourier_smooth"[: len(cut)] + "…", 18, bold=True) > room
 
 
 def test_a_film_is_whole_and_moves(stepping, tmp_path):

@@ -229,7 +229,8 @@ def _write_readings(
             continue
         left, tile_top, width, _ = panel.box
         curve, shot = curves[panel.racer], instant.shots[panel.racer]
-        name = shorten(curve.name, (width - 150) / 10)
+        longest = max(stamp.length(_reading(scene, curve, each), 15) for each in range(len(curve.errors)))
+        name = stamp.cut(curve.name, 18, width - longest - 12, bold=True)
         stamp.words(left, tile_top - 9, name, 18, SERIES[panel.racer], bold=True)
         if shot is not None:
             stamp.words(left + width, tile_top - 9, _reading(scene, curve, shot), 15, TEXT, "rs")

@@ -31,6 +31,18 @@ class Stamp:
         """
         self._draw.text((x, y), printable(words), color, _font(size, bold), anchor)
 
+    def cut(self, words: str, size: int, room: float, bold: bool = False) -> str:
+        """Return as much of words as has room, in pixels, with an ellipsis where some are left out."""
+        for kept in range(len(words) - 1, 0, -1):
+            if self.length(words, size, bold) <= room:
+                break
+            words = f"{words[:kept]}…"
+        return words
+
+    def length(self, words: str, size: int, bold: bool = False) -> float:
+        """Return how long words are in pixels."""
+        return self._draw.textlength(printable(words), _font(size, bold))
+
     def raster(self, box: Box, rgb: IntArray) -> None:
         """Place rgb (rows, columns, 3) uint8 in the middle of a box, whose rest is the background."""
         left, top, width, height = box
