@@ -7,8 +7,10 @@ import pytest
 
 import mbench
 from mbench.api import default_jobs, make_settings, run_evaluation
-from mbench.errors import SubmissionError, UsageError
-from mbench.results import read_result
+from mbench.errors import HarnessError, SubmissionError, UsageError
+from mbench.leaderboard import newest_result
+from mbench.results import ResultStore, read_result
+from mbench.sandbox import Child
 from mbench.submission import read_submission
 from mbench.tasks import load_task
 
@@ -122,8 +124,25 @@ def test_a_run_tells_of_its_own_cells_whatever_was_run_after_them(tmp_path, subm
     assert {task.task for task in run("curve", threads=2).entry.tasks} == {"curve"}
     again = run("curve", "friedman")
     assert again.entry == first.entry
-    assert read_result(again.paths[0]).records == first.result.records
+    assert read_result(again.paths[0]).records == again.result.records
+    assert newest_result("idea", ResultStore(tmp_path).records()).records == again.result.records
+    assert run("curve", "friedman").result == again.result
     assert {task.task for task in run("friedman").entry.tasks} == {"curve", "friedman"}
+
+
+def test_a_failure_of_ours_leaves_what_was_run_before(tmp_path, submission_file, estimator, monkeypatch):
+    source = read_submission(submission_file(estimator(), "idea.py"))
+    options = {"tasks": ("curve",), "pictures": False, "out": tmp_path, "unsafe_no_sandbox": True}
+    first = run_evaluation(source, **options)
+
+    def fail(self):
+        raise HarnessError("no process today")
+
+    monkeypatch.setattr(Child, "__enter__", fail)
+    failed = run_evaluation(source, resume=False, **options)
+    assert [record.status for record in failed.result.records] == ["infrastructure"]
+    assert failed.entry == first.entry
+    assert read_result(failed.paths[0]) == first.result
 
 
 def test_a_damaged_record_is_noted(tmp_path, submission_file, estimator):

@@ -216,6 +216,21 @@ def test_what_a_page_opens_with_is_there_before_it_asks(gated, monkeypatch):
     assert gated.n_values == n_values
 
 
+def test_a_submission_that_fails_where_nobody_has_looked_begins_again(stored, monkeypatch):
+    asked = []
+    monkeypatch.setattr(layers, "first_tiles", lambda chart: asked.append(chart) or [Tile(0, 0, 0)])
+    target = stored(predict=f"if X.min() < -2: raise ValueError('outside')\n{PLANE}")
+    with exploring(target) as (session, client):
+        (layer,) = session.predictions
+        deep = Tile(9, 255, 255)
+        assert np.isfinite(client.tile("r0", deep)).all()
+        assert client.ask("tiles/r0/0/0/0")[0] == 424
+        layer.restart()
+        layer._pool.submit(layer._warm_up).result()
+        assert np.isfinite(client.tile("r0", Tile(9, 256, 255))).all()
+    assert asked
+
+
 def test_a_page_that_asks_does_not_wait_for_what_it_may_ask_for(gated, monkeypatch):
     asked = gated.submit(TILES[0])
     gated._warm_up()

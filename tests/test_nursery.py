@@ -25,8 +25,19 @@ pytestmark = pytest.mark.skipif(not IS_SUPPORTED, reason="children are forked on
         ("from . import torch\nfrom .numpy import x", ()),
         ("from mbench.nn import MLP\nimport mbench.nn.features", ("mbench.nn", "mbench.nn.features")),
         ("import mbench.escape\nfrom mbench.tasks.surfaces import Shell\nfrom mbench import escape", ()),
+        ("import sklearn.conftest\nfrom sklearn.tree.tests.test_tree import digits\nimport torch._C", ()),
     ],
-    ids=["plain", "docstring", "after another statement", "unknown", "inside a function", "relative", "ours", "truth"],
+    ids=[
+        "plain",
+        "docstring",
+        "after another statement",
+        "unknown",
+        "inside a function",
+        "relative",
+        "ours",
+        "truth",
+        "tests",
+    ],
 )
 def test_only_well_known_libraries_imported_first_of_all_are_imported_ahead(submission_file, source, libraries):
     path = submission_file(f"{source}\ndef build(spec): ...")

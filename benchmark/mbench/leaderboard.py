@@ -71,11 +71,11 @@ def find_result(name: str, store: ResultStore | None) -> Result:
 def _replace_whole_tracks(recorded: Result, local: Result) -> Result:
     """Return a baseline's recorded result, but for tracks of which all that is recorded was run here, too."""
 
-    def tasks(result: Result, track: str) -> set[str]:
-        return {record.task for record in result.records if record.track == track}
+    def cells(result: Result, track: str) -> set[tuple[str, int]]:
+        return {(r.task, r.replicate) for r in result.records if r.track == track and r.status != "infrastructure"}
 
     own = {record.track for record in local.records}
-    own = {track for track in own if tasks(recorded, track) <= tasks(local, track)}
+    own = {track for track in own if cells(recorded, track) <= cells(local, track)}
     kept = [record for record in recorded.records if record.track not in own]
     return replace(recorded, records=(*kept, *(record for record in local.records if record.track in own)))
 
@@ -84,20 +84,19 @@ def _stored(store: ResultStore | None) -> list[Record]:
     return [] if store is None else [record for record in store.records() if record.test_set == PUBLIC]
 
 
-def newest_result(name: str, records: Iterable[Record], of_run: Sequence[Record] = ()) -> Result:
+def newest_result(name: str, records: Iterable[Record]) -> Result:
     """Keep the newest record of every cell; of a track run in several ways, those made as its newest was.
 
-    of_run: records that count as newer than all others, whenever they were made.  A failure of ours never stands for a
-    cell that has another record.
+    A failure of ours counts as older than anything that a submission did.
     """
-    ordered = [*sorted(records, key=lambda record: record.created), *of_run]
-    last = {record.track: _manner(record) for record in ordered}
-    ordered.sort(key=lambda record: record.status != "infrastructure")
-    newest = {(r.track, r.task, r.replicate): r for r in ordered if _manner(r) == last[r.track]}
+    ordered = sorted(records, key=lambda record: (record.status != "infrastructure", record.created))
+    last = {record.track: manner(record) for record in ordered}
+    newest = {(r.track, r.task, r.replicate): r for r in ordered if manner(r) == last[r.track]}
     return Result(schema=SCHEMA_VERSION, suite=suite.SUITE_VERSION, name=name, records=tuple(newest.values()))
 
 
-def _manner(record: Record) -> tuple[int, str, str]:
+def manner(record: Record) -> tuple[int, str, str]:
+    """Return the way in which a cell was run: threads, device and the harness's digest."""
     return record.threads, record.device, record.harness_digest
 
 

@@ -67,7 +67,13 @@ class Source:
                 else:
                     break
         known = [library for library in _KNOWN_LIBRARIES if library.partition(".")[0] not in own]
-        return tuple(name for name in names if any(f"{name}.".startswith(f"{library}.") for library in known))
+        return tuple(
+            name
+            for name in names
+            if any(f"{name}.".startswith(f"{library}.") for library in known)
+            # A library's tests load data, the labels of the digits among them.
+            and not any(part.startswith(("_", "test", "conftest")) for part in name.split("."))
+        )
 
     def write_to(self, folder: Path) -> Path:
         """Copy the files into a folder and return the entry's path there."""

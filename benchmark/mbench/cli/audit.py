@@ -74,6 +74,8 @@ def audit(
         raise UsageError("--calibrate has a track and secrets of its own: give it without --track and --hidden-seed")
     if write is not None and not calibrate:
         raise UsageError("--write is of --calibrate; a report is written to OUT/NAME/TRACK/. Leave it out")
+    if not running["resume"] and not calibrate:
+        raise UsageError("--fresh is of --calibrate, any other audit is run anew. Leave it out")
     settings = api.make_settings(**running)
     if submission is None:
         _calibrate(out / "calibration", settings, write)

@@ -62,6 +62,7 @@ def reproduce(
     for name in names:
         reproduction.find_baseline(name)  # an unknown one ends the run before the first is trained
     names = names or tuple(baseline_names())
+    settings = api.make_settings(**running) if audit else None  # as above: where there is no sandbox here
     if dry_run:
         _forecast(names, track, out, as_json, running)
         return
@@ -74,8 +75,8 @@ def reproduce(
                 outcomes.append(reproduction.run_baseline(name, report=live, **options))
             if record:  # at once: whatever ends the run keeps what was recorded
                 paths.append(reproduction.record_result(outcomes[-1].result))
-            if audit:
-                source, settings = read_submission(reproduction.find_baseline(name)), api.make_settings(**running)
+            if settings is not None:
+                source = read_submission(reproduction.find_baseline(name))
                 with AuditLive() as live:
                     made = audit_repeatably(source, out / "audits", settings, track=track, report=live)
                 click.echo(f"audit of {name}: {made.verdict}: {made.reason}", err=True)

@@ -158,8 +158,7 @@ def make_app(session: Session, token: str, hosts: Collection[str]) -> Guard:
 
     async def restart(request: Request) -> Response:
         layer = _layer(session, request)
-        if isinstance(layer, PredictionLayer):
-            layer.restart()
+        layer.restart()
         return JSONResponse(asdict(layer.status))
 
     @contextlib.asynccontextmanager

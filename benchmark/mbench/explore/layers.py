@@ -98,8 +98,14 @@ class Layer(ABC):
         for tile in first_tiles(self._chart):
             if self._n_waiting or self.status.state == "failed" or time.monotonic() > until:
                 return
-            with contextlib.suppress(LayerFailure):  # told by the layer's status
+            try:
                 self._compute(tile)
+            except LayerFailure:  # where nobody may ever look
+                self.restart()
+                return
+
+    def restart(self) -> None:  # noqa: B027
+        """Begin again, if the layer has failed; most cannot."""
 
     def close(self) -> None:
         """End the thread; whatever still waits is cancelled."""

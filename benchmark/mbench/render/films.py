@@ -101,6 +101,7 @@ def draw_frames(
     layout = plan_layout(scene, len(curves))
     with plain_style():
         empty, full, along = _backdrops(layout, scene, curves, instants, unit, (title, subtitle))
+    names = _cut_names(Stamp(empty), layout, scene, curves)
     drawn: dict[Panel, tuple[object, IntArray]] = {}
     for number, instant in enumerate(instants):
         turn = number / max(1, len(instants) - 1)
@@ -123,7 +124,7 @@ def draw_frames(
                     )  # fmt: skip
                 drawn[panel] = state, rgb
             stamp.raster(panel.box, drawn[panel][1])
-        _write_readings(stamp, layout, scene, curves, instant, unit)
+        _write_readings(stamp, layout, scene, curves, instant, unit, names)
         yield stamp.pixels()
 
 
@@ -204,9 +205,20 @@ def _backdrops(
     return empty, page.pixels(), along
 
 
+def _cut_names(stamp: Stamp, layout: Layout, scene: Scene, curves: Sequence[Curve]) -> list[str]:
+    """Return the racers' names, each as long as its longest reading leaves room beside it."""
+    widths = {panel.racer: panel.box[2] for panel in layout.panels if panel.name == "prediction"}
+    names = []
+    for racer, curve in enumerate(curves):
+        longest = max(stamp.length(_reading(scene, curve, shot), 15) for shot in range(len(curve.errors)))
+        names.append(stamp.cut(curve.name, 18, widths[racer] - longest - 12, bold=True))
+    return names
+
+
 def _write_readings(
-    stamp: Stamp, layout: Layout, scene: Scene, curves: Sequence[Curve], instant: Instant, unit: Unit
-) -> None:
+    stamp: Stamp, layout: Layout, scene: Scene, curves: Sequence[Curve], instant: Instant, unit: Unit,
+    names: Sequence[str],
+) -> None:  # fmt: skip
     """Write where the film is, and how good each racer is there."""
     top = layout.chart[1]
     place = f"{instant.position:.2f} s" if unit == "seconds" else f"{instant.position:,.0f} {unit}"
@@ -229,9 +241,7 @@ def _write_readings(
             continue
         left, tile_top, width, _ = panel.box
         curve, shot = curves[panel.racer], instant.shots[panel.racer]
-        longest = max(stamp.length(_reading(scene, curve, each), 15) for each in range(len(curve.errors)))
-        name = stamp.cut(curve.name, 18, width - longest - 12, bold=True)
-        stamp.words(left, tile_top - 9, name, 18, SERIES[panel.racer], bold=True)
+        stamp.words(left, tile_top - 9, names[panel.racer], 18, SERIES[panel.racer], bold=True)
         if shot is not None:
             stamp.words(left + width, tile_top - 9, _reading(scene, curve, shot), 15, TEXT, "rs")
 
