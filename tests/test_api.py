@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -6,8 +7,11 @@ import pandas as pd
 import pytest
 
 import mbench
+from mbench import api
 from mbench.api import default_jobs, make_settings, run_evaluation
 from mbench.errors import HarnessError, SubmissionError, UsageError
+from mbench.evaluation import blank_record
+from mbench.isolation import Isolation
 from mbench.leaderboard import newest_result
 from mbench.results import ResultStore, read_result
 from mbench.sandbox import Child
@@ -143,6 +147,26 @@ def test_a_failure_of_ours_leaves_what_was_run_before(tmp_path, submission_file,
     assert [record.status for record in failed.result.records] == ["infrastructure"]
     assert failed.entry == first.entry
     assert read_result(failed.paths[0]) == first.result
+
+
+def test_where_nothing_of_a_submission_runs_no_sandbox_is_needed(tmp_path, submission_file, estimator, monkeypatch):
+    class Elsewhere:
+        tier = "A"
+
+        def run(self, cell, key, task, source, store, settings, report, cancel):
+            return replace(blank_record(cell, key, task, source, settings, store), reason="ran elsewhere")
+
+    def offer_nothing(tier=None, *, allow_none=False, device="cpu"):
+        if not allow_none:
+            raise UsageError("tier C is no sandbox")
+        return Isolation("C", "none")
+
+    monkeypatch.setattr(api, "choose_isolation", offer_nothing)
+    source = read_submission(submission_file(estimator(), "idea.py"))
+    options = {"tasks": ("curve",), "out": tmp_path, "elsewhere": Elsewhere()}
+    assert run_evaluation(source, pictures=False, **options).result.records[0].reason == "ran elsewhere"
+    with pytest.raises(UsageError, match="no sandbox"):
+        run_evaluation(source, pictures=True, **options)
 
 
 def test_a_damaged_record_is_noted(tmp_path, submission_file, estimator):

@@ -413,6 +413,10 @@ def test_seed_prints_the_digest_of_what_it_wrote(mbench, tmp_path):
         (["evaluate", "absent.py", "--hidden-seed", "bad.txt"], "bad.txt: does not hold a seed"),
         (["verify", "absent"], "absent: no folder"),
         (["audit", "--calibrate", "--write", "nowhere/audit.json"], "is no folder to write in"),
+        (["audit", "--calibrate", "--track", "standard"], "has a track and secrets of its own"),
+        (["audit", "idea.py", "--write", "audit.json"], "--write is of --calibrate"),
+        (["audit", "idea.py", "--fresh"], "--fresh is of --calibrate"),
+        (["reproduce", "--dry-run", "--cluster", "tcp://127.0.0.1:1"], "--dry-run counts cells only"),
     ],
     ids=" ".join,
 )

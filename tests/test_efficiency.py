@@ -24,6 +24,7 @@ from mbench.efficiency import (
 from mbench.errors import HarnessError, UsageError
 from mbench.reference import CURVE_SIZES
 from mbench.results import ResultStore
+from mbench.sandbox import Child
 from mbench.scoring import load_reference
 from mbench.submission import baseline_path, read_submission
 from mbench.tasks import load_task
@@ -257,3 +258,14 @@ def test_recording_adds_to_what_is_recorded(mbench, tmp_path, monkeypatch):
     curves = read_curves(recorded)
     assert [(curve.task, curve.name) for curve in curves] == [("curve", "constant"), ("mandelbrot", "rbf")]
     assert curves[0].source_digest == read_submission(baseline_path("constant")).digest
+
+
+def test_a_failure_of_ours_is_no_point_of_a_curve(measured, monkeypatch, tmp_path):
+    def fail(self):
+        raise HarnessError("no process today")
+
+    monkeypatch.setattr(Child, "__enter__", fail)
+    result = measured()
+    assert result.exit_code == 3, result.output
+    assert "no process today. Repeat the command" in result.stderr
+    assert not (tmp_path / "results" / "curves" / "curves.json").exists()

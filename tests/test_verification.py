@@ -9,16 +9,17 @@ from mbench import cli, evaluation, suite, verification
 from mbench.api import run_evaluation
 from mbench.audit.statistics import DESCRIPTIONS, Bound
 from mbench.cells import Cell, Settings, cell_key
-from mbench.errors import UsageError
+from mbench.errors import HarnessError, UsageError
 from mbench.hidden import name_test_set
 from mbench.isolation import choose_isolation
 from mbench.leaderboard import find_result, refresh_results
 from mbench.metrics import Profile
 from mbench.reproduction import compare_records
 from mbench.results import SCHEMA_VERSION, Metrics, Result, ResultStore, read_result, write_result
+from mbench.sandbox import Child
 from mbench.submission import read_submission
 from mbench.tasks import load_task
-from mbench.verification import Check, check_claim, check_rerun, compare_test_sets, read_claims
+from mbench.verification import FLIPPED_DIGITS, Check, check_claim, check_rerun, compare_test_sets, read_claims
 
 SECRET, OTHER = bytes(range(32)), bytes(32)
 RUNNING = {"jobs": 1, "isolation": "C", "unsafe_no_sandbox": True}
@@ -163,6 +164,22 @@ def test_a_forged_error_shows_when_it_is_run_again(folder, tmp_path):
     assert not check.ok
     assert "curve r0: error 1.0" in check.detail
     assert "recorded 0.50000" in check.detail
+
+
+def test_a_failure_of_ours_is_no_check(folder, tmp_path, monkeypatch):
+    def fail(self):
+        raise HarnessError("no process today")
+
+    monkeypatch.setattr(Child, "__enter__", fail)
+    (claim,) = read_claims(folder(tasks=("curve",)))
+    with pytest.raises(HarnessError, match=r"on curve: no process today\. Verify it again"):
+        check_rerun(claim, tmp_path / "out", lambda progress: None, RUNNING)
+
+
+@pytest.mark.parametrize(("wrong", "holds"), [(9, True), (8, True), (10, True), (7, False)])
+def test_a_digit_more_or_less_is_no_difference_and_two_are(make_record, wrong, holds):
+    claimed, rerun = (make_record(task="digits", metrics=Metrics(error=each / 539)) for each in (wrong, 9))
+    assert (compare_records([rerun], [claimed], "here", FLIPPED_DIGITS) == []) == holds
 
 
 @pytest.mark.parametrize(
