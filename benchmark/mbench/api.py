@@ -108,12 +108,12 @@ def run_evaluation(
             source, cells, store, settings, nursery=nursery, elsewhere=elsewhere, report=report
         )
         # What was run before in the same way counts, too: an evaluation may be made task by task.
-        of_run = {record.key for record in result.records if record.status != "infrastructure"}
+        of_run = {record.key for record in result.records if not record.is_our_failure}
         kept = [
             record
             for record in store.records(but=of_run)
             if (record.source_digest, record.track, record.test_set) == (source.digest, track, test_set)
-            and record.status != "infrastructure"
+            and not record.is_our_failure
         ]
         result = replace(result, records=_make_newest(result.records, kept, store))
         whole = newest_result(source.name, [*kept, *result.records])
@@ -135,7 +135,7 @@ def _make_newest(records: Sequence[Record], others: Sequence[Record], store: Res
 
     Every verb tells of the newest records: so they tell of what was asked for last, though it was run before.
     """
-    done = [record for record in records if record.status != "infrastructure"]
+    done = [record for record in records if not record.is_our_failure]
     cells = {(record.task, record.replicate) for record in done}
     ways = {manner(record) for record in done}
     rivals = [o.created for o in others if manner(o) not in ways or (o.task, o.replicate) in cells]

@@ -13,12 +13,13 @@ import json
 import os
 import secrets
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from mbench.errors import HarnessError, UsageError
 
@@ -210,6 +211,18 @@ def _empty(folder: int) -> list[str]:
             with contextlib.suppress(OSError):
                 os.unlink(entry.name, dir_fd=folder)
     return names
+
+
+def open_regular(path: Path) -> BinaryIO | None:
+    """Open a file that a stranger may have made something else of, or return None for a link, a pipe or nothing."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return None
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return os.fdopen(descriptor, "rb")
+    os.close(descriptor)
+    return None
 
 
 def check_place(path: Path) -> None:

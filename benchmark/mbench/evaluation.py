@@ -151,7 +151,7 @@ def evaluate_source(
 def is_kept(record: Record, tier: Tier) -> bool:
     """Does a cell's record stand where cells run under `tier`, so that the cell is not run again?"""
     # A result of a weaker tier is worth less: it is made again where there is a stronger one.
-    return record.status != "infrastructure" and record.isolation <= tier
+    return not record.is_our_failure and record.isolation <= tier
 
 
 def draw_parts(task: Task, cell: Cell) -> Iterator[tuple[FloatArray, FloatArray]]:

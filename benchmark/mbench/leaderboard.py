@@ -72,7 +72,7 @@ def _replace_whole_tracks(recorded: Result, local: Result) -> Result:
     """Return a baseline's recorded result, but for tracks of which all that is recorded was run here, too."""
 
     def cells(result: Result, track: str) -> set[tuple[str, int]]:
-        return {(r.task, r.replicate) for r in result.records if r.track == track and r.status != "infrastructure"}
+        return {(r.task, r.replicate) for r in result.records if r.track == track and not r.is_our_failure}
 
     own = {record.track for record in local.records}
     own = {track for track in own if cells(recorded, track) <= cells(local, track)}
@@ -89,7 +89,7 @@ def newest_result(name: str, records: Iterable[Record]) -> Result:
 
     A failure of ours counts as older than anything that a submission did.
     """
-    ordered = sorted(records, key=lambda record: (record.status != "infrastructure", record.created))
+    ordered = sorted(records, key=lambda record: (not record.is_our_failure, record.created))
     last = {record.track: manner(record) for record in ordered}
     newest = {(r.track, r.task, r.replicate): r for r in ordered if manner(r) == last[r.track]}
     return Result(schema=SCHEMA_VERSION, suite=suite.SUITE_VERSION, name=name, records=tuple(newest.values()))

@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import re
-import stat
 from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
@@ -23,6 +22,7 @@ from mbench.disk import (
     STRICT,
     Draft,
     disk_error,
+    open_regular,
     parse_json,
     read_bytes,
     settle_folder,
@@ -154,6 +154,11 @@ class Record:
         """Did the cell run to its end and yield valid predictions?"""
         return self.status == "ok"
 
+    @property
+    def is_our_failure(self) -> bool:
+        """Did the harness fail, so that the cell says nothing of the submission?"""
+        return self.status == "infrastructure"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
@@ -169,7 +174,7 @@ class Result:
     def raise_for_ours(self, remedy: str) -> None:
         """Raise HarnessError, which says what to do, where a cell ended in a failure of ours."""
         for record in self.records:
-            if record.status == "infrastructure":
+            if record.is_our_failure:
                 raise HarnessError(f"{self.name} on {record.task}: {record.reason}. {remedy}")
 
 
@@ -377,7 +382,7 @@ class ResultStore:
         cell as it was or as it is to be. An artifact that its child made something else of is left out. A failure of
         ours takes no other record's place.
         """
-        if record.status == "infrastructure" and self._has_outcome(record.key):
+        if record.is_our_failure and self._has_outcome(record.key):
             return
         content = (json.dumps(asdict(record), indent=1, allow_nan=False) + "\n").encode()
         try:
@@ -392,7 +397,7 @@ class ResultStore:
                     begin(self.predictions_path(record.key)).file.write(_pack_predictions(predictions))
                 if isinstance(artifact, bytes):
                     begin(self.artifact_path(record.key)).file.write(artifact)
-                elif artifact is not None and (opened := _open_artifact(artifact)):
+                elif artifact is not None and (opened := open_regular(artifact)):
                     with opened:
                         _copy(opened, begin(self.artifact_path(record.key)).file)
                 begin(self.cells / f"{record.key}.json").file.write(content)
@@ -410,7 +415,7 @@ class ResultStore:
             known = self.read(key)
         except (HarnessError, UsageError):
             return False
-        return known is not None and known.status != "infrastructure"
+        return known is not None and not known.is_our_failure
 
     def read_predictions(self, key: str) -> FloatArray | None:
         """Return stored predictions (m, k) float32, finite, or None where there are none."""
@@ -446,18 +451,6 @@ def _unpack_predictions(file: BinaryIO) -> FloatArray:
     if not np.isfinite(values).all():
         raise ValueError("values that are not finite")
     return values.astype(np.float32)
-
-
-def _open_artifact(path: Path) -> BinaryIO | None:
-    """Open what a child stored, or return None where that is no longer a file: the child may still be changing it."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError:
-        return None
-    if stat.S_ISREG(os.fstat(descriptor).st_mode):
-        return os.fdopen(descriptor, "rb")
-    os.close(descriptor)
-    return None
 
 
 def _copy(source: BinaryIO, target: BinaryIO) -> None:

@@ -149,7 +149,7 @@ def score_entry(name: str, track_name: str, records: Sequence[Record], reference
     Cells that ended in a failure of ours are not held against it: they count as missing.
     """
     track = suite.TRACKS[track_name]
-    counted = [record for record in records if record.track == track_name and record.status != "infrastructure"]
+    counted = [record for record in records if record.track == track_name and not record.is_our_failure]
     by_task = {task: [record for record in counted if record.task == task] for task in {r.task for r in counted}}
     order = [*track.tasks, *sorted(set(by_task) - set(track.tasks))]
     tasks = tuple(

@@ -159,7 +159,7 @@ def try_value(
         )  # fmt: skip
     entry = score_entry(derived.name, plan.track, result.records, load_reference())
     scores = [task.score for task in entry.tasks if task.score is not None]
-    whole = all(record.status != "infrastructure" for record in result.records)
+    whole = not any(record.is_our_failure for record in result.records)
     return Trial(value, derived.digest, entry, fmean(scores) if whole else None)
 
 

@@ -105,8 +105,7 @@ def evaluate(
             print_report(report)
     if as_json:
         click.echo(json.dumps(content, indent=1))
-    statuses = {record.status for record in outcome.result.records}
-    if "infrastructure" in statuses:
+    if any(record.is_our_failure for record in outcome.result.records):
         raise SystemExit(3)
-    if statuses - {"ok"} or (report is not None and not report.ok):
+    if not all(record.ok for record in outcome.result.records) or (report is not None and not report.ok):
         raise SystemExit(1)

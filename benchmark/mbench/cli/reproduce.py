@@ -105,7 +105,7 @@ def reproduce(
             click.echo(f"{task} was not run: {reason}")
         if not record and not differences:
             click.echo(f"Everything{' that was run' if missing else ''} agrees with what is recorded.")
-    if any(cell.status == "infrastructure" for result in results for cell in result.records):
+    if any(cell.is_our_failure for result in results for cell in result.records):
         raise SystemExit(3)
     if differences or not all(made.ok for made in audits):
         raise SystemExit(1)

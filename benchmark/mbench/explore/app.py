@@ -158,7 +158,8 @@ def make_app(session: Session, token: str, hosts: Collection[str]) -> Guard:
 
     async def restart(request: Request) -> Response:
         layer = _layer(session, request)
-        layer.restart()
+        if isinstance(layer, PredictionLayer):
+            layer.restart()
         return JSONResponse(asdict(layer.status))
 
     @contextlib.asynccontextmanager

@@ -98,14 +98,7 @@ class Layer(ABC):
         for tile in first_tiles(self._chart):
             if self._n_waiting or self.status.state == "failed" or time.monotonic() > until:
                 return
-            try:
-                self._compute(tile)
-            except LayerFailure:  # where nobody may ever look
-                self.restart()
-                return
-
-    def restart(self) -> None:  # noqa: B027
-        """Begin again, if the layer has failed; most cannot."""
+            self._compute(tile)
 
     def close(self) -> None:
         """End the thread; whatever still waits is cancelled."""
@@ -145,6 +138,12 @@ class PredictionLayer(Layer):
         self._child: Child | None = None
         self._pool.submit(self._start)
         self._pool.submit(self._warm_up)
+
+    def _warm_up(self) -> None:
+        try:
+            super()._warm_up()
+        except LayerFailure:  # where nobody may ever look
+            self.restart()
 
     def restart(self) -> None:
         """Load the estimator again into a fresh child, if the last one failed."""

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import shlex
-import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from mbench.board import Board, Standing
 from mbench.candidates import RESULT_NAME, Candidate
+from mbench.disk import open_regular
 from mbench.errors import MbenchError
 from mbench.results import Record, read_result
 from mbench.site.media import FILM
@@ -132,18 +131,14 @@ def _read_readme(folder: Path | None, submissions: Path) -> str:
     """Return a submission's own README.md: never what it, or its folder, is a link to elsewhere."""
     if folder is None or not folder.resolve().is_relative_to(submissions.resolve()):
         return ""
+    file = open_regular(folder / README_NAME)
+    if file is None:
+        return ""
     try:
-        with open(folder / README_NAME, "rb", opener=_open_plainly) as file:
-            is_regular = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
-            content = file.read(_README_LIMIT) if is_regular else b""
+        with file:
+            return file.read(_README_LIMIT).decode("utf-8", "replace")
     except OSError:
         return ""
-    return content.decode("utf-8", "replace")
-
-
-def _open_plainly(path: str, flags: int) -> int:
-    """Open a file, but no link, and without waiting for who writes to a pipe."""
-    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
 
 
 def _find_keys(folder: Path | None, digest: str) -> frozenset[str]:
