@@ -473,6 +473,10 @@ def test_bubblewrap_shares_a_nursery_only_where_landlock_keeps_its_children_apar
         assert (nursery is not None) == shares
 
 
+def test_a_child_collects_garbage_whichever_way_it_started(said):
+    assert said("__import__('gc').isenabled()") == "True"
+
+
 def test_more_threads_than_allowed_do_not_buy_more_time(child_of):
     spin = "import threading, hashlib\nblock = bytes(10**7)\n"  # hashing leaves the interpreter's lock
     spin += "def work():\n    while True: hashlib.sha256(block)\n"
