@@ -3,6 +3,7 @@ import json
 import math
 import re
 import stat
+import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -376,6 +377,15 @@ def test_any_other_file_is_no_seed_and_is_not_told(tmp_path, content):
     with pytest.raises(UsageError, match="does not hold a seed") as caught:
         read_secret(path)
     assert not content or content not in str(caught.value)
+
+
+@pytest.mark.parametrize("words", [["suite", "seed", "--out"], ["audit", "knn", "--hidden-seed"]])
+def test_a_secret_that_submissions_could_read_is_refused(mbench, words):
+    path = Path(sys.prefix, "secret.txt")
+    outcome = mbench(*words, path)
+    assert outcome.exit_code == 2
+    assert "lies where submissions may read" in outcome.stderr
+    assert not path.exists()
 
 
 def test_a_seed_that_is_not_there_says_how_to_make_one(tmp_path):

@@ -64,9 +64,7 @@ class Isolation:
 
     def exposes(self, path: Path) -> bool:
         """May a confined child read what lies at this path?"""
-        place = Path(os.path.realpath(path))
-        hidden = any(place.is_relative_to(each) for each in _hidden())
-        return self.is_confined and not hidden and any(place.is_relative_to(root) for root in _readable())
+        return self.is_confined and is_readable_inside(path)
 
     def confinement(self, memory_limit_mb: float) -> Confinement | None:
         """Return what a child is left with, None on tier C."""
@@ -93,6 +91,13 @@ class Isolation:
         nodes = _existing(_GPU_NODES)
         binds = [word for node in (*nodes, *_existing(("/proc/driver/nvidia",))) for word in ("--dev-bind", node, node)]
         return replace(self, devices=nodes, bubblewrap=(*self.bubblewrap, *binds) if self.bubblewrap else ())
+
+
+def is_readable_inside(path: Path) -> bool:
+    """May a child read what lies at this path, on whichever tier confines it?"""
+    place = Path(os.path.realpath(path))
+    hidden = any(place.is_relative_to(each) for each in _hidden())
+    return not hidden and any(place.is_relative_to(root) for root in _readable())
 
 
 @cache

@@ -32,7 +32,19 @@ task_option = click.option(
 def _read_secret(ctx: click.Context, parameter: click.Parameter, path: Path | None) -> bytes | None:
     from mbench.hidden import read_secret
 
-    return None if path is None else read_secret(path)
+    if path is None:
+        return None
+    refuse_exposed_secret(path)
+    return read_secret(path)
+
+
+def refuse_exposed_secret(path: Path) -> None:
+    """Raise UsageError if a secret at this path could be read by submissions."""
+    from mbench.errors import UsageError
+    from mbench.isolation import is_readable_inside
+
+    if is_readable_inside(path):
+        raise UsageError(f"{path}: lies where submissions may read. Keep the secret elsewhere")
 
 
 hidden_option = click.option(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from mbench.cli.options import examples, json_option
+from mbench.cli.options import examples, json_option, refuse_exposed_secret
 
 
 @click.group(epilog=examples("mbench suite seed --out secret.txt"))
@@ -28,6 +28,7 @@ def seed(out: Path, as_json: bool) -> None:
 
     from mbench.hidden import make_secret, secret_digest, write_secret
 
+    refuse_exposed_secret(out)
     secret = make_secret()
     write_secret(out, secret)
     digest = secret_digest(secret)
