@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mbench.animate import SUFFIXES, read_digests, write_film
+from mbench.animate import SUFFIXES, frame_s, read_digests, write_film
 from mbench.disk import check_place
 from mbench.errors import HarnessError, UsageError
 
@@ -52,6 +52,14 @@ def test_a_gif_and_a_webp_have_their_frames_at_even_times(tmp_path, suffix, fps)
             film.load()
             durations.append(film.info["duration"])
     assert durations == [1000 // fps] * 12
+    assert frame_s(path, fps) == 1 / fps
+
+
+def test_a_gif_shows_frames_for_hundredths_of_a_second(tmp_path):
+    path = tmp_path / "film.gif"
+    write_film(path, moving_square(2), 30)
+    with Image.open(path) as film:
+        assert film.info["duration"] == 30 == 1000 * frame_s(path, 30)
 
 
 def test_a_wide_gif_is_made_smaller(tmp_path):

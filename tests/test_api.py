@@ -149,6 +149,17 @@ def test_a_failure_of_ours_leaves_what_was_run_before(tmp_path, submission_file,
     assert read_result(failed.paths[0]) == first.result
 
 
+def test_a_failure_of_ours_is_a_row_without_scores(evaluate, submission_file, estimator, monkeypatch):
+    def fail(self):
+        raise HarnessError("no process today")
+
+    monkeypatch.setattr(Child, "__enter__", fail)
+    (row,) = evaluate(submission_file(estimator())).to_dict("records")
+    assert (row["status"], row["reason"], row["family"]) == ("infrastructure", "no process today", "functions")
+    assert pd.isna(row["error"])
+    assert pd.isna(row["skill"])
+
+
 def test_where_nothing_of_a_submission_runs_no_sandbox_is_needed(tmp_path, submission_file, estimator, monkeypatch):
     class Elsewhere:
         tier = "A"

@@ -422,7 +422,7 @@ def test_seed_prints_the_digest_of_what_it_wrote(mbench, tmp_path):
         (["audit", "absent.py", "--hidden-seed", "absent.txt"], "absent.txt: cannot be read"),
         (["evaluate", "absent.py", "--hidden-seed", "bad.txt"], "bad.txt: does not hold a seed"),
         (["verify", "absent"], "absent: no folder"),
-        (["audit", "--calibrate", "--write", "nowhere/audit.json"], "is no folder to write in"),
+        (["audit", "--calibrate", "--write", "."], "is a directory"),
         (["audit", "--calibrate", "--track", "standard"], "has a track and secrets of its own"),
         (["audit", "idea.py", "--write", "audit.json"], "--write is of --calibrate"),
         (["audit", "idea.py", "--fresh"], "--fresh is of --calibrate"),
@@ -435,6 +435,14 @@ def test_wrong_arguments_are_usage(mbench, tmp_path, arguments, message):
     result = mbench(*arguments)
     assert result.exit_code == 2, result.output
     assert message in result.stderr
+
+
+def test_bounds_that_could_not_be_written_are_not_computed(mbench, tmp_path, monkeypatch):
+    monkeypatch.setattr(calibration, "calibrate", lambda *_: pytest.fail("computed"))
+    (tmp_path / "file").touch()
+    result = mbench("audit", "--calibrate", "--write", "file/audit.json")
+    assert result.exit_code == 3, result.output
+    assert "file/audit.json: cannot be written" in result.stderr
 
 
 @pytest.mark.parametrize(("verdict", "code"), [("passed", 0), ("discovery", 0), ("failed", 1)])

@@ -24,6 +24,7 @@ from mbench.cli.tables import print_board
 from mbench.errors import UsageError
 from mbench.metrics import Profile
 from mbench.render import rankings
+from mbench.render.page import Page
 from mbench.render.rankings import find_front
 from mbench.results import SCHEMA_VERSION, Costs, Metrics, Record, Result, write_result
 from mbench.scoring import Reference, TaskReference, load_reference
@@ -118,9 +119,9 @@ def test_an_incomplete_entry_is_shown_and_not_ranked():
     part = make_candidate("part", 150)
     part = replace(part, records=tuple(r for r in part.records if (r.task, r.replicate) != ("mnist", 3)))
     board = board_of(part, make_candidate("whole"))
-    assert [(s.name, s.rank, s.reasons) for s in board.shown] == [
-        ("part", None, ("incomplete: mnist",)),
-        ("whole", 1, ()),
+    assert [(s.name, s.rank, s.reasons, s.has_badge) for s in board.shown] == [
+        ("part", None, ("incomplete: mnist",), False),
+        ("whole", 1, (), True),
     ]
 
 
@@ -201,14 +202,6 @@ def test_replicates_of_other_numbers_do_not_make_an_entry_complete():
 def test_records_of_other_tracks_and_tasks_put_nobody_on_the_board():
     records = (make_cell("idea", "curve", 0, 100, track="quick"), make_cell("idea", "julia", 0, 100))
     assert board_of(Candidate("idea", "baseline", records)).standings == ()
-
-
-def test_fractals_without_depth_are_said_to_lack_it():
-    def flatten(record):
-        return replace(record, metrics=Metrics(0.1))
-
-    board = board_of(change(make_candidate("idea"), flatten, lambda r: r.task in FRACTALS))
-    assert board.unranked[0].reasons == ("no depth recorded",)
 
 
 # What scores and ranks depend on
@@ -378,6 +371,21 @@ def test_every_picture_is_drawn(board, tmp_path):
             assert np.asarray(picture).std() > 5
 
 
+def test_what_part_of_the_tasks_cost_is_not_compared(monkeypatch, tmp_path):
+    part = make_candidate("part", 150)
+    part = replace(part, records=tuple(r for r in part.records if r.task != "mnist"))
+    drawn = []
+    monkeypatch.setattr(rankings, "front_page", lambda marks, *rest: drawn.extend(marks) or Page(60, 40))
+    draw_board(board_of(part, make_candidate("whole")), tmp_path)
+    assert {mark.name: any(mark.costs.values()) for mark in drawn} == {"part": False, "whole": True}
+
+
+def test_differences_of_another_track_do_not_stay(tmp_path):
+    (tmp_path / "critical-difference.png").touch()
+    draw_board(board_of(make_candidate("alone")), tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"cost.png", "depth.png"}
+
+
 def test_entries_of_one_name_are_told_apart_in_a_picture(monkeypatch, tmp_path):
     drawn = []
     draw = rankings.depths_page
@@ -469,6 +477,25 @@ def test_cells_on_another_budget_than_their_tracks_do_not_count(submissions, bud
     content = json.loads(path.read_text())
     path.write_text(json.dumps(content | {"records": [row | budget for row in content["records"]]}))
     assert find_submissions(folder)[0].records == ()
+
+
+@pytest.mark.parametrize("octaves", [None, 9])
+def test_cells_without_all_octaves_of_their_depth_do_not_count(submissions, octaves):
+    folder = submissions()
+    path = folder / "idea" / "result.json"
+    content = json.loads(path.read_text())
+    cell = next(row for row in content["records"] if row["task"] == "mandelbrot-distance")
+    profile = cell["metrics"]["profile"]
+    cell["metrics"]["profile"] = octaves and {part: values[:octaves] for part, values in profile.items()}
+    path.write_text(json.dumps(content))
+    (standing,) = board_of(*find_submissions(folder)).unranked
+    assert standing.reasons == ("incomplete: mandelbrot-distance",)
+
+
+def test_two_folders_that_go_by_one_name_are_refused(submissions):
+    submissions("idea")
+    with pytest.raises(UsageError, match="goes by the same name as"):
+        find_submissions(submissions("idea-"))
 
 
 def test_an_audit_of_another_version_does_not_count(submissions):

@@ -414,6 +414,16 @@ def test_rescore_says_what_it_left_out(quick, mbench):
     assert "nothing to score, the cell ended with crash" in mbench("rescore").stdout
 
 
+def test_rescore_keeps_what_is_recorded_of_cells_that_are_gone(quick, mbench, tmp_path):
+    quick()
+    (path,) = tmp_path.rglob("result.json")
+    before = path.read_text()
+    (cell,) = tmp_path.glob("results/cells/*.json")
+    cell.unlink()
+    assert mbench("rescore").exit_code == 0
+    assert path.read_text() == before
+
+
 def test_rescore_without_results_is_usage(mbench):
     assert_message(mbench("rescore"), 2, "results: no results here", "mbench evaluate")
 
@@ -527,8 +537,9 @@ def test_reference_without_its_data_ends_before_any_cell_is_run(mbench, tmp_path
 
 def test_reference_that_could_not_be_written_ends_before_any_cell_is_run(mbench, tmp_path, monkeypatch):
     monkeypatch.setattr("mbench.tasks.load_task", lambda name: None)
-    assert_message(mbench("reference", "--write", "nowhere/x.json"), 2, "nowhere is no folder to write in")
-    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "file").touch()
+    assert_message(mbench("reference", "--write", "file/x.json"), 3, "file/x.json: cannot be written")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 def test_info_says_how_to_get_what_is_missing(mbench, no_data):

@@ -66,6 +66,7 @@ def test_sizes_are_even_on_a_log_axis():
     assert choose_sizes(100, 1_000, 4) == (100, 178, 316, 562, 1_000)
     assert choose_sizes(500, 500, 2) == (500,)
     assert choose_sizes(1, 3, 20)[:3] == (1, 2, 3)
+    assert choose_sizes(1_000, 50_000, 2) == (1_000, 3_162, 10_000, 31_623, 50_000)
 
 
 @pytest.mark.parametrize("sizes", [(0, 10), (10, 9), (-5, -1)])

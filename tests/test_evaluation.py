@@ -11,6 +11,7 @@ from threading import Event
 import numpy as np
 import psutil
 import pytest
+from PIL import Image
 
 from mbench import cells, evaluation, metrics, suite
 from mbench.cells import Cell, Settings, cell_key
@@ -548,6 +549,17 @@ def test_what_cannot_be_rescored_stays_and_says_why(evaluate, store, spoil, why)
     assert store.read(record.key) == record
 
 
+def test_nothing_is_rescored_where_the_truth_is_not_computed_as_it_should(evaluate, store, monkeypatch):
+    record = evaluate()
+
+    def fail(self):
+        raise HarnessError("the kernel's digest differs")
+
+    monkeypatch.setattr(type(load_task("curve")), "self_test", fail)
+    with pytest.raises(HarnessError, match="digest differs"):
+        rescore_record(record, store)
+
+
 def test_a_record_made_before_predictions_had_digests_is_rescored(evaluate, store):
     record = replace(evaluate(), predictions_digest=None)
     assert rescore_record(record, store) == (record.metrics, "")
@@ -676,6 +688,16 @@ def test_an_entry_without_all_its_replicates_is_incomplete(source, store):
     assert {"curve", "sphere"}.isdisjoint(entry.missing)
     standard = [replace(record, track="standard") for record in result.records]
     assert {"curve", "sphere"} <= set(score_entry("mine", "standard", standard, load_reference()).missing)
+
+
+def test_a_picture_that_is_plain_where_it_is_tested_ends_the_run_before_it_begins(source, store, children, tmp_path):
+    path, pixels = tmp_path / "dot.png", np.zeros((16, 16, 3), np.uint8)
+    pixels[3, 5] = 255
+    Image.fromarray(pixels).save(path)
+    cells, _ = plan_cells("quick", (f"image:{path}",), 5)
+    with pytest.raises(UsageError, match="have one colour"):
+        evaluate_source(source, cells, store, Settings())
+    assert children == []
 
 
 def test_results_are_not_kept_where_submissions_may_read(store, submission_file, estimator, monkeypatch):

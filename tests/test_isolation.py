@@ -154,6 +154,17 @@ def test_what_lies_beside_libraries_is_exposed_and_the_data_there_is_hidden(monk
     isolation._hidden.cache_clear()
 
 
+@pytest.mark.parametrize("site", ["", "lib/python3/dist-packages", "envs/old/lib/python3.10/site-packages"])
+def test_labels_beside_another_interpreter_are_hidden_too(fresh, tmp_path, site):
+    data = tmp_path / site / "sklearn" / "datasets" / "data"
+    data.mkdir(parents=True)
+    fresh.setattr(isolation, "_library_paths", lambda: (str(tmp_path),))
+    isolation._hidden.cache_clear()
+    hidden = isolation._hidden()
+    isolation._hidden.cache_clear()
+    assert str(data) in hidden
+
+
 def test_what_a_child_imports_of_ours_leads_to_nothing_hidden():
     """A module that a child can read may import only such as it can read, or it would not start."""
     child_side = [path for name in isolation._CHILD_SIDE for path in (PACKAGE / name).rglob("*.py")]

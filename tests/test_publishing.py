@@ -41,7 +41,7 @@ def evaluated(tmp_path, make_record):
             record = make_record(**fields | changes)
             store.write(record)
             if card and task == "mandelbrot":
-                Page(60, 40).save(made / "card.png", record.key)
+                Page(60, 40).save(made / "card.png", record.fit_id)
         if audit:
             report = AuditReport(
                 schema=1, suite=suite.SUITE_VERSION, name="idea", source_digest=digest, track="quick",
@@ -118,6 +118,32 @@ def test_the_authors_own_words_stay(mbench, evaluated, tmp_path):
     (place / "README.md").write_text(first.replace("a paper", "a book") + "\nThanks.\n")
     assert mbench("submit", place, "--update").exit_code == 0
     assert (place / "README.md").read_text() == first.replace("a paper", "a book") + "\nThanks.\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [b"mine\n<!-- result -->\nours, its end cut", b"<!-- end of result -->\n<!-- result -->", b"\xff\xfe"],
+    ids=["no end", "turned round", "not UTF-8"],
+)
+def test_a_readme_that_cannot_be_renewed_is_left_alone_with_all_the_rest(mbench, evaluated, text):
+    place = evaluated(folder="submissions/idea")
+    (place / "README.md").write_bytes(text)
+    before = files(place)
+    result = mbench("submit", place, "--update")
+    assert result.exit_code == 2, result.output
+    assert "README.md" in result.stderr
+    assert files(place) == before
+    assert (place / "README.md").read_bytes() == text
+
+
+def test_over_another_suites_result_nothing_is_written(mbench, evaluated, tmp_path):
+    place = evaluated(folder="submissions/idea")
+    assert mbench("submit", place).exit_code == 0
+    content = json.loads((place / "result.json").read_text())
+    (place / "result.json").write_text(json.dumps(content | {"suite": 99}))
+    (place / "README.md").write_text("mine")
+    assert mbench("submit", place, "--update").exit_code == 2
+    assert (place / "README.md").read_text() == "mine"
 
 
 def test_an_incomplete_result_needs_a_flag(mbench, evaluated, tmp_path):

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import matplotlib
@@ -16,7 +16,7 @@ from mbench.metrics import Profile
 from mbench.pictures import CARD_NAME, STRIP_NAME, draw_pictures
 from mbench.render.colours import ERROR_COLOURS, VALUE_COLOURS, VALUE_ERRORS, paint, paint_values
 from mbench.render.draw import draw_card, draw_depth_profile, draw_picture, zoom_boxes
-from mbench.render.page import Page, read_cell
+from mbench.render.page import Page, read_fit
 from mbench.render.surface import View, draw_surface
 from mbench.render.views import Plan, plan_image, plan_picture, plan_surface, plan_zoom
 from mbench.scoring import load_reference
@@ -293,7 +293,7 @@ def test_pictures_of_another_version_are_drawn_again(submission_file, estimator,
         Page(60, 40).save(folder / name, key)
     drawings = draw_pictures(source, result.records, store, folder, settings, load_reference())
     assert {drawing.path for drawing in drawings} == {folder / name for name in (*names, "depth.png")}
-    assert {read_cell(folder / name) for name in names} == {record.key}
+    assert {read_fit(folder / name) for name in names} == {record.fit_id}
     times = [(folder / name).stat().st_mtime_ns for name in names]
     draw_pictures(source, result.records, store, folder, settings, load_reference())
     assert [(folder / name).stat().st_mtime_ns for name in names] == times
@@ -310,6 +310,30 @@ def test_pictures_of_another_version_do_not_stay_where_this_one_has_none(
     (drawing,) = draw_pictures(source, [record], store, store.folder, settings, load_reference())
     assert drawing.path is None
     assert list(store.folder.glob("*.png")) == []
+
+
+def test_pictures_of_another_fit_are_drawn_again_and_a_changed_task_has_none(
+    submission_file, estimator, store, tmp_path
+):
+    source = read_submission(submission_file(estimator()))
+    settings, folder = Settings(isolation=choose_isolation("C", allow_none=True)), tmp_path / "made"
+    result, _ = evaluate_source(source, plan_cells("quick", ["curve"])[0], store, settings)
+    (record,) = result.records
+    Page(60, 40).save(folder / "curve.png", replace(record, predictions_digest="f" * 64).fit_id)
+    draw_pictures(source, result.records, store, folder, settings, load_reference())
+    assert read_fit(folder / "curve.png") == record.fit_id
+    changed = [replace(record, task_digest="0" * 64)]
+    (drawing,) = draw_pictures(source, changed, store, folder, settings, load_reference())
+    assert (drawing.path, drawing.reason) == (None, "curve: no picture, its task has changed since. Evaluate it again")
+
+
+def test_the_depth_of_another_version_does_not_stay(submission_file, estimator, make_record, store):
+    (store.folder / "depth.png").touch()
+    record = make_record(task="mandelbrot", status="crash", metrics=None)
+    settings = Settings(isolation=choose_isolation("C", allow_none=True))
+    source = read_submission(submission_file(estimator()))
+    draw_pictures(source, [record], store, store.folder, settings, load_reference())
+    assert not (store.folder / "depth.png").exists()
 
 
 # Surfaces

@@ -146,6 +146,14 @@ def test_a_failure_of_ours_is_our_fault_and_is_not_recorded(mbench, recorded, mo
     assert not (recorded / "constant.json").exists()
 
 
+def test_recording_into_an_installed_package_is_refused_before_anything_runs(mbench, monkeypatch, tmp_path):
+    monkeypatch.setattr(reproduction, "BASELINES_FOLDER", tmp_path / "_baselines")
+    monkeypatch.setattr(reproduction, "run_baseline", lambda *_, **__: pytest.fail("it was run"))
+    result = mbench("reproduce", "constant", "--record")
+    assert result.exit_code == 2
+    assert "belongs to an installed mbench" in result.stderr
+
+
 def fail_at(what):
     raise HarnessError(what)
 

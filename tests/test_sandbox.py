@@ -473,6 +473,30 @@ def test_bubblewrap_shares_a_nursery_only_where_landlock_keeps_its_children_apar
         assert (nursery is not None) == shares
 
 
+def test_weights_drawn_in_build_are_the_same_in_every_child(child_of):
+    pytest.importorskip("torch")
+    drawn = []
+    for _ in range(2):
+        with child_of(head="import torch", build="e = Estimator()\ne.w = float(torch.rand(1))\nreturn e",
+                      predict="return np.full(len(X), self.w)") as child:  # fmt: skip
+            child.build()
+            child.fit(X, Y)
+            drawn.append(child.predict(X[:1], 30.0)[0].item())
+    assert drawn[0] == drawn[1]
+
+
+def test_a_child_that_was_killed_is_not_killed_again(submission_file, estimator, monkeypatch):
+    """Its number, and its keeper's, may be somebody else's by then."""
+    source, isolation = read_submission(submission_file(estimator())), choose_isolation("C", allow_none=True)
+    with (
+        open_nursery(source, 1, isolation) as nursery,
+        Child(source, make_spec(), isolation=isolation, nursery=nursery) as child,
+    ):
+        child._kill()
+        monkeypatch.setattr(os, "kill", lambda *_: pytest.fail("a signal was sent"))
+        monkeypatch.setattr(os, "killpg", lambda *_: pytest.fail("a signal was sent"))
+
+
 def test_a_child_collects_garbage_whichever_way_it_started(said):
     assert said("__import__('gc').isenabled()") == "True"
 

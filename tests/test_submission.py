@@ -182,6 +182,23 @@ def test_an_edit_of_the_module_a_build_function_comes_from_changes_its_digest(tm
     assert len(digests) == 2
 
 
+def test_a_part_of_a_function_carries_its_module_too(tmp_path):
+    code = "import functools, my_models; from mbench.submission import pickle_build; "
+    code += "made = pickle_build(functools.partial(my_models.build, 3)); print(made.name, made.digest)"
+    told = set()
+    for value in (1, 2):
+        (tmp_path / "my_models.py").write_text(f"def build(n, spec):\n    return {value}\n")
+        told.add(subprocess.check_output([sys.executable, "-B", "-c", code], cwd=tmp_path, text=True))
+    assert len(told) == 2
+    assert {line.split()[0] for line in told} == {"build"}
+
+
+def test_what_python_warns_of_is_the_authors_to_see_when_the_file_runs(submission_file, recwarn):
+    source = read_submission(submission_file("import numpy\npattern = '\\d'\ndef build(spec): ..."))
+    assert source.libraries == ("numpy",)
+    assert not recwarn.list
+
+
 @pytest.mark.parametrize("name", ["", "../knn", "absent", "knn.py", "results/knn"])
 def test_only_a_baselines_own_name_finds_it(name):
     assert baseline_path(name) is None

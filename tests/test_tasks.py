@@ -225,6 +225,20 @@ def test_pictures_of_other_modes_become_rgb(tmp_path, mode):
     assert load_task(f"image:{path}").truth(np.zeros((1, 2))).shape == (1, 3)
 
 
+def test_a_picture_of_16_bits_keeps_its_greys(tmp_path):
+    path = tmp_path / "ramp.png"
+    Picture.fromarray(np.linspace(0, 65_535, 256).astype(np.uint16).reshape(16, 16)).save(path)
+    points = np.array([[column, row] for row in range(16) for column in range(16)], dtype=float)
+    assert np.array_equal(np.rint(load_task(f"image:{path}").truth(points)[:, 0] * 255), np.arange(256))
+
+
+def test_a_picture_of_32_bits_is_a_clear_error(tmp_path):
+    path = tmp_path / "ramp.tiff"
+    Picture.fromarray(np.linspace(0, 1, 256, dtype=np.float32).reshape(16, 16)).save(path)
+    with pytest.raises(UsageError, match="Save it with 8"):
+        load_task(f"image:{path}")
+
+
 @pytest.mark.parametrize(("size", "colour"), [((7, 9), None), ((20, 20), (1, 2, 3))])
 def test_a_picture_with_nothing_to_learn_is_a_clear_error(tmp_path, rng, size, colour):
     path = tmp_path / "picture.png"

@@ -7,6 +7,7 @@ from click.testing import CliRunner
 
 from mbench import cli, evaluation, suite, verification
 from mbench.api import run_evaluation
+from mbench.audit.reports import AuditReport, write_report
 from mbench.audit.statistics import DESCRIPTIONS, Bound
 from mbench.cells import Cell, Settings, cell_key
 from mbench.errors import HarnessError, UsageError
@@ -15,11 +16,19 @@ from mbench.isolation import choose_isolation
 from mbench.leaderboard import find_result, refresh_results
 from mbench.metrics import Profile
 from mbench.reproduction import compare_records
-from mbench.results import SCHEMA_VERSION, Metrics, Result, ResultStore, read_result, write_result
+from mbench.results import SCHEMA_VERSION, Costs, Metrics, Result, ResultStore, read_result, write_result
 from mbench.sandbox import Child
 from mbench.submission import read_submission
 from mbench.tasks import load_task
-from mbench.verification import FLIPPED_DIGITS, Check, check_claim, check_rerun, compare_test_sets, read_claims
+from mbench.verification import (
+    FLIPPED_DIGITS,
+    Check,
+    check_claim,
+    check_rerun,
+    compare_test_sets,
+    judge_audit,
+    read_claims,
+)
 
 SECRET, OTHER = bytes(range(32)), bytes(32)
 RUNNING = {"jobs": 1, "isolation": "C", "unsafe_no_sandbox": True}
@@ -199,6 +208,51 @@ def test_errors_and_depths_are_compared(make_record, error, depth, differs):
     lines = compare_records(records[:1], records[1:], "idea")
     assert bool(lines) is bool(differs)
     assert all(differs in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("changes", "differs"),
+    [
+        ({}, ""),
+        ({"psnr_db": 12.7}, ""),
+        ({"psnr_db": 99.0}, "PSNR 99.0 dB, recorded 12.5"),
+        ({"psnr_db": None}, "PSNR None dB"),
+        ({"n_params": 1}, "1 parameters, recorded 1000"),
+        ({"n_params": None}, "None parameters"),
+        ({"fit_s": 9.0}, ""),
+    ],
+)
+def test_psnr_and_parameters_are_compared_and_times_are_not(make_record, changes, differs):
+    values = [{"psnr_db": 12.5, "n_params": 1000, "fit_s": 1.0} | each for each in (changes, {})]
+    records = [
+        make_record(metrics=Metrics(0.25, v["psnr_db"]), costs=Costs(fit_s=v["fit_s"], n_params=v["n_params"]))
+        for v in values
+    ]
+    lines = compare_records(records[:1], records[1:], "idea")
+    assert bool(lines) is bool(differs)
+    assert all(differs in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("brought", "found", "ok"),
+    [
+        (None, "passed", True), ("passed", "passed", True), ("discovery", "discovery", True),
+        ("passed", "discovery", False), ("discovery", "passed", False), ("passed", "flagged: carried", False),
+    ],
+)  # fmt: skip
+def test_an_audit_has_to_come_out_as_the_one_that_the_board_goes_by(folder, brought, found, ok):
+    place = folder()
+    report = AuditReport(
+        schema=1, suite=suite.SUITE_VERSION, name="idea", source_digest=read_submission(place).digest, track="quick",
+        secret_sha256="s", verdict=found, reason="why", sets=(), statistics=(), threads=1, device="cpu",
+        isolation="A", environment={}, created="2026-01-01T00:00:00+00:00",
+    )  # fmt: skip
+    if brought:
+        write_report(place / "audit.json", replace(report, verdict=brought))
+    (claim,) = read_claims(place)
+    check = judge_audit(claim, report)
+    assert check.ok is ok
+    assert ("audit.json says" in check.detail) is (brought not in (None, found))
 
 
 @pytest.mark.parametrize(

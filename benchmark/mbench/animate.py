@@ -32,8 +32,13 @@ def check_film_path(path: Path) -> None:
     check_place(path)
 
 
+def frame_s(path: Path, fps: int) -> float:
+    """Return how long a frame of a film is shown: 1/fps seconds, in a GIF the nearest hundredth of a second."""
+    return round(100 / fps) / 100 if path.suffix.lower() == ".gif" else 1 / fps
+
+
 def write_film(path: Path, frames: Iterable[IntArray], fps: int, digests: Sequence[str] = ()) -> int:
-    """Write frames (height, width, 3) uint8, shown for 1/fps seconds each, and return how many they were.
+    """Write frames (height, width, 3) uint8, shown for `frame_s` each, and return how many they were.
 
     All have the first one's size, with an even height and width. The file appears when it is whole; whatever ends this
     earlier leaves what was there before. digests: of the sources that it shows, kept in an MP4 for `read_digests`.
@@ -135,8 +140,7 @@ def _write_gif(path: Path, frames: _Counted, fps: int) -> int:
             picture = picture.resize(size, Image.Resampling.LANCZOS)
         return picture.quantize(256, dither=Image.Dither.NONE)
 
-    # A GIF counts in hundredths of a second.
-    return _write_pictures(path, frames, map(shrink, frames), duration=10 * round(100 / fps))
+    return _write_pictures(path, frames, map(shrink, frames), duration=round(1000 * frame_s(path, fps)))
 
 
 def _write_webp(path: Path, frames: _Counted, fps: int) -> int:

@@ -60,8 +60,8 @@ class Standing:
 
     @property
     def has_badge(self) -> bool:
-        """Does it learn every other family, too, and did it pass the audit?"""
-        return self.entry.is_universal and self.verdict == "passed"
+        """Was all of it run, does it learn every other family, too, and did it pass the audit?"""
+        return not self.reasons and self.verdict == "passed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,8 +170,6 @@ def _why_unranked(candidate: Candidate, entry: Entry, track: str) -> tuple[str, 
         reasons.append(f"{n_foreign} records are of another version of its source")
     if not entry.is_complete:
         reasons.append(f"incomplete: {', '.join(entry.missing)}")
-    if entry.depth is None and entry.is_complete:
-        reasons.append("no depth recorded")
     reasons += [
         f"{family} {score:.0f}, needs {suite.UNIVERSAL_SKILL:.0f}"
         for family, score in entry.families.items()

@@ -16,6 +16,7 @@ from mbench.submission import safe_name
 
 YARDSTICK = "knn"  # the baseline that skills are counted by
 FROZEN = "k-NN, frozen"
+DIFFERENCES = "critical-difference.png"
 COSTS = {
     "fit seconds, all tasks": "fit_s",
     "parameters, where counted": "n_params",
@@ -40,7 +41,8 @@ def draw_board(board: Board, folder: Path) -> list[Path]:
 
     def mark(standing: Standing) -> Mark:
         entry, interval = standing.entry, standing.mandelbrot_interval
-        costs = {cost: getattr(entry, field) for cost, field in COSTS.items()}
+        # Of part of the tasks it would cost less, and lead the front by that.
+        costs = {cost: getattr(entry, field) if entry.is_complete else None for cost, field in COSTS.items()}
         assert entry.mandelbrot is not None
         ends = None if interval is None else (interval.low, interval.high)
         return Mark(label(standing), entry.mandelbrot, ends, standing.rank, costs)
@@ -62,11 +64,12 @@ def draw_board(board: Board, folder: Path) -> list[Path]:
                 yardstick=known[0] if known else "",
             )  # fmt: skip
         if board.pairs:
-            pages["critical-difference.png"] = difference_page(
+            pages[DIFFERENCES] = difference_page(
                 [mark(s) for s in board.ranked], board.groups, "Which differences are certain",
                 f"{brackets}; bars join what no test separates ({SIGNIFICANCE:g}, Holm)",
             )  # fmt: skip
         try:
+            (folder / DIFFERENCES).unlink(missing_ok=True)  # of another track: not every one has pairs
             return [page.save(folder / name) for name, page in pages.items()]
         except OSError as error:
             raise disk_error(folder, error) from error

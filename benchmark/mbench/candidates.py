@@ -9,7 +9,9 @@ from typing import Literal
 
 from mbench import suite
 from mbench.audit.reports import REPORT_NAME, AuditReport, find_report, report_places
+from mbench.errors import UsageError
 from mbench.hidden import PUBLIC
+from mbench.ladder import OCTAVES
 from mbench.leaderboard import RECORDED_FOLDER, newest_result
 from mbench.results import RESULT_NAME, Record, read_result
 from mbench.submission import ENTRY_NAME, Source, baseline_names, baseline_path, read_submission, safe_name
@@ -22,6 +24,7 @@ class Candidate:
     """The records of one source, a record per cell, all on the public test sets and made in one manner.
 
     foreign: the tracks of records that were left out because they are of another version of the source.
+    folder: a submission's own.
     """
 
     name: str
@@ -29,6 +32,7 @@ class Candidate:
     records: tuple[Record, ...]
     audit: AuditReport | None = None
     foreign: tuple[str, ...] = ()
+    folder: Path | None = None
 
 
 def find_baselines() -> list[Candidate]:
@@ -42,11 +46,18 @@ def find_baselines() -> list[Candidate]:
 
 
 def find_submissions(folder: Path) -> list[Candidate]:
-    """Return the submissions, a folder each, that have a result.json beside their submission.py."""
+    """Return the submissions, a folder each, that have a result.json beside their submission.py.
+
+    Raises UsageError for two that would go by one name.
+    """
+    folders: dict[str, Path] = {}
+    for path in sorted(folder.glob(f"*/{RESULT_NAME}")):
+        if (path.parent / ENTRY_NAME).is_file():
+            first = folders.setdefault(safe_name(path.parent.name), path.parent)
+            if first != path.parent:
+                raise UsageError(f"{path.parent}: goes by the same name as {first}. Call one of the folders otherwise")
     return [
-        _candidate(safe_name(path.parent.name), "submission", path, [path.with_name(REPORT_NAME)], path.parent)
-        for path in sorted(folder.glob(f"*/{RESULT_NAME}"))
-        if (path.parent / ENTRY_NAME).is_file()
+        _candidate(name, "submission", each / RESULT_NAME, [each / REPORT_NAME], each) for name, each in folders.items()
     ]
 
 
@@ -65,12 +76,16 @@ def keep_recorded(recorded: Iterable[Candidate], local: Iterable[Candidate], tra
     return recorded + [each for each in local if not {record.source_digest for record in each.records} & known]
 
 
-def _is_on_budget(record: Record) -> bool:
-    """Had this cell the sample and the time of its track? A result from elsewhere may say anything."""
+def _is_whole(record: Record) -> bool:
+    """Had this cell the sample and the time of its track, and its depth all octaves? A stranger's may say anything."""
     if not suite.is_headline(record.task):
         return True
-    budget = suite.TRACKS[record.track].budgets[suite.family_of(record.task)]
-    return (record.n_samples, record.fit_limit_s) == (budget.n_samples, budget.fit_limit_s)
+    family = suite.family_of(record.task)
+    budget = suite.TRACKS[record.track].budgets[family]
+    if (record.n_samples, record.fit_limit_s) != (budget.n_samples, budget.fit_limit_s):
+        return False
+    profile = record.metrics.profile if record.metrics else None
+    return not record.ok or family != "mandelbrot" or (profile is not None and len(profile.mean) == len(OCTAVES))
 
 
 def _candidate(name: str, origin: Origin, path: Path, audits: Sequence[Path], entry: Path | None) -> Candidate:
@@ -78,11 +93,11 @@ def _candidate(name: str, origin: Origin, path: Path, audits: Sequence[Path], en
 
     audits: where its audit may lie; one of another version of the source says nothing about this one.
 
-    What is not on its track's budget is left out, too.
+    What is not on its track's budget, or lacks octaves of its depth, is left out, too.
 
     Raises UsageError for a result of another suite, HarnessError for a damaged one.
     """
-    public = [record for record in read_result(path).records if record.test_set == PUBLIC and _is_on_budget(record)]
+    public = [record for record in read_result(path).records if record.test_set == PUBLIC and _is_whole(record)]
     source: Source | None = None if entry is None else read_submission(entry)
     if source is not None:
         digest = source.digest
@@ -91,4 +106,5 @@ def _candidate(name: str, origin: Origin, path: Path, audits: Sequence[Path], en
     own = [record for record in public if record.source_digest == digest]
     foreign = tuple(record.track for record in public if record.source_digest != digest)
     audit = find_report(audits, digest)
-    return Candidate(name, origin, newest_result(name, own).records, audit[1] if audit else None, foreign)
+    folder = entry if origin == "submission" else None
+    return Candidate(name, origin, newest_result(name, own).records, audit[1] if audit else None, foreign, folder)

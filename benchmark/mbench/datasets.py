@@ -54,8 +54,14 @@ def read_picture(path: str) -> ByteArray:
 
     try:
         with Image.open(path) as picture:
+            if picture.mode.startswith("I;16"):  # Pillow would clip it; of 16 bits of colour it takes the upper 8, too
+                opened = Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
+            elif picture.mode in ("I", "F"):
+                raise UsageError(f"image:{path}: has more than 16 bits per channel. Save it with 8")
+            else:
+                opened = picture
             canvas = Image.new("RGBA", picture.size, "white")
-            canvas.alpha_composite(picture.convert("RGBA"))
+            canvas.alpha_composite(opened.convert("RGBA"))
     except FileNotFoundError:
         raise UsageError(f"image:{path}: there is no such file. Give the path of a PNG or JPEG") from None
     except (UnidentifiedImageError, OSError, Image.DecompressionBombError) as error:

@@ -109,12 +109,14 @@ class CurveStore(ResultStore):
 def choose_sizes(low: int, high: int, per_decade: int) -> tuple[int, ...]:
     """Return sample sizes from low to high, `per_decade` of them to each factor of ten, evenly on a log axis.
 
+    The last step, to high itself, may be a shorter one.
+
     Raises UsageError for a range that is none.
     """
     if not 1 <= low <= high:
         raise UsageError(f"sizes {low}:{high}: expected LOW:HIGH with 1 ≤ LOW ≤ HIGH")
     steps = math.floor(per_decade * math.log10(high / low) + 1e-9)
-    return tuple(dict.fromkeys(round(low * 10 ** (step / per_decade)) for step in range(steps + 1)))
+    return tuple(dict.fromkeys((*(round(low * 10 ** (step / per_decade)) for step in range(steps + 1)), high)))
 
 
 def fit_limit_s(family: str, n_samples: int) -> float:

@@ -120,6 +120,8 @@ def evaluate_source(
     tasks = {name: load(name) for name in {cell.task for cell in cells}}
     for task in tasks.values():
         task.self_test()
+    for cell in cells:
+        _check_learnable(tasks[cell.task], cell)
     set_aside: list[Path] = []
     tier = settings.isolation.tier if elsewhere is None else elsewhere.tier
     jobs = settings.jobs if elsewhere is None else max(1, len(cells))
@@ -146,6 +148,18 @@ def evaluate_source(
     records = sorted(run_all(cells, run, jobs=jobs, cancel=cancel), key=lambda record: (record.task, record.replicate))
     result = Result(schema=SCHEMA_VERSION, suite=suite.SUITE_VERSION, name=source.name, records=tuple(records))
     return result, tuple(set_aside)
+
+
+def _check_learnable(task: Task, cell: Cell) -> None:
+    """Raise UsageError for a person's own picture that is plain where this cell tests it: it has no variance."""
+    if not cell.task.startswith(suite.IMAGE_PREFIX):
+        return
+    truth = task.truth(task.draw_queries(cell.n_samples, cell.replicate).points)
+    if (truth == truth[0]).all():
+        raise UsageError(
+            f"{cell.task}: all pixels that replicate {cell.replicate} is tested on have one colour, so nothing can be "
+            "told from them. Give a picture with more in it"
+        )
 
 
 def is_kept(record: Record, tier: Tier) -> bool:
@@ -178,6 +192,8 @@ def score_cell(task: Task, queries: Queries, predictions: FloatArray) -> Metrics
 def rescore_record(record: Record, store: ResultStore, secret: bytes | None = None) -> tuple[Metrics | None, str]:
     """Score a record's stored predictions again and store the record; return the metrics, or None and why not.
 
+    Raises HarnessError if this machine does not compute the truth as it should.
+
     secret: of the hidden test set that a record was scored on; public records need none.
     """
     if not record.ok:
@@ -197,6 +213,7 @@ def rescore_record(record: Record, store: ResultStore, secret: bytes | None = No
         return None, "its task has changed since, evaluate it again"
     if record.predictions_digest not in (None, predictions_digest(predictions)):
         return None, "its predictions are those of another run, evaluate it again with --fresh"
+    task.self_test()
     queries = task.draw_queries(record.n_samples, record.replicate, secret)
     if predictions.shape != (len(queries.X), task.n_outputs):
         return None, "its test set has changed since, evaluate it again"

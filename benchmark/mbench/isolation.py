@@ -6,6 +6,7 @@ A: bubblewrap, an empty file system with only libraries in it and no process, ne
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
@@ -33,6 +34,9 @@ _CHILD_SIDE = (
 )  # fmt: skip
 # Where libraries keep the data of tasks: with it, a submission would have the labels.
 _LABELS = ("sklearn/datasets/data", "sklearn/datasets/images")
+# Where other interpreters' libraries lie below a folder that a child may read: a virtual environment's base, say.
+_SITE = "lib*/python3*/*-packages/"
+_SITES = ("", _SITE, f"*/{_SITE}", f"envs/*/{_SITE}", f"pkgs/*/{_SITE}")
 _SYSTEM = ("/usr", "/lib", "/lib64", "/lib32", "/bin", "/sbin", "/nix/store", "/gnu/store")
 _SETTINGS = ("/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/alternatives", "/etc/localtime")
 _GPU_NODES = ("/dev/nvidiactl", "/dev/nvidia-uvm", "/dev/nvidia-uvm-tools", *(f"/dev/nvidia{i}" for i in range(16)))
@@ -221,8 +225,9 @@ def _hidden() -> tuple[str, ...]:
     package = Path(os.path.realpath(__file__)).parent
     found = [str(entry) for entry in sorted(package.iterdir()) if entry.name not in _CHILD_SIDE]
     found += [str(package / "nn" / "__pycache__")] if (package / "nn" / "__pycache__").exists() else []
-    for root in map(os.path.realpath, _library_paths()):
-        found += [str(Path(root, labels)) for labels in _LABELS if Path(root, labels).exists()]
+    roots = dict.fromkeys(os.path.realpath(root) for root in (*_library_paths(), *_existing(_SYSTEM)))
+    for root, site, labels in itertools.product(roots, _SITES, _LABELS):
+        found += sorted(os.path.realpath(path) for path in Path(root).glob(f"{site}{labels}"))
     data = os.path.realpath(data_folder())
     found += [data] if os.path.isdir(data) and any(Path(data).is_relative_to(root) for root in _readable()) else []
     return tuple(dict.fromkeys(found))

@@ -101,12 +101,13 @@ def manner(record: Record) -> tuple[int, str, str]:
 
 
 def refresh_results(store: ResultStore) -> None:
-    """Write every result.json of a results folder again, from the records of its cells."""
+    """Write every result.json of a results folder again; a record whose cell is there no more stays as it is."""
     for path in (*store.folder.glob(f"*/*/{RESULT_NAME}"), *store.folder.glob(f"*/*/hidden-*/{RESULT_NAME}")):
         old = read_result(path)
         alike = {(record.source_digest, record.track, record.test_set) for record in old.records}
-        records = [r for r in store.records() if (r.source_digest, r.track, r.test_set) in alike]
-        write_result(path, newest_result(old.name, records))
+        records = {record.key: record for record in old.records}
+        records |= {r.key: r for r in store.records() if (r.source_digest, r.track, r.test_set) in alike}
+        write_result(path, newest_result(old.name, records.values()))
 
 
 def sort_entries(entries: Sequence[Entry]) -> list[Entry]:

@@ -17,7 +17,7 @@ from mbench.results import Record, ResultStore
 from mbench.sandbox import Child, ChildFailure
 from mbench.scoring import Reference, score_entry
 from mbench.submission import Source
-from mbench.tasks import load_task
+from mbench.tasks import Task, load_task
 
 CARD_NAME = "card.png"  # the whole set and the depth profile: what a README shows
 STRIP_NAME = "strip.png"  # every depth about one point
@@ -64,7 +64,7 @@ def _draw_pictures(
     report: Report,
 ) -> list[Drawing]:
     from mbench.render.draw import draw_depth_profile
-    from mbench.render.page import read_cell
+    from mbench.render.page import read_fit
 
     cancel = Event()
     folder.mkdir(parents=True, exist_ok=True)
@@ -74,29 +74,36 @@ def _draw_pictures(
         places = _places(folder, record.task)
         artifact = store.artifact_path(record.key)
         for place in places:
-            if read_cell(place) != record.key:  # of another version of the submission
+            if read_fit(place) != record.fit_id:  # of another version of the submission, or of another fit
                 place.unlink(missing_ok=True)
         if not record.ok:
             return [Drawing(None, f"{record.task}: no picture, the cell ended with {record.status}")]
         if not artifact.exists():
             return [Drawing(None, f"{record.task}: no picture, the fitted estimator is not stored")]
+        task = load_task(record.task)
+        if task.digest() != record.task_digest:
+            return [Drawing(None, f"{record.task}: no picture, its task has changed since. Evaluate it again")]
         if settings.fresh or not all(place.exists() for place in places):
             try:
-                _draw_cell(source, record, artifact, places[0], settings, reference, nursery, report, cancel)
+                _draw_cell(source, record, task, artifact, places[0], settings, reference, nursery, report, cancel)
             except ChildFailure as failure:
                 return [Drawing(None, f"{record.task}: no picture, {failure}")]
         return [Drawing(place) for place in places]
 
     drawings = [each for found in run_all(drawable, draw, jobs=settings.jobs, cancel=cancel) for each in found]
     profiles = {r.task: r.metrics.profile for r in drawable if r.metrics and r.metrics.profile}
+    depth = folder / "depth.png"
     if profiles:
-        drawings.append(Drawing(draw_depth_profile(profiles, folder / "depth.png", title=source.name)))
+        drawings.append(Drawing(draw_depth_profile(profiles, depth, title=source.name)))
+    elif any(r.task in suite.FAMILIES["mandelbrot"] for r in drawable):
+        depth.unlink(missing_ok=True)  # of another version of the submission
     return sorted(drawings, key=lambda drawing: str(drawing.path))
 
 
 def _draw_cell(
     source: Source,
     record: Record,
+    task: Task,
     artifact: Path,
     path: Path,
     settings: Settings,
@@ -110,7 +117,6 @@ def _draw_cell(
     from mbench.render.strip import draw_strip, plan_strip
     from mbench.render.views import plan_picture
 
-    task = load_task(record.task)
     plan = plan_picture(task)
     assert plan is not None
     place = find_landmark("mandelbrot", None)
@@ -132,14 +138,14 @@ def _draw_cell(
     if record.task == "mandelbrot":
         profile = record.metrics.profile if record.metrics else None
         draw_card(plan, predictions, truth, profile, path.with_name(CARD_NAME), title=title, subtitle=subtitle,
-                  cell=record.key)  # fmt: skip
+                  fit=record.fit_id)  # fmt: skip
     if strip is not None and unrolled is not None:
         about = f"{record.task}  ·  {record.n_samples:,} points  ·  about {place.name}"
         true_strip = task.truth(strip.points)
         draw_strip(
-            strip, unrolled, true_strip, path.with_name(STRIP_NAME), title=title, subtitle=about, cell=record.key
+            strip, unrolled, true_strip, path.with_name(STRIP_NAME), title=title, subtitle=about, fit=record.fit_id
         )
-    draw_picture(plan, predictions, truth, path, title=title, subtitle=subtitle, sample=sample, cell=record.key)
+    draw_picture(plan, predictions, truth, path, title=title, subtitle=subtitle, sample=sample, fit=record.fit_id)
     report(Progress(cell, "drawn"))
 
 

@@ -69,6 +69,7 @@ def publish(
     card = _find_card(made, records, notes)
     audit = _find_audit(made, source, notes)
     readme = _compose_readme(folder, source, entry, has_card=card is not None)
+    merged = _merge(folder, replace(found, name=folder.name, records=records), source, track)
     paths = [folder / file for file, _ in source.files]
     try:
         for file, content in source.files:
@@ -82,7 +83,7 @@ def publish(
     except OSError as error:
         raise disk_error(folder, error) from error
     paths.append(folder / RESULT_NAME)
-    write_result(paths[-1], _merge(folder, replace(found, name=folder.name, records=records), source, track))
+    write_result(paths[-1], merged)
     return Published(folder, entry, tuple(paths), tuple(notes))
 
 
@@ -116,10 +117,10 @@ def _check_room(folder: Path, source: Source, update: bool) -> None:
 
 
 def _find_card(made: Path, records: Sequence[Record], notes: list[str]) -> bytes | None:
-    from mbench.render.page import read_cell
+    from mbench.render.page import read_fit
 
-    first = {record.key for record in records if (record.task, record.replicate) == ("mandelbrot", 0)}
-    if read_cell(made / CARD_NAME) in first:
+    first = {record.fit_id for record in records if (record.task, record.replicate) == ("mandelbrot", 0)}
+    if read_fit(made / CARD_NAME) in first:
         return (made / CARD_NAME).read_bytes()
     notes.append(f"no picture: {made / CARD_NAME} is not of this result. Draw it with `mbench render`, then --update")
     return None
@@ -150,12 +151,15 @@ def _compose_readme(folder: Path, source: Source, entry: Entry, *, has_card: boo
         docstring = ast.get_docstring(ast.parse(dict(source.files)[source.entry])) or "What it is and where it is from."
         about = "\n\n".join(escape_markdown(paragraph) for paragraph in docstring.split("\n\n"))
         return f"# {escape_markdown(folder.name)}\n\n{about}\n\n{block}\n".encode()
-    text = path.read_text()
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: cannot be read as UTF-8 ({error}). Save it as such, or remove it") from None
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
-    if begin and end:
-        return f"{before}{block}{after}".encode()
-    return f"{text.rstrip()}\n\n{block}\n".encode()
+    if (text.count(BEGIN), text.count(END)) not in ((0, 0), (1, 1)) or bool(begin) != bool(end):
+        raise UsageError(f"{path}: {BEGIN} and {END} have to stand there once each, in this order, or not at all")
+    return f"{before}{block}{after}".encode() if begin else f"{text.rstrip()}\n\n{block}\n".encode()
 
 
 def _describe_result(name: str, entry: Entry, has_card: bool) -> str:

@@ -15,15 +15,21 @@ from mbench.results import Record, ResultStore
 from mbench.sandbox import open_nursery
 from mbench.submission import BASELINES_FOLDER, Source, read_submission
 
-FOLDER_NAME = "reference"  # in the results folder: k-NN's curve is of cells that no track has
+FOLDER_NAME = "reference"  # in the results folder
 REPLICATES = 5
 CURVE_SIZES = (10, 32, 100, 316, 1_000, 3_162, 10_000, 31_623, 100_000, 316_228, 1_000_000, 3_162_278, 10_000_000)
 _CURVE_REPLICATES = {size: 5 if size <= 100_000 else 1 for size in CURVE_SIZES}  # large samples hardly vary
 _UNLIMITED_S = 3600.0
 
 
+class ReferenceStore(ResultStore):
+    """The reference's own cells: k-NN's curve is of sample sizes that no track has."""
+
+    purpose = "reference"
+
+
 def make_reference(
-    store: ResultStore, settings: Settings, report: Callable[[Progress], None] = lambda progress: None
+    store: ReferenceStore, settings: Settings, report: Callable[[Progress], None] = lambda progress: None
 ) -> dict[str, Any]:
     """Run both reference baselines on every track, and k-NN on nested samples; return the reference as JSON.
 

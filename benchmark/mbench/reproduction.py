@@ -21,6 +21,7 @@ from mbench.tasks import load_task
 ERROR_TOLERANCE = 0.05
 FLIPPED_ITEMS = 5  # of a classification's test set, which count whole: one is more than 5% of a small error
 _DEPTH_SLACK = 0.01  # octaves
+_PSNR_SLACK_DB = -10.0 * math.log10(1.0 - ERROR_TOLERANCE)
 
 
 def find_baseline(name: str) -> Path:
@@ -103,10 +104,10 @@ def compare_recorded(result: Result, track: str) -> list[str]:
 def compare_records(
     records: Sequence[Record], recorded: Sequence[Record], where: str, flipped: int = FLIPPED_ITEMS
 ) -> list[str]:
-    """Return a line for every cell whose status, error or depth differs from the recorded one, or that has none.
+    """Return a line for every cell whose status, error, depth, PSNR or parameters differ, or that has none recorded.
 
-    where: how the lines begin.  Errors and depths may differ by `ERROR_TOLERANCE`, a classification's errors by
-    `flipped` items of its test set.
+    where: how the lines begin.  All may differ by `ERROR_TOLERANCE`, PSNR by what that is in dB, a classification's
+    errors by `flipped` items of its test set. What it cost in time and memory depends on the machine.
     """
     known = {(record.track, record.task, record.replicate): record for record in recorded}
     lines = []
@@ -125,7 +126,17 @@ def compare_records(
             )
         elif not math.isclose(_depth(record), _depth(before), rel_tol=ERROR_TOLERANCE, abs_tol=_DEPTH_SLACK):
             lines.append(f"{place}: depth {_depth(record):.2f} octaves, recorded {_depth(before):.2f}")
+        elif not _is_close(record.metrics.psnr_db, before.metrics.psnr_db, abs_tol=_PSNR_SLACK_DB):
+            lines.append(f"{place}: PSNR {record.metrics.psnr_db} dB, recorded {before.metrics.psnr_db}")
+        elif not _is_close(record.costs.n_params, before.costs.n_params, rel_tol=ERROR_TOLERANCE):
+            lines.append(f"{place}: {record.costs.n_params} parameters, recorded {before.costs.n_params}")
     return lines
+
+
+def _is_close(value: float | None, recorded: float | None, **tolerance: float) -> bool:
+    if value is None or recorded is None:
+        return value is recorded
+    return math.isclose(value, recorded, **tolerance)
 
 
 def _agree(task_name: str, error: float, recorded: float, flipped: int) -> bool:

@@ -155,6 +155,11 @@ class Record:
         return self.status == "ok"
 
     @property
+    def fit_id(self) -> str:
+        """The cell's key, and which of its fits this is: a method need not learn the same thing twice."""
+        return f"{self.key}:{self.predictions_digest or ''}"
+
+    @property
     def is_our_failure(self) -> bool:
         """Did the harness fail, so that the cell says nothing of the submission?"""
         return self.status == "infrastructure"

@@ -58,9 +58,14 @@ _START = """
 import json, sys
 from mbench.confinement import Confinement, bind_lifetimes, confine
 bind_lifetimes()
-if len(sys.argv) > 2:
-    confine(Confinement(**json.loads(sys.argv[2])), ".")
+if len(sys.argv) > 3:
+    confine(Confinement(**json.loads(sys.argv[3])), ".")
 from mbench import worker
+for module in sys.argv[2].split():  # as a nursery would: what is there when the worker seeds is seeded
+    try:
+        __import__(module)
+    except BaseException:  # it fails again in the submission, and is its failure
+        pass
 worker.main(sys.argv[1])
 """
 
@@ -120,6 +125,7 @@ class Child:
         self._captured = bytearray()
         self._answers = bytearray()
         self.peak_memory_mb = 0.0
+        self._was_killed = False
         self._busy_s = 0.0  # of the processor's time, all threads together
         self._n_drained = 0  # bytes of what it wrote to us
 
@@ -173,6 +179,7 @@ class Child:
         # -s, -P: neither the user's site folder nor the current folder is searched for modules. Not -I, which would
         # ignore PYTHONHASHSEED; the environment is ours anyway.
         command = [sys.executable, "-s", "-P", "-B", "-c", _START, self._source.entry]
+        command += [" ".join(self._source.libraries)]
         command += [] if confinement is None else [json.dumps(asdict(confinement))]
         return subprocess.Popen(
             self._isolation.wrap(command, self._scratch, writable=[self._scratch / "home", *self._written()]),
@@ -397,6 +404,9 @@ class Child:
 
     def _kill(self) -> None:
         """Kill the child, its process group and every descendant that left it, and reap the child."""
+        if self._was_killed and isinstance(self._process, ForkedChild):
+            return  # with the keeper went all there was, and its number may be another's by now
+        self._was_killed = True
         try:
             if isinstance(self._process, ForkedChild):
                 descendants = self._process.descendants()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import functools
 import hashlib
 import os
 import re
@@ -58,7 +59,7 @@ class Source:
         own = {PurePosixPath(path).parts[0].removesuffix(".py") for path, _ in self.files}
         names: dict[str, None] = {}
         for path, content in self.files:
-            body = ast.parse(content).body if path.endswith(".py") else []
+            body = _parse(content, Path(path)).body if path.endswith(".py") else []
             for node in body[1:] if ast.get_docstring(ast.Module(body, [])) is not None else body:
                 if isinstance(node, ast.Import):
                     names |= dict.fromkeys(alias.name for alias in node.names)
@@ -114,10 +115,13 @@ def pickle_build(build: Callable[..., Any]) -> Source:
     """Turn a build function of the running program into a submission. SubmissionError if it cannot be pickled."""
     import cloudpickle
 
-    name = getattr(build, "__qualname__", type(build).__name__).rpartition(".")[2]
-    module = sys.modules.get(build.__module__)
+    inner = build
+    while isinstance(inner, functools.partial):
+        inner = inner.func
+    name = getattr(inner, "__qualname__", type(inner).__name__).rpartition(".")[2]
+    module = sys.modules.get(inner.__module__)
     # By value: the child cannot import the caller's own module, and an edit of it has to change the source's digest.
-    own = module is not None and build.__module__ != "__main__" and _is_local(module)
+    own = module is not None and inner.__module__ != "__main__" and _is_local(module)
     try:
         if own:
             cloudpickle.register_pickle_by_value(module)

@@ -10,7 +10,7 @@ from typing import Any
 
 from mbench import suite
 from mbench.api import run_evaluation
-from mbench.audit.reports import AuditReport
+from mbench.audit.reports import REPORT_NAME, AuditReport, find_report
 from mbench.audit.statistics import Bound, Score, compare_bits
 from mbench.cells import Report
 from mbench.errors import UsageError
@@ -39,11 +39,12 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A submission's source, and what it says it scored on one track."""
+    """A submission's source, what it says it scored on one track, and the audit that came with it."""
 
     source: Source
     track: str
     records: tuple[Record, ...]
+    audit: AuditReport | None
 
     @property
     def running(self) -> dict[str, Any]:
@@ -59,7 +60,8 @@ def read_claims(folder: Path) -> list[Claim]:
     if not folder.is_dir():
         raise UsageError(f"{folder}: no folder. Give one with submission.py and {RESULT_NAME}, as in submissions/")
     source, result = read_submission(folder), read_result(folder / RESULT_NAME)
-    claims = [Claim(source, track, _of_track(result, track)) for track in suite.TRACKS]
+    audit = find_report([folder / REPORT_NAME], source.digest)
+    claims = [Claim(source, track, _of_track(result, track), audit and audit[1]) for track in suite.TRACKS]
     claims = [claim for claim in claims if claim.records]
     if not claims:
         raise UsageError(f"{folder / RESULT_NAME}: holds no records. Copy it from results/NAME/TRACK/")
@@ -150,9 +152,12 @@ def compare_test_sets(
     return Check(what, leak <= bound and gain <= depth_bound, detail)
 
 
-def judge_audit(report: AuditReport) -> Check:
-    """Say what an audit means for the record."""
-    return Check("audit", report.ok, f"{report.verdict}: {report.reason}")
+def judge_audit(claim: Claim, report: AuditReport) -> Check:
+    """Say what an audit means for the record, whose own decides the list that it stands on."""
+    detail = f"{report.verdict}: {report.reason}"
+    if claim.audit is not None and claim.audit.verdict != report.verdict:
+        return Check("audit", False, f"{detail}; its own {REPORT_NAME} says {claim.audit.verdict}")
+    return Check("audit", report.ok, detail)
 
 
 def _run(claim: Claim, tasks: Sequence[str], out: Path, report: Report, running: Mapping[str, Any]) -> Result:

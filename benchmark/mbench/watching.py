@@ -105,7 +105,7 @@ def watch(
     Raises UsageError for what cannot be filmed, SubmissionError for a submission that fails, HarnessError where the
     disk refuses.
     """
-    from mbench.animate import check_film_path, write_film
+    from mbench.animate import check_film_path, frame_s, write_film
     from mbench.render.films import draw_frames, plan_instants
     from mbench.render.scenes import make_scene
 
@@ -140,7 +140,7 @@ def watch(
 
     n_frames = write_film(path, held(), fps, [source.digest for source in sources])
     notes = [f"{footage.name}: no frame at {reason}" for footage in footages for reason in footage.skipped]
-    return Film(path, n_frames, n_frames / fps, tuple(notes))
+    return Film(path, n_frames, round(n_frames * frame_s(path, fps), 6), tuple(notes))
 
 
 def shoot(

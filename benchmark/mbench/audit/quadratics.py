@@ -16,7 +16,6 @@ from mbench.escape import Orbit
 from mbench.sampler import uniform_rows
 from mbench.types import FloatArray, IntArray
 
-COMPLEX_SQUARE = np.array([[1.0, 0.0, -1.0], [0.0, 2.0, 0.0]])  # z²
 _LARGEST = 2.0  # coefficient
 _N_TERMS = (3, 4)  # z² has three
 _ASSOCIATOR = 0.1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -184,14 +183,13 @@ def _calibrate(folder: Path, settings: Settings, write: Path | None) -> None:
 
     from mbench.audit.calibration import calibrate
     from mbench.cli.progress import AuditLive
-    from mbench.errors import UsageError
+    from mbench.disk import check_place, write_json
 
-    if write is not None and not os.access(write.parent, os.W_OK):
-        raise UsageError(f"{write}: {write.parent} is no folder to write in. Give another --write")
+    if write is not None:
+        check_place(write)
     with AuditLive() as live:
         made = calibrate(folder, settings, live, announce=lambda line: click.echo(line, err=True))
-    text = json.dumps(made, indent=1) + "\n"
     if write is None:
-        click.echo(text, nl=False)
+        click.echo(json.dumps(made, indent=1))
     else:
-        write.write_text(text)
+        write_json(write, made)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -26,19 +25,17 @@ def reference(out: Path, write: Path | None, **running: Any) -> None:
 
     from mbench.api import make_settings
     from mbench.cli.progress import LiveProgress
-    from mbench.errors import UsageError
-    from mbench.reference import FOLDER_NAME, make_reference
-    from mbench.results import ResultStore
+    from mbench.disk import check_place, write_json
+    from mbench.reference import FOLDER_NAME, ReferenceStore, make_reference
     from mbench.tasks import load_task
 
     # What would end the run after minutes ends it now.
     load_task("mnist")
-    if write is not None and not os.access(write.parent, os.W_OK):
-        raise UsageError(f"{write}: {write.parent} is no folder to write in. Give another --write")
+    if write is not None:
+        check_place(write)
     with LiveProgress(None) as live:
-        made = make_reference(ResultStore(out / FOLDER_NAME), make_settings(**running), live)
-    text = json.dumps(made, indent=1) + "\n"
+        made = make_reference(ReferenceStore(out / FOLDER_NAME), make_settings(**running), live)
     if write is None:
-        click.echo(text, nl=False)
+        click.echo(json.dumps(made, indent=1))
     else:
-        write.write_text(text)
+        write_json(write, made)

@@ -61,6 +61,8 @@ def reproduce(
         raise UsageError("--dry-run counts cells only: give it without --audit, --record and --cluster")
     for name in names:
         reproduction.find_baseline(name)  # an unknown one ends the run before the first is trained
+    if record:
+        reproduction.check_checkout()
     names = names or tuple(baseline_names())
     settings = api.make_settings(**running) if audit else None  # as above: where there is no sandbox here
     if dry_run:

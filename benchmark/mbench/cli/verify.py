@@ -97,4 +97,4 @@ def _run_stages(claim: Claim, settings: Settings, secret: bytes, out: Path, runn
     yield from hidden
     with AuditLive() as audit:
         report = run_audit(claim.source, secret, settings, track=claim.track, report=audit)
-    yield judge_audit(report)
+    yield judge_audit(claim, report)

@@ -48,13 +48,13 @@ def draw_picture(
     title: str,
     subtitle: str = "",
     sample: Sample | None = None,
-    cell: str = "",
+    fit: str = "",
 ) -> Path:
     """Draw what a plan asked for and return the path of the PNG.
 
     predictions, truth: (m, k) for the plan's m points; predictions may lie anywhere and are clipped for display only.
     title: the method.  subtitle: task, sample size and scores.  sample: shown with a curve, unused otherwise.
-    cell: the key of the cell that was asked, kept in the file.
+    fit: `Record.fit_id` of the cell that was asked, kept in the file.
     Raises ValueError where the shapes do not fit.
     """
     predictions, truth = _checked(plan, predictions, truth)
@@ -68,7 +68,7 @@ def draw_picture(
         else:
             page = curve_page(plan.points[:, 0], predictions[:, 0], truth[:, 0], sample)
         page.heading(124 if plan.kind == "curve" else _LEFT, title, subtitle)
-        return page.save(path, cell)
+        return page.save(path, fit)
 
 
 def draw_card(
@@ -80,11 +80,11 @@ def draw_card(
     *,
     title: str,
     subtitle: str = "",
-    cell: str = "",
+    fit: str = "",
 ) -> Path:
     """Draw one compact picture of a fractal, for a README: the whole set, and the depth profile where there is one.
 
-    plan, predictions, truth, cell: as for `draw_picture`, of a zoom plan.
+    plan, predictions, truth, fit: as for `draw_picture`, of a zoom plan.
     """
     predictions, truth = _checked(plan, predictions, truth)
     panel = plan.panels[0]
@@ -103,7 +103,7 @@ def draw_card(
         if profile is not None:
             page.text(right, below - 16, f"depth: {profile.depth_octaves:.1f} octaves", 26)
             plot_depth(page, (right + 92, below, _GROUP - 92, height - 70), {"": profile}, named=False)
-        return page.save(path, cell)
+        return page.save(path, fit)
 
 
 def draw_depth_profile(profiles: Mapping[str, Profile], path: Path | str, *, title: str = "How deep it holds") -> Path:

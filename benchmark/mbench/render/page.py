@@ -25,7 +25,7 @@ from mbench.disk import Draft
 from mbench.render.colours import BACKGROUND, DIM, RAISED, RULE, TEXT, paint
 from mbench.types import IntArray
 
-_CELL = "mbench-cell"
+_FIT = "mbench-fit"
 _DPI = 100
 _STYLE = RLock()  # matplotlib's settings belong to the whole process
 
@@ -104,27 +104,27 @@ class Page:
         self._canvas.draw()
         return np.asarray(self._canvas.buffer_rgba())[..., :3].copy()
 
-    def save(self, path: Path | str, cell: str = "") -> Path:
+    def save(self, path: Path | str, fit: str = "") -> Path:
         """Write the page as a PNG, in one step, and return its path. The same page gives the same bytes.
 
-        cell: the key of what is drawn, kept in the file for `read_cell`.
+        fit: `Record.fit_id` of what is drawn, kept in the file for `read_fit`.
         """
         path = Path(path)
         picture = Image.fromarray(self.pixels())
         notes = PngInfo()  # Pillow writes neither a date nor its own name
-        if cell:
-            notes.add_text(_CELL, cell)
+        if fit:
+            notes.add_text(_FIT, fit)
         with Draft(path) as draft:
             picture.save(draft.file, format="PNG", compress_level=6, pnginfo=notes)
             draft.publish()  # not settled: what a loss of power damages is drawn again
         return path
 
 
-def read_cell(path: Path) -> str:
-    """Return the key of the cell that a picture was drawn from; "" for one that is missing, damaged or nobody's."""
+def read_fit(path: Path) -> str:
+    """Return the `Record.fit_id` that a picture was drawn from; "" for one that is missing, damaged or nobody's."""
     try:
         with Image.open(path) as picture:
-            return str(picture.info.get(_CELL, ""))
+            return str(picture.info.get(_FIT, ""))
     except OSError:
         return ""
 

@@ -85,11 +85,11 @@ def draw_strip(
     *,
     title: str,
     subtitle: str = "",
-    cell: str = "",
+    fit: str = "",
 ) -> Path:
     """Draw truth, prediction and error of one submission side by side, octave marks at the left; return the path.
 
-    predictions, truth: (m, 1) for the strip's points.  title, subtitle, cell: as for `draw_picture`.
+    predictions, truth: (m, 1) for the strip's points.  title, subtitle, fit: as for `draw_picture`.
     """
     p, t = _tame(predictions), truth[:, 0].astype(np.float64)
     rows, columns = strip.inside.shape
@@ -111,7 +111,7 @@ def draw_strip(
         page.text(right, _TOP + rows + 28, f"Σ {scores.sum():.1f}", 18)
         left, _, width, _ = strip_boxes(strip)[2]
         page.colour_bar((left, _TOP + rows + 16, width, 14), ERROR_COLOURS, VALUE_ERRORS.ticks[1::2], "")
-        return page.save(path, cell)
+        return page.save(path, fit)
 
 
 def draw_sheet(

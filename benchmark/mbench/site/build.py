@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
@@ -87,7 +87,8 @@ def _build(
     recorded = [*find_baselines(), *find_submissions(submissions)]
     curves = find_curves(results)
     boards: list[tuple[Board, list[SiteEntry]]] = []
-    for track in sorted(tracks, key=lambda name: -suite.TRACKS[name].replicates):  # what ranks comes first
+    # What ranks comes first.
+    for track in sorted(dict.fromkeys(tracks), key=lambda name: -suite.TRACKS[name].replicates):
         local = find_local(results, track) if results is not None else []
         candidates = keep_recorded(recorded, local, track)
         board = build_board(candidates, track, load_reference())
@@ -116,7 +117,7 @@ def _build(
         elif shown is None:
             missing = "source is not at hand" if entry.source is None else "fitted estimator is not stored here"
             reason = f"its {missing}"
-        taken = media.take_media(folder, entry.folder, entry.keys, entry.standing.entry.source_digest)
+        taken = media.take_media(folder, entry.folder, entry.fits, entry.standing.entry.source_digest)
         return View(entry, shown, taken, reason)
 
     views = {view.entry.href: view for view in run_all(entries, look, jobs=jobs, cancel=cancel)}
@@ -126,7 +127,7 @@ def _build(
         for board, found in boards
     ]
     paths = _write_pages(folder, sites, truth)
-    _remove_others(folder, paths)
+    _remove_others(folder, paths, {site.board.track for site in sites})
     tiles.prune(folder, [truth, *(view.tiles.path for view in views.values() if view.tiles)])
     media.prune(folder, {path for view in views.values() for path in view.media.paths})
     notes = [f"{view.entry.href}: no zoom and no strip, {view.no_tiles}" for view in views.values() if view.no_tiles]
@@ -135,10 +136,10 @@ def _build(
 
 def _find_tiles(folder: Path, entry: SiteEntry, artifact: Record | None) -> Tiles | None:
     """Return what an earlier run drew of the stored estimator, or of the recorded cell where none is stored now."""
-    for record in (artifact, entry.fractal):
-        if record is not None and (found := tiles.read_tiles(folder, record.key)) is not None:
-            return found
-    return None
+    if artifact is not None and entry.source is not None:
+        return tiles.read_tiles(folder, artifact.key, artifact.fit_id)
+    found = (tiles.read_tiles(folder, record.key) for record in (artifact, entry.fractal) if record is not None)
+    return next((each for each in found if each is not None), None)
 
 
 def _write_pages(folder: Path, sites: Sequence[TrackViews], truth: str) -> list[Path]:
@@ -166,8 +167,10 @@ def _write_pages(folder: Path, sites: Sequence[TrackViews], truth: str) -> list[
     return [folder / name for name in texts]
 
 
-def _remove_others(folder: Path, paths: Sequence[Path]) -> None:
-    """Remove the pages of entries that are no more."""
+def _remove_others(folder: Path, paths: Sequence[Path], tracks: Set[str]) -> None:
+    """Remove the pages of entries that are no more, and the data of tracks that are not shown."""
+    for track in suite.TRACKS.keys() - tracks:
+        (folder / "data" / f"{track}.json").unlink(missing_ok=True)
     for track in suite.TRACKS:
         for path in (folder / track).glob("*.html"):
             if path not in paths:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from mbench import suite
@@ -90,8 +91,13 @@ def show(column: Column, standing: Standing) -> Shown:
     interval = None
     if column.is_score:
         scores = [score for score in _replicates(column, standing) if score is not None]
-        interval = bootstrap_interval(scores) if len(scores) == len(standing.replicates) else None
+        interval = _interval(tuple(scores)) if len(scores) == len(standing.replicates) else None
     return Shown(column, format_cell(column.name, value), value, interval)
+
+
+@cache
+def _interval(scores: tuple[float, ...]) -> Interval | None:
+    return bootstrap_interval(scores)  # the same one is shown on the board and on the entry's own page
 
 
 def bar_limits(board: Board) -> dict[str, float]:

@@ -15,7 +15,7 @@ from mbench.disk import open_regular
 from mbench.errors import MbenchError
 from mbench.results import Record, read_result
 from mbench.site.media import FILM
-from mbench.submission import Source, baseline_path, read_submission, safe_name
+from mbench.submission import Source, baseline_path, read_submission
 
 README_NAME = "README.md"
 _README_LIMIT = 64_000  # bytes shown of an entry's README
@@ -26,8 +26,8 @@ class SiteEntry:
     """One standing on one track.
 
     slug: its page's name without the ending, unique on a track, of [a-z0-9_.-] only.  source: None where its files are
-    not at hand.  folder: where an evaluation put the pictures of this very source, or None.  keys: of the cells that
-    these may be drawn from.
+    not at hand.  folder: where an evaluation put the pictures of this very source, or None.  fits: `Record.fit_id` of
+    the cells that these may be drawn from.
     """
 
     slug: str
@@ -37,7 +37,7 @@ class SiteEntry:
     source: Source | None
     readme: str
     folder: Path | None
-    keys: frozenset[str]
+    fits: frozenset[str]
 
     @property
     def href(self) -> str:
@@ -76,15 +76,15 @@ def collect_entries(
 ) -> list[SiteEntry]:
     """Return an entry for every standing of a board, list by list, in the board's order."""
     found = {(each.origin, each.name): each for each in candidates}
-    folders = {safe_name(path.name): path for path in sorted(submissions.glob("*/")) if path.is_dir()}
     taken: set[str] = set()
     entries = []
     for standing in board.standings:
-        records = [r for r in found[standing.origin, standing.name].records if r.track == board.track]
-        folder = folders.get(standing.name) if standing.origin == "submission" else None
+        candidate = found[standing.origin, standing.name]
+        records = [r for r in candidate.records if r.track == board.track]
+        folder = candidate.folder
         path = baseline_path(standing.name) if standing.origin == "baseline" else folder
         pictures = None if results is None else results / standing.name / board.track
-        keys = _find_keys(pictures, standing.entry.source_digest)
+        fits = _find_fits(pictures, standing.entry.source_digest)
         entries.append(
             SiteEntry(
                 slug=_choose_slug(standing, taken),
@@ -93,8 +93,8 @@ def collect_entries(
                 records=tuple(sorted(records, key=lambda r: (r.task, r.replicate))),
                 source=_read_source(path, standing.entry.source_digest),
                 readme=_read_readme(folder, submissions),
-                folder=pictures if keys else None,
-                keys=keys,
+                folder=pictures if fits else None,
+                fits=fits,
             )
         )
     return entries
@@ -141,12 +141,12 @@ def _read_readme(folder: Path | None, submissions: Path) -> str:
         return ""
 
 
-def _find_keys(folder: Path | None, digest: str) -> frozenset[str]:
-    """Return the keys of the cells of a source that the result in a folder of pictures is of."""
+def _find_fits(folder: Path | None, digest: str) -> frozenset[str]:
+    """Return `Record.fit_id` of the cells of a source that the result in a folder of pictures is of."""
     if folder is None:
         return frozenset()
     try:
         records = read_result(folder / RESULT_NAME).records
     except MbenchError:
         return frozenset()
-    return frozenset(record.key for record in records if record.source_digest == digest)
+    return frozenset(record.fit_id for record in records if record.source_digest == digest)

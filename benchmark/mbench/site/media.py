@@ -43,14 +43,14 @@ class Media:
         return (*(picture.path for picture in pictures), *((self.film,) if self.film else ()))
 
 
-def take_media(site: Path, folder: Path | None, keys: frozenset[str], digest: str) -> Media:
+def take_media(site: Path, folder: Path | None, fits: frozenset[str], digest: str) -> Media:
     """Copy what a folder of pictures holds of a source into the site. A file that is no picture is passed over.
 
-    keys: of the cells that a sheet may be drawn from.  digest: of the source that a film has to show.
+    fits: `Record.fit_id` of the cells that a sheet may be drawn from.  digest: of the source that a film has to show.
     """
     if folder is None:
         return Media()
-    sheets = [_take_picture(site, folder / f"{task}.png", task, keys) for task in SHEETS]
+    sheets = [_take_picture(site, folder / f"{task}.png", task, fits) for task in SHEETS]
     film = _take_film(site, folder / FILM, digest)
     return Media(
         film=film,
@@ -59,14 +59,14 @@ def take_media(site: Path, folder: Path | None, keys: frozenset[str], digest: st
     )
 
 
-def _take_picture(site: Path, path: Path, name: str, keys: frozenset[str]) -> Picture | None:
+def _take_picture(site: Path, path: Path, name: str, fits: frozenset[str]) -> Picture | None:
     """Write a PNG again as a WebP fit for a page, named by its content so that none is written twice."""
     from PIL import Image
 
-    from mbench.render.page import read_cell
+    from mbench.render.page import read_fit
 
     try:
-        if read_cell(path) not in keys:
+        if read_fit(path) not in fits:
             return None
         content = path.read_bytes()
         target = f"{FOLDER}/{hashlib.sha256(content).hexdigest()[:24]}.webp"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +27,8 @@ from mbench.site.media import Media
 from mbench.site.tiles import Tiles
 
 _START = 3  # the slider's octave to begin with: of the first landmark, the panel of the same number
-_PLOTTED = (
-    "name", "mandelbrot", "mandelbrot_interval", "worth", "depth_octaves", "fit_s", "n_params", "predict_us_per_point",
-    "model_bytes",
-)  # fmt: skip
+_COSTS = ("fit_s", "n_params", "predict_us_per_point", "model_bytes")
+_PLOTTED = ("name", "mandelbrot", "mandelbrot_interval", "worth", "depth_octaves", *_COSTS)
 _NOT_COMPARED = ("audit", "replicates", "tasks", "reasons", "missing")
 TEMPLATES = Path(__file__).with_name("templates")
 # Pages run nothing but the site's own files and ask nobody for anything, whatever a submission put into them.
@@ -50,13 +48,23 @@ class View:
     no_tiles: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class TrackViews:
     """One track's board, a view for each of its standings, list by list, and the measured curves of these sources."""
 
     board: Board
     views: tuple[View, ...]
     curves: tuple[Curve, ...] = ()
+
+    @cached_property
+    def content(self) -> dict[str, Any]:
+        """What `board_as_json` says of the board."""
+        return board_as_json(self.board)
+
+    @cached_property
+    def limits(self) -> dict[str, float]:
+        """Where the bars of each column end."""
+        return bar_limits(self.board)
 
     @property
     def by_list(self) -> dict[str, list[View]]:
@@ -85,14 +93,14 @@ def render_entry(view: View, track: TrackViews, others: Sequence[SiteEntry], tru
     first = view.entry.fractal or (records[0] if records else None)
     source = view.entry.source
     data = {
-        "profiles": board_as_json(track.board)[_list_of(view, track)][_place_of(view, track)]["profiles"],
+        "profiles": track.content[_list_of(view, track)][_place_of(view, track)]["profiles"],
         "zoom": _zoom(truth, [view]) if view.tiles else None,
     }
     return _render(
         "entry.html.j2", root="../", view=view, entry=view.entry, standing=standing, score=standing.entry,
         track=suite.TRACKS[view.entry.track], tied=_is_tied(view, track), others=others,
         scores=[show(column, standing) for column in board_columns(view.entry.track) if column.is_score],
-        limit=_limit(view, track.board), first=first, environments=_environments(view), banner=_banner(view, truth),
+        limit=_limit(view, track), first=first, environments=_environments(view), banner=_banner(view, truth),
         listings=[list_file(path, content) for path, content in source.files] if source else [],
         data=data, strip_landmark=tiles.strip_landmark(), strip_size=tiles.strip_plan().inside.shape[::-1],
     )  # fmt: skip
@@ -102,7 +110,7 @@ def render_compare(tracks: Sequence[TrackViews], truth: str) -> str:
     """Return the page that holds two entries side by side; which, its address says."""
     entries, pairs = [], []
     for track in tracks:
-        content = board_as_json(track.board)
+        content = track.content
         by_name = {(each.entry.standing.name, each.entry.standing.origin): each for each in track.views}
         for name, views in track.by_list.items():
             for view, standing in zip(views, content[name], strict=True):
@@ -126,16 +134,19 @@ def render_about(tracks: Sequence[TrackViews], truth: str) -> str:
 
 def board_data(track: TrackViews) -> dict[str, Any]:
     """Return what `mbench leaderboard --format json` prints, with the page of each entry."""
-    return board_as_json(track.board) | {"pages": _pages_of(track)}
+    return track.content | {"pages": _pages_of(track)}
 
 
 def _plotted(track: TrackViews) -> list[dict[str, Any]]:
-    """Return what the plots show of a board's entries: little of all there is, so that the first view is light."""
-    entries = board_as_json(track.board)["board"]
+    """Return what the plots show of a board's entries: little of all there is, so that the first view is light.
+
+    What part of the tasks cost is no cost to be compared.
+    """
     return [
         {name: entry[name] for name in _PLOTTED}
-        | {"profiles": {task: profile["mean"] for task, profile in entry["profiles"].items()}, "href": page}
-        for entry, page in zip(entries, _pages_of(track)["board"], strict=True)
+        | ({} if view.entry.standing.entry.is_complete else dict.fromkeys(_COSTS))
+        | {"profiles": {task: profile["mean"] for task, profile in entry["profiles"].items()}, "href": view.entry.href}
+        for entry, view in zip(track.content["board"], track.by_list["board"], strict=True)
     ]
 
 
@@ -184,16 +195,16 @@ def _table(track: TrackViews) -> dict[str, Any]:
         for view in parts["board"]
     ]
     return {
-        "track": suite.TRACKS[board.track], "columns": columns, "rows": rows, "limits": bar_limits(board),
-        "notes": board_as_json(board)["notes"], "n_ranked": len(board.ranked),
+        "track": suite.TRACKS[board.track], "columns": columns, "rows": rows, "limits": track.limits,
+        "notes": track.content["notes"], "n_ranked": len(board.ranked),
         "lists": [(name, TITLES[name], parts[name]) for name in LISTS[1:] if parts[name]],
     }  # fmt: skip
 
 
-def _limit(view: View, board: Board) -> float:
+def _limit(view: View, track: TrackViews) -> float:
     """Return where all bars of an entry's own page end."""
-    own = [show(column, view.entry.standing).value for column in board_columns(board.track) if column.is_score]
-    return max([*bar_limits(board).values(), *(value for value in own if value is not None)])
+    own = [show(column, view.entry.standing).value for column in board_columns(track.board.track) if column.is_score]
+    return max([*track.limits.values(), *(value for value in own if value is not None)])
 
 
 def _is_tied(view: View, track: TrackViews) -> bool:
@@ -253,7 +264,8 @@ def _environment() -> Environment:
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True, keep_trailing_newline=True,
     )  # fmt: skip
-    environment.filters |= {"said": said, "number": lambda value, column: format_cell(column, value)}
+    environment.filters |= {"said": said, "verbatim": verbatim}
+    environment.filters["number"] = lambda value, column: format_cell(column, value)
     environment.policies["json.dumps_kwargs"] = {"allow_nan": False, "separators": (",", ":")}
     return environment
 
@@ -262,6 +274,11 @@ def said(text: str, limit: int = 400) -> Markup:
     """Return what a stranger wrote as one run of HTML: escaped, its unseen letters seen, of bounded length."""
     shown = reveal(" ".join(text[:limit].split()))
     return Markup("<bdi>{}{}</bdi>").format(shown, "…" if len(text) > limit else "")
+
+
+def verbatim(line: str) -> Markup:
+    """Return a stranger's line as HTML like `said`, with its spaces kept."""
+    return Markup("<bdi>{}</bdi>").format(reveal(line[:2000]))
 
 
 def _render(template: str, **context: Any) -> str:

@@ -63,13 +63,15 @@ def find_artifacts(store: ResultStore) -> dict[tuple[str, str], Record]:
     }
 
 
-def read_tiles(site: Path, key: str) -> Tiles | None:
-    """Return the tiles that a site has of a cell, or None."""
+def read_tiles(site: Path, key: str, fit: str = "") -> Tiles | None:
+    """Return the tiles that a site has of a cell, or None. fit: `Record.fit_id`, where they have to be of this fit."""
     path = f"{FOLDER}/{_folder_name(key)}"
     try:
         scores = json.loads((site / path / _SCORES).read_bytes())
         panels = tuple(None if score is None else float(score) for score in scores["panels"])
         strip = tuple(float(share) for share in scores["strip"])
+        if fit and fit != scores.get("fit"):
+            return None
     except (OSError, ValueError, LookupError, TypeError):
         return None
     is_whole = (len(panels), len(strip)) == (len(plan().panels), STRIP_OCTAVES)
@@ -101,7 +103,9 @@ def draw_tiles(
     write_atomically(folder / "strip-error.webp", encode(strip.unroll(VALUE_ERRORS.paint(np.abs(p - t)))))
     scores = [_score(predictions[panel.rows], truth()[panel.rows]) for panel in zoom.panels]
     held = strip.scores(p, t).tolist()
-    write_atomically(folder / _SCORES, json.dumps({"panels": scores, "strip": held}, allow_nan=False).encode())
+    write_atomically(
+        folder / _SCORES, json.dumps({"fit": record.fit_id, "panels": scores, "strip": held}, allow_nan=False).encode()
+    )
     return Tiles(f"{FOLDER}/{folder.name}", tuple(scores), tuple(held))
 
 

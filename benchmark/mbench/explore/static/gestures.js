@@ -83,6 +83,7 @@ export function listen(canvas, act) {
 export function listenToKeys(act, letters) {
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || /^(INPUT|SELECT)$/.test(event.target.tagName)) return;
+    if (event.target.closest("#readout")) return; // it scrolls by itself
     const arrows = { ArrowLeft: [1, 0], ArrowRight: [-1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
     const zooms = { "+": 2, "=": 2, "-": 0.5, "−": 0.5 };
     if (event.key in arrows) act.step(...arrows[event.key].map((part) => part * PAN_STEP));

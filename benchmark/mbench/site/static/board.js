@@ -26,6 +26,7 @@ document.addEventListener("DOMContentLoaded", () => {
       field.value = value;
     }
   }
+  form.elements.ranked.checked = wanted.has("ranked");
   show();
 
   function show() {
@@ -46,7 +47,7 @@ document.addEventListener("DOMContentLoaded", () => {
       const all = table.tBodies[0].rows.length;
       count.textContent = shown === all ? `${all} entries` : `${shown} of ${all} entries`;
     }
-    remember({ track, family: family === "all" ? "" : family, find });
+    remember({ track, family: family === "all" ? "" : family, find, ranked: onlyRanked ? "1" : "" });
     document.dispatchEvent(new CustomEvent("mbench-track", { detail: track }));
   }
 
