@@ -149,6 +149,12 @@ def test_a_failure_of_ours_leaves_what_was_run_before(tmp_path, submission_file,
     assert read_result(failed.paths[0]) == first.result
 
 
+def test_what_was_left_out_is_a_warning(evaluate, submission_file, estimator, monkeypatch):
+    monkeypatch.setattr(api, "plan_cells", lambda *_: ([], {"mnist": "not here. Run `mbench data fetch`"}))
+    with pytest.warns(UserWarning, match="mnist was left out: not here. Run `mbench data fetch`"):
+        evaluate(submission_file(estimator()))
+
+
 def test_a_failure_of_ours_is_a_row_without_scores(evaluate, submission_file, estimator, monkeypatch):
     def fail(self):
         raise HarnessError("no process today")

@@ -1,8 +1,10 @@
+import errno
 import json
 import os
 import signal
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import click
 import numpy as np
@@ -11,10 +13,13 @@ import pytest
 from mbench.cells import Cell, Progress
 from mbench.cli import main
 from mbench.cli.progress import LiveProgress
+from mbench.cli.tables import print_entries
 from mbench.errors import HarnessError, SubmissionError, UsageError
 from mbench.leaderboard import recorded_baselines
-from mbench.results import ResultStore
+from mbench.results import SCHEMA_VERSION, Result, ResultStore
+from mbench.scoring import load_reference, score_entry
 from mbench.submission import read_submission
+from mbench.suite import SUITE_VERSION
 from mbench.tasks import load_task
 
 HEAVY = ("torch", "numba", "matplotlib", "pandas", "sklearn", "scipy")
@@ -127,9 +132,12 @@ def test_a_second_run_keeps_the_cells_and_fresh_does_not(quick):
 
 
 def test_a_failed_submission_ends_with_one_and_says_why(quick):
-    result = quick(fit="raise ValueError('[bold]no[/nonsense] idea')")
-    assert_message(result, 1, "crash: fit(X, y) raised ValueError: [bold]no[/nonsense] idea")
+    result = quick(fit="print('\x1b[31m')\nraise ValueError('[bold]no[/nonsense] idea')")
+    assert result.exit_code == 1
+    assert "crash: fit(X, y) raised ValueError: [bold]no[/nonsense] idea" in result.stderr
     assert "1 of 1 failed" in result.stdout
+    assert "in fit\n" in result.stdout  # the end of its traceback
+    assert "\x1b" not in result.stdout
 
 
 def test_predictions_that_are_not_numbers_are_shown_as_they_are(quick):
@@ -265,7 +273,9 @@ def environment(tmp_path):
 
 def test_debug_shows_the_traceback(mbench):
     result = mbench("--debug", "evaluate", "absent.py")
-    assert isinstance(result.exception, UsageError)
+    assert result.exit_code == 2
+    assert "Traceback" in result.stderr
+    assert "mbench.errors.UsageError: absent.py" in result.stderr
 
 
 def test_a_fault_of_ours_is_one_message_and_exit_code_three(mbench, monkeypatch, submission_file, estimator):
@@ -482,9 +492,121 @@ def test_a_wrong_comparison_is_usage(quick, mbench, arguments, message):
     assert_message(mbench("compare", *arguments), 2, message)
 
 
+@pytest.mark.parametrize(
+    ("task", "message"), [("nosuch", "unknown task 'nosuch'"), ("friedman", "there is no picture of this task")]
+)
+def test_render_of_what_cannot_be_drawn_is_usage(quick, mbench, submission_file, task, message):
+    quick()
+    assert_message(mbench("render", "submissions/idea.py", "--task", task), 2, message)
+
+
+def test_an_edited_file_is_told_from_one_that_was_never_evaluated(quick, mbench, tmp_path):
+    quick()
+    path = next(tmp_path.rglob("idea.py"))
+    path.write_text(path.read_text() + "# better")
+    assert_message(mbench("compare", path), 2, "it has changed since it was evaluated")
+    assert_message(mbench("render", path), 2, "nothing of this very source")
+
+
+def test_a_damaged_record_is_named_by_what_passes_it_over(quick, mbench, tmp_path):
+    quick()
+    quick("--replicates", "2")
+    path = max(tmp_path.glob("results/cells/*.json"))
+    path.write_text("{")
+    for verb in (("compare", "idea", "--format", "csv"), ("rescore",)):
+        result = mbench(*verb)
+        assert result.exit_code == 0, result.output
+        assert f"{path.name}: damaged or of another suite, and left out" in result.stderr
+
+
+def test_what_is_missing_and_noted_is_told_with_json_too(mbench, no_data, submission_file, estimator, monkeypatch):
+    monkeypatch.setattr("mbench.api.evaluate_source", evaluate_nothing)
+    path = submission_file(estimator(), "idea.py")
+    result = mbench("evaluate", path, "--track", "standard", "--no-pictures", "--json")
+    assert result.exit_code == 0, result.output
+    assert "mnist was left out: " in result.stderr
+    assert "mbench data fetch" in json.loads(result.stdout)["left_out"]["mnist"]
+    text = mbench("evaluate", path, "--track", "standard", "--no-pictures").stdout
+    assert "china, flower, sphere, shell, curve, friedman not run" in " ".join(text.split())
+
+
+def evaluate_nothing(source, cells, store, *rest, **options):
+    return Result(schema=SCHEMA_VERSION, suite=SUITE_VERSION, name=source.name, records=()), ()
+
+
+def test_fewer_replicates_than_the_track_has_are_said_to_be_that(mbench, submission_file, estimator):
+    path = submission_file(estimator(), "idea.py")
+    options = ("--track", "standard", "--replicates", "2", "--no-pictures", "--task", "curve", "--task", "digits")
+    result = mbench("evaluate", path, *options)
+    text = " ".join(result.stdout.split())
+    assert "2 of 5 replicates run of curve" in text
+    assert "digits is no part of track standard: it has no skill here." in text
+
+
+def test_cells_run_in_another_way_are_said_to_be_hidden(quick, mbench):
+    assert "run before" not in quick("--task", "sphere").stdout
+    text = " ".join(quick("--threads", "2").stdout.split())
+    assert "1 cell run before, with 1 thread on cpu, not shown" in text
+
+
+def test_a_device_that_is_not_here_is_usage(quick, monkeypatch):
+    monkeypatch.setattr("mbench.api.has_gpu", lambda: False)
+    assert_message(quick("--device", "cuda"), 2, "no device cuda", "--device")
+
+
+def test_a_full_disk_behind_the_output_is_told(mbench, monkeypatch):
+    def fill(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("mbench.suite.TRACKS", {})
+    monkeypatch.setattr("mbench.tasks.describe_tasks", fill)
+    assert_message(mbench("tasks"), 3, "Error: the disk is full. Free some space")
+
+
+def test_more_points_than_memory_is_usage(mbench, monkeypatch):
+    def fail(*_):
+        raise MemoryError
+
+    monkeypatch.setattr("mbench.tasks.load_task", lambda name: SimpleNamespace(draw_sample=fail))
+    assert_message(mbench("sample", "curve", "-n", "99"), 2, "99 points are more than this machine's memory holds")
+
+
+def test_check_tells_a_file_that_is_no_python_as_json_too(mbench, submission_file):
+    result = mbench("check", submission_file("def build(spec:"), "--json")
+    assert result.exit_code == 1
+    (finding,) = json.loads(result.stdout)["findings"]
+    assert (finding["verdict"], "not valid Python" in finding["advice"]) == ("failed", True)
+
+
+def test_check_shows_the_end_of_a_traceback(mbench, submission_file, estimator):
+    result = mbench("check", submission_file(estimator(fit="int('\x1b[31mno')")))
+    assert result.exit_code == 1
+    assert "ValueError: invalid literal for int()" in result.stdout.splitlines()[-1]
+    assert "\x1b[31mno" not in result.stdout
+
+
+@pytest.mark.parametrize("width", [30, 50, 80, 120])
+def test_no_number_of_a_table_is_cut_short(monkeypatch, capsys, width):
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("NO_COLOR", "1")
+    entries = [score_entry(r.name, "quick", r.records, load_reference()) for r in recorded_baselines()]
+    print_entries(entries)
+    assert "…" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("width", [40, 80, 100])
+def test_no_budget_of_a_task_is_cut_short(mbench, monkeypatch, width):
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    text = mbench("tasks").stdout
+    assert "…" not in text
+    assert "1,000,000 / 300" in text
+
+
 def test_render_without_results_is_usage(mbench, submission_file, estimator):
     path = submission_file(estimator())
-    assert_message(mbench("render", path), 2, "nothing evaluated on track quick", "mbench evaluate")
+    assert_message(mbench("render", path), 2, "on track quick in results", "mbench evaluate")
 
 
 def test_watch_writes_a_film_and_tells_about_it_as_json(mbench, submission_file, estimator, tmp_path):

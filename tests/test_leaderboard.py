@@ -78,6 +78,11 @@ def test_the_badge_needs_half_the_skill_in_every_other_family(make_entry, error)
     assert make_entry(error=error).is_universal == (error < 10**-0.5)
 
 
+def test_threads_and_device_stand_beside_the_scores(make_entry):
+    (row,) = leaderboard.entry_rows([make_entry(threads=4, device="cuda")])
+    assert (row["threads"], row["device"]) == (4, "cuda")
+
+
 def test_worth_is_how_much_more_the_nearest_neighbours_would_need(make_entry):
     assert make_entry(error=10**-0.5).worth == pytest.approx(1_000 / 1_000)
     assert make_entry(error=0.1).worth == pytest.approx(10_000 / 1_000)

@@ -167,6 +167,13 @@ def test_write_to_restores_every_file(submission_file, tmp_path):
     assert read_submission(entry).files == source.files
 
 
+@pytest.mark.parametrize("name", ["idea.txt", "idea", "idea.ipynb"])
+def test_a_file_of_another_ending_is_refused(submission_file, name):
+    path = submission_file(BUILD)
+    with pytest.raises(UsageError, match=r"does not end in \.py"):
+        read_submission(path.rename(path.with_name(name)))
+
+
 def test_a_build_function_that_cannot_be_pickled_is_refused():
     lock = threading.Lock()
     with pytest.raises(SubmissionError, match="cannot be sent to a child process"):

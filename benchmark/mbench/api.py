@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
@@ -14,7 +15,7 @@ from mbench.cells import Report, Settings
 from mbench.errors import UsageError
 from mbench.evaluation import Elsewhere, evaluate_source, plan_cells
 from mbench.hidden import PUBLIC, name_test_set
-from mbench.isolation import choose_isolation
+from mbench.isolation import choose_isolation, has_gpu
 from mbench.leaderboard import manner, newest_result
 from mbench.pictures import Drawing, draw_pictures
 from mbench.results import RESULT_NAME, Record, Result, ResultStore, write_result
@@ -38,6 +39,11 @@ class Outcome:
     notes: tuple[str, ...]
     paths: tuple[Path, ...]
 
+    @property
+    def warnings(self) -> list[str]:
+        """What whoever reads the scores should know: a line for each task that was left out, and the notes."""
+        return [*(f"{task} was left out: {reason}" for task, reason in self.missing.items()), *self.notes]
+
 
 def default_jobs(threads: int) -> int:
     """Return how many submissions this machine can run at once without sharing cores."""
@@ -56,9 +62,11 @@ def make_settings(
 ) -> Settings:
     """Return settings with the defaults of this machine filled in.
 
-    isolation: "A", "B" or "C", or None for the strongest tier there is. Raises UsageError where it is not to be had,
-    and for tier C, which is no sandbox, without `unsafe_no_sandbox`.  secret: of a hidden test set.
+    isolation: "A", "B" or "C", or None for the strongest tier there is. Raises UsageError where it or the device is not
+    to be had, and for tier C, which is no sandbox, without `unsafe_no_sandbox`.  secret: of a hidden test set.
     """
+    if device == "cuda" and not has_gpu():
+        raise UsageError("this machine has no NVIDIA driver, so no device cuda. Leave --device out to run on the CPU")
     return Settings(
         threads=threads,
         device=device,
@@ -89,8 +97,10 @@ def run_evaluation(
     it never stands for the submission's public result.
     """
     if elsewhere is not None and not pictures:  # nothing of the submission runs here
-        running |= {"isolation": None, "unsafe_no_sandbox": True}
-    settings = make_settings(**running)
+        device = running.pop("device", "cpu")
+        settings = replace(make_settings(**running | {"isolation": None, "unsafe_no_sandbox": True}), device=device)
+    else:
+        settings = make_settings(**running)
     test_set = name_test_set(settings.secret)
     folder = out / source.name / track
     if settings.secret is not None:
@@ -119,6 +129,7 @@ def run_evaluation(
         whole = newest_result(source.name, [*kept, *result.records])
         write_result(paths[0], whole)
         notes = [f"a damaged record was set aside as {path} and its cell run again" for path in set_aside]
+        notes += _tell_hidden(kept, whole)
         reference = load_reference()
         if pictures:
             drawings = draw_pictures(
@@ -128,6 +139,20 @@ def run_evaluation(
             notes += [drawing.reason for drawing in drawings if drawing.reason]
     entry = score_entry(source.name, track, whole.records, reference)
     return Outcome(result, entry, missing, tuple(notes), tuple(paths))
+
+
+def _tell_hidden(kept: Sequence[Record], whole: Result) -> list[str]:
+    """Return a line on cells that were run before in another way, and are not among the results for that."""
+    shown = {(record.task, record.replicate) for record in whole.records}
+    hidden = {(r.task, r.replicate): r for r in kept if (r.task, r.replicate) not in shown}
+    if not hidden:
+        return []
+    ways = sorted({f"{r.threads} thread{'s' if r.threads > 1 else ''} on {r.device}" for r in hidden.values()})
+    cells = "1 cell" if len(hidden) == 1 else f"{len(hidden)} cells"
+    return [
+        f"{cells} run before, with {' or '.join(ways)}, not shown since they do not mix with these: the same command "
+        "as then shows them again"
+    ]
 
 
 def _make_newest(records: Sequence[Record], others: Sequence[Record], store: ResultStore) -> tuple[Record, ...]:
@@ -158,10 +183,17 @@ def render(
 ) -> list[Drawing]:
     """Draw an evaluated submission from its stored estimators. Raises UsageError where there is nothing to draw."""
     store = ResultStore(out)
+    from mbench.render.views import plan_picture
+
+    for task in tasks:
+        if plan_picture(load_task(task)) is None:
+            raise UsageError(f"{task}: there is no picture of this task. Leave it out")
     records = [r for r in store.records() if (r.source_digest, r.track, r.test_set) == (source.digest, track, PUBLIC)]
     records = [record for record in records if not tasks or record.task in tasks]
     if not records:
-        raise UsageError(f"{source.name}: nothing evaluated on track {track} in {out}. Run `mbench evaluate` first")
+        raise UsageError(
+            f"{source.name}: nothing of this very source on track {track} in {out}. Run `mbench evaluate` first"
+        )
     first = [r for r in newest_result(source.name, records).records if r.replicate == 0]
     folder = out / source.name / track
     settings = make_settings(**running)
@@ -190,6 +222,8 @@ def evaluate(
     predict_us_per_point, n_params, model_bytes, peak_memory_mb. The entry's scores are in `.attrs["entry"]`, as
     `mbench evaluate --json` prints them.
 
+    Warns of tasks whose data is not here, and of what else should be known.
+
     Where no sandbox is to be had, only `unsafe_no_sandbox=True` runs the submission, and its results are unverified.
     Raises UsageError and SubmissionError as the command does; a cell that failed is a row with its status.
     """
@@ -208,6 +242,8 @@ def evaluate(
         source, track=track, tasks=tasks, replicates=replicates, out=Path(out), pictures=pictures, jobs=jobs,
         threads=threads, device=device, resume=resume, isolation=isolation, unsafe_no_sandbox=unsafe_no_sandbox,
     )  # fmt: skip
+    for line in outcome.warnings:
+        warnings.warn(line, stacklevel=2)
     reference = load_reference()
     rows = []
     for record in outcome.result.records:

@@ -23,15 +23,20 @@ N_SAMPLES = 400
 N_QUERIES = 600
 FIT_LIMIT_S = 5.0
 TOLERANCE = 1e-4
+LAST_LINES = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was checked; `advice` says what to fix where it did not hold."""
+    """One thing that was checked; `advice` says what to fix where it did not hold.
+
+    output: the last of what a submission that failed printed, its traceback as a rule.
+    """
 
     what: str
     verdict: Literal["ok", "warning", "failed"]
     advice: str = ""
+    output: str = ""
 
 
 def check_submission(source: Source, isolation: Isolation) -> Iterator[Finding]:
@@ -42,7 +47,7 @@ def check_submission(source: Source, isolation: Isolation) -> Iterator[Finding]:
 
 def _check_tasks(source: Source, isolation: Isolation, nursery: Nursery | None) -> Iterator[Finding]:
     for name in TASKS:
-        shape = ""
+        shape, child = "", None
         try:
             task = load_task(name)
             sample = task.draw_sample(N_SAMPLES, 0)
@@ -69,8 +74,15 @@ def _check_tasks(source: Source, isolation: Isolation, nursery: Nursery | None) 
             if name == TASKS[1]:
                 yield _check_determinism(source, isolation, nursery, spec, sample.X, sample.y, queries, first)
         except ChildFailure as failure:
-            yield Finding(f"{shape}: {failure.status}", "failed", str(failure))
+            said = child.output if child else ""
+            yield Finding(f"{shape}: {failure.status}", "failed", str(failure), last_lines(said))
             return
+
+
+def last_lines(text: str) -> str:
+    """Return the end of what a submission printed, with nothing in it that moves a cursor."""
+    lines = text.splitlines()[-LAST_LINES:]
+    return "\n".join("".join(c if c.isprintable() else " " for c in line)[:200] for line in lines)
 
 
 def _fresh(name: str) -> FloatArray:

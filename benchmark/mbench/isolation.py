@@ -97,6 +97,11 @@ class Isolation:
         return replace(self, devices=nodes, bubblewrap=(*self.bubblewrap, *binds) if self.bubblewrap else ())
 
 
+def has_gpu() -> bool:
+    """Has this machine NVIDIA's driver? It takes no library to tell, and no time."""
+    return sys.platform != "linux" or bool(_existing((*_GPU_NODES[:1], "/dev/dxg")))  # the second in Windows's Linux
+
+
 def is_readable_inside(path: Path) -> bool:
     """May a child read what lies at this path, on whichever tier confines it?"""
     place = Path(os.path.realpath(path))

@@ -47,7 +47,9 @@ def find_result(name: str, store: ResultStore | None) -> Result:
         source = read_submission(path)
         found = [record for record in _stored(store) if record.source_digest == source.digest]
         if not found:
-            raise UsageError(f"{name}: no results yet. Run `mbench evaluate {name}` first")
+            old = any(record.submission == source.name for record in _stored(store))
+            why = "it has changed since it was evaluated" if old else "no results yet"
+            raise UsageError(f"{name}: {why}. Run `mbench evaluate {name}` first")
         return newest_result(source.name, found)
     found = [record for record in _stored(store) if record.submission == name]
     recorded = RECORDED_FOLDER / f"{name}.json"
@@ -137,6 +139,8 @@ def entry_rows(entries: Sequence[Entry]) -> list[dict[str, Any]]:
             "params": entry.n_params,
             "model_mb": None if entry.model_bytes is None else entry.model_bytes / 1e6,
             "memory_mb": entry.peak_memory_mb,
+            "threads": entry.threads,
+            "device": entry.device,
         }
         for entry in sort_entries(entries)
     ]
@@ -171,6 +175,7 @@ _DIGITS = {
     "params": 0,
     "model_mb": 2,
     "memory_mb": 0,
+    "threads": 0,
 }
 
 

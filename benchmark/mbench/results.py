@@ -45,6 +45,7 @@ RESULT_NAME = "result.json"
 
 _RERUN = "Delete it, and its cell is run again"
 
+_REMAKE = "Delete it, and repeat the command that wrote it"
 _KEPT = "Cells already done are kept"
 _LARGEST = 2**63 - 1
 _WORST_ERROR, _LARGEST_DB = 1e200, 1e4  # farther than float32 predictions can lead
@@ -207,19 +208,19 @@ def canonical_digest(value: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
-def _parse(kind: type[T], text: bytes, origin: Path) -> T:
+def _parse(kind: type[T], text: bytes, origin: Path, remedy: str = _RERUN) -> T:
     try:
         head = json.loads(text, object_pairs_hook=_without_duplicates)
         versions = head.get("schema"), head.get("suite")
     except (ValueError, AttributeError, RecursionError):
-        raise HarnessError(f"{origin}: damaged, not a JSON object. {_RERUN}") from None
+        raise HarnessError(f"{origin}: damaged, not a JSON object. {remedy}") from None
     if versions != (SCHEMA_VERSION, SUITE_VERSION):
         schema, suite = (str(value)[:20] if type(value) is int else "unknown" for value in versions)
         raise UsageError(
             f"{origin}: made by schema {schema} of suite {suite}, this is schema {SCHEMA_VERSION} of suite "
             f"{SUITE_VERSION}. Results of different suites do not compare; run it again"
         )
-    return parse_json(kind, text, origin, _RERUN)
+    return parse_json(kind, text, origin, remedy)
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -233,7 +234,7 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def read_result(path: Path) -> Result:
     """Read a portable result. UsageError for a missing file or another suite's, HarnessError for a damaged one."""
     try:
-        return _parse(Result, read_bytes(path, RESULT_LIMIT, _RERUN), path)
+        return _parse(Result, read_bytes(path, RESULT_LIMIT, _REMAKE), path, _REMAKE)
     except FileNotFoundError:
         raise UsageError(f"{path}: no such result") from None
     except OSError as error:
@@ -266,6 +267,7 @@ class ResultStore:
         self.cells = folder / "cells"
         self._now = now
         self._newest: datetime | None = None
+        self.passed_over: set[Path] = set()  # damaged records, or another suite's, that `records` came across
         self._stamping = Lock()
         own: dict[str, Any] = {"schema": SCHEMA_VERSION, "suite": SUITE_VERSION}
         own |= {"purpose": self.purpose} if self.purpose else {}
@@ -338,7 +340,7 @@ class ResultStore:
         return aside
 
     def records(self, but: Container[str] = ()) -> Iterator[Record]:
-        """Yield every readable record of this suite, oldest first; damaged ones are passed over.
+        """Yield every readable record of this suite, oldest first; damaged ones are passed over, see `passed_over`.
 
         but: keys of cells that are not read.
         """
@@ -349,6 +351,7 @@ class ResultStore:
             try:
                 record = self.read(path.stem)
             except (HarnessError, UsageError):
+                self.passed_over.add(path)
                 continue
             if record is not None:
                 found.append(record)
@@ -431,7 +434,7 @@ class ResultStore:
         except FileNotFoundError:
             return None
         except (ValueError, OSError) as error:
-            raise HarnessError(f"{path}: damaged ({error}). Delete it and evaluate again") from None
+            raise HarnessError(f"{path}: damaged ({error}). Evaluate it again with --fresh") from None
 
 
 def _pack_predictions(array: FloatArray) -> bytes:

@@ -93,6 +93,8 @@ class Entry:
     n_params: int | None
     model_bytes: int | None
     peak_memory_mb: float | None
+    threads: int | None  # the most that any of its cells had
+    device: str
     isolation: str  # the weakest tier that any of its cells ran under
 
     @property
@@ -187,6 +189,8 @@ def score_entry(name: str, track_name: str, records: Sequence[Record], reference
         n_params=_max([cost.n_params for cost in measured]),
         model_bytes=_max([cost.model_bytes for cost in measured]),
         peak_memory_mb=_max([cost.peak_memory_mb for cost in measured]),
+        threads=_max([record.threads for record in counted]),
+        device=", ".join(sorted({record.device for record in counted})),
         isolation=max((record.isolation for record in counted), default=""),
     )
 

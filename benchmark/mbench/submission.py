@@ -98,6 +98,8 @@ def read_submission(path: str | os.PathLike[str]) -> Source:
             raise UsageError(f"{entry}: no such file. Give the path of a submission, or write one with `mbench init`")
         if not entry.is_file():  # a pipe or a device would be read for ever
             raise UsageError(f"{entry}: not a regular file. Give the path of a submission")
+        if entry.suffix != ".py":
+            raise UsageError(f"{entry}: does not end in .py, so Python would not import it. Rename it")
         actual = entry.resolve()  # as Python does: what a linked file imports lies beside the file itself
     except OSError as error:
         raise UsageError(f"{str(entry)[:200]}: cannot be read ({error.strerror}). Give another path") from None

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import signal
+import sys
+import traceback
 from types import FrameType
 from typing import Any
 
@@ -34,6 +37,7 @@ from mbench.cli.tune import tune
 from mbench.cli.verify import verify
 from mbench.cli.watch import watch
 from mbench.cli.zoom import zoom
+from mbench.disk import DISK_FULL
 from mbench.errors import MbenchError
 
 INTERRUPTED = 130
@@ -51,6 +55,9 @@ class Verbs(click.Group):
         signal.signal(
             signal.SIGCHLD, signal.SIG_DFL
         )  # who started us may ignore it, and then children cannot be awaited
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):  # a terminal that does not know a letter is no fault of ours
+                stream.reconfigure(errors="replace")
         try:
             return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
@@ -61,12 +68,16 @@ class Verbs(click.Group):
             ctx.exit(INTERRUPTED)
         except MbenchError as error:
             if ctx.params.get("debug"):
-                raise
+                traceback.print_exc()
             click.echo(f"Error: {error}", err=True)
             ctx.exit(error.exit_code)
         except Exception as error:
             if ctx.params.get("debug"):
-                raise
+                traceback.print_exc()
+                ctx.exit(MbenchError.exit_code)
+            if isinstance(error, OSError) and error.errno in DISK_FULL:  # of standard output, say
+                click.echo("Error: the disk is full. Free some space and repeat the command", err=True)
+                ctx.exit(MbenchError.exit_code)
             click.echo(f"Error: {type(error).__name__}: {error}\nThis is a fault of mbench: run `mbench --debug …` "
                        "and report what it prints.", err=True)  # fmt: skip
             ctx.exit(MbenchError.exit_code)

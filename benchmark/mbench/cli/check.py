@@ -25,19 +25,29 @@ def check(submission: Path, isolation: str | None, unsafe_no_sandbox: bool, as_j
     import json
     import shlex
 
-    from mbench.contract import check_submission
+    from mbench.contract import Finding, check_submission
+    from mbench.errors import SubmissionError
     from mbench.isolation import choose_isolation
     from mbench.submission import read_submission
 
     findings = []
     tier = choose_isolation(isolation, allow_none=unsafe_no_sandbox)
-    for finding in check_submission(read_submission(submission), tier):
+    try:
+        source = read_submission(submission)
+    except SubmissionError as error:
+        if as_json:
+            findings = [asdict(Finding("the file", "failed", str(error)))]
+            click.echo(json.dumps({"ok": False, "findings": findings}, indent=1))
+        raise
+    for finding in check_submission(source, tier):
         findings.append(finding)
         if not as_json:
             mark, colour = _MARKS[finding.verdict]
             click.echo(f"{click.style(mark, fg=colour)} {finding.what}")
             if finding.advice and finding.verdict != "ok":
                 click.echo(f"    → {finding.advice}")
+            for line in finding.output.rstrip().splitlines():
+                click.echo(f"      {click.style(line, dim=True)}")
     failed = [finding for finding in findings if finding.verdict == "failed"]
     if as_json:
         click.echo(json.dumps({"ok": not failed, "findings": [asdict(finding) for finding in findings]}, indent=1))

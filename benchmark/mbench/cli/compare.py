@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from mbench.cli.options import examples, json_option, out_option, track_option
+from mbench.cli.options import examples, json_option, out_option, track_option, warn_of_damage
 
 
 @click.command(
@@ -57,4 +57,6 @@ def compare(entries: tuple[str, ...], track: str, table_format: str, out: Path, 
     if table_format == "table":
         print_entries(scored)
     else:
-        click.echo(format_table(scored, table_format))  # type: ignore[arg-type]
+        click.echo(format_table(scored, table_format).rstrip("\n"))  # type: ignore[arg-type]
+    if store is not None:
+        warn_of_damage(store)

@@ -94,7 +94,11 @@ def evaluate(
             report=live, secret=secret, **running,
         )  # fmt: skip
     content = entry_as_json(outcome.entry) | {"paths": [str(path) for path in outcome.paths]}
-    if not as_json:
+    content |= {"left_out": outcome.missing, "notes": list(outcome.notes)}
+    if as_json:
+        for line in outcome.warnings:
+            click.echo(line, err=True)
+    else:
         print_entry(outcome)
     report = None
     if audit and settings is not None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from mbench.suite import DEFAULT_TRACK, TRACKS
+
+if TYPE_CHECKING:
+    from mbench.results import ResultStore
 
 DEFAULT_RESULTS = Path("results")
 
@@ -66,6 +69,12 @@ jobs_option = click.option("--jobs", type=click.IntRange(min=1), help="Cells at 
 film_option = click.option(
     "--out", type=click.Path(path_type=Path), required=True, metavar="FILM", help="File to write: .mp4, .gif or .webp."
 )
+
+
+def warn_of_damage(store: ResultStore) -> None:
+    """Say which records a command passed over."""
+    for path in sorted(store.passed_over):
+        click.echo(f"{path}: damaged or of another suite, and left out. Evaluate its submission again", err=True)
 
 
 def child_options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from mbench.cli.options import DEFAULT_RESULTS, examples, hidden_option, json_option
+from mbench.cli.options import DEFAULT_RESULTS, examples, hidden_option, json_option, warn_of_damage
 
 
 @click.command(epilog=examples("mbench rescore", "mbench rescore other-results --json"))
@@ -41,5 +41,6 @@ def rescore(folder: Path, secret: bytes | None, as_json: bool) -> None:
             change = reason or f"error {row['before']:.6f} → {row['after']:.6f}"
             click.echo(f"{record.submission} {record.track} {record.task} r{record.replicate}: {change}")
     refresh_results(store)
+    warn_of_damage(store)
     if as_json:
         click.echo(json.dumps(rows, indent=1))

@@ -36,6 +36,8 @@ def sample(task: str, n: int, replicate: int, out: Path | None, as_json: bool) -
         drawn = load_task(task).draw_sample(n, replicate)
     except ValueError as error:
         raise UsageError(f"{error}. Choose a smaller -n") from None
+    except MemoryError:
+        raise UsageError(f"{n:,} points are more than this machine's memory holds. Choose a smaller -n") from None
     path = out or Path(f"{task.replace(':', '-').replace('/', '-')}.npz")
     try:
         file = path.open("wb")  # opened here: numpy would add .npz to a name without it

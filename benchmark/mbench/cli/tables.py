@@ -7,11 +7,14 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
+from rich.measure import Measurement
 from rich.table import Table
 
+from mbench import suite
 from mbench.api import Outcome
 from mbench.board import Board
 from mbench.board_tables import TITLES, board_rows, describe_statistics, describe_track, shown_rows
+from mbench.contract import last_lines
 from mbench.leaderboard import entry_rows, format_cell, recorded_baselines
 from mbench.scoring import Entry, load_reference, score_entry
 
@@ -32,12 +35,19 @@ HEADINGS = {
     "fit_s": "fit s",
     "predict_us": "µs /\npoint",
     "params": "params",
+    "model_mb": "model\nMB",
+    "memory_mb": "mem.\nMB",
+    "threads": "thr.",
+    "device": "device",
 }
 BOARD_HEADINGS = {"rank": "rank", **HEADINGS, "badge": "badge, or\nwhat it lacks"}
 
 
 # What a narrow terminal does without, first to go first: a column that is cut short would say something false.
-_DISPENSABLE = ("predict_us", "params", "fit_s", "octaves", "psnr_db", "n", "precision", "depth", "worth")
+_DISPENSABLE = (
+    "device", "threads", "memory_mb", "model_mb", "predict_us", "params", "fit_s", "octaves", "psnr_db", "precision",
+    "depth", "worth",
+)  # fmt: skip
 _FAMILIES = ("images", "surfaces", "functions", "digits")  # the badge sums them up
 
 
@@ -75,12 +85,18 @@ def _print_columns(
         table.add_column(headings[column], justify="left" if column in ("name", "badge") else "right", no_wrap=True)
     for cells, style in zip(shown, styles, strict=True):
         table.add_row(*(escape(cells[column]) for column in columns), style=style)
-    console.print(table)
+    print_whole(console, table)
     if len(columns) < len(headings):
         left_out = ", ".join(
             headings[column].replace("-\n", "").replace("\n", " ") for column in headings if column not in columns
         )
         console.print(f"[dim]left out for want of width: {left_out}[/dim]")
+
+
+def print_whole(console: Console, table: Table) -> None:
+    """Print a table in which nothing is cut short: where the terminal is too narrow, it breaks the lines itself."""
+    needed = Measurement.get(console, console.options.update(max_width=10_000), table).maximum
+    (console if needed <= console.width else Console(highlight=False, width=needed)).print(table)
 
 
 def print_board(board: Board) -> None:
@@ -113,7 +129,7 @@ def print_entry(outcome: Outcome) -> None:
     reference = load_reference()
     console.print()
     tasks = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1))
-    for heading in ("task", "error", "PSNR dB", "skill", "octaves", "depth skill", "worth ×", "fit s", "n"):
+    for heading in ("task", "error", "PSNR\ndB", "skill", "oc-\ntaves", "depth\nskill", "worth\n×", "fit s", "n"):
         tasks.add_column(heading, justify="left" if heading == "task" else "right")
     for task in entry.tasks:
         numbers = (
@@ -122,12 +138,17 @@ def print_entry(outcome: Outcome) -> None:
         )  # fmt: skip
         cells = ["–" if value is None else f"{value:.{digits}f}" for value, digits in numbers]
         tasks.add_row(escape(task.task), *cells, str(task.n_replicates))
-    console.print(tasks)
+    print_whole(console, tasks)
     for task in entry.tasks:
         if task.n_failed:
             console.print(
                 f"[red]{escape(task.task)}: {task.n_failed} of {task.n_replicates} failed:[/red] {escape(task.reason)}"
             )
+            said = next((r.output for r in outcome.result.records if r.task == task.task and not r.ok and r.output), "")
+            for line in last_lines(said).splitlines():
+                console.print(f"[dim]    {escape(line)}[/dim]", soft_wrap=True)
+        elif task.skill is None:
+            console.print(f"[dim]{escape(task.task)} is no part of track {entry.track}: it has no skill here.[/dim]")
     if any(task.n_failed for task in entry.tasks):
         console.print("[dim]Failures are kept. To run them again: --fresh, with --task NAME for each.[/dim]")
     console.print("\n[bold]Beside the recorded baselines[/bold]", f"(track {entry.track}; skills: 0 learned nothing, "
@@ -141,12 +162,26 @@ def print_entry(outcome: Outcome) -> None:
         console.print(f"[dim]{entry.name} is itself a recorded baseline; its row shows this run.[/dim]")
     for task, reason in outcome.missing.items():
         console.print(f"[yellow]{task} was left out:[/yellow] {escape(reason)}. Without it the entry is incomplete.")
-    if not entry.is_complete and not outcome.missing:
-        console.print(f"[dim]Incomplete: {', '.join(entry.missing)} not run.[/dim]")
+    if lacks := _what_lacks(entry, outcome.missing):
+        console.print(f"[dim]Incomplete: {lacks}.[/dim]")
     for note in outcome.notes:
         console.print(f"[yellow]{escape(note)}[/yellow]")
     console.print("\nWritten:")
     print_paths(outcome.paths)
+
+
+def _what_lacks(entry: Entry, left_out: Mapping[str, str]) -> str:
+    """Return which tasks were not run, and which not as often as the track asks for, but for those left out."""
+    wanted = suite.TRACKS[entry.track].replicates
+    done = {task.task: task.n_replicates for task in entry.tasks}
+    never = [task for task in entry.missing if task not in done and task not in left_out]
+    seldom: dict[int, list[str]] = {}
+    for task in entry.missing:
+        if task in done:
+            seldom.setdefault(done[task], []).append(task)
+    parts = [f"{', '.join(never)} not run"] if never else []
+    parts += [f"{n} of {wanted} replicates run of {', '.join(tasks)}" for n, tasks in sorted(seldom.items())]
+    return "; ".join(parts)
 
 
 def print_paths(paths: Sequence[Path]) -> None:

@@ -6,6 +6,8 @@ import click
 
 from mbench.cli.options import examples, json_option
 
+_WIDE = 90  # columns of a terminal that has room for the families, too
+
 
 @click.command(epilog=examples("mbench tasks", "mbench tasks --json"))
 @json_option
@@ -23,8 +25,13 @@ def tasks(as_json: bool) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(box=None, pad_edge=False, padding=(0, 1), caption_justify="left")
-    for heading in ("task", "family", "map"):
+    from mbench.cli.tables import print_whole
+
+    table = Table(box=None, pad_edge=False, padding=(0, 1))
+    console = Console(highlight=False)
+    console = console if console.is_terminal else Console(highlight=False, width=110)
+    with_family = console.width >= _WIDE
+    for heading in ("task", *(["family"] if with_family else []), "map"):
         table.add_column(heading, no_wrap=True)
     for track in suite.TRACKS.values():
         table.add_column(f"{track.name}\nN / fit s", justify="right", no_wrap=True)
@@ -32,12 +39,11 @@ def tasks(as_json: bool) -> None:
         budgets = [row["budgets"].get(track) for track in suite.TRACKS]
         shown = [f"{b['n_samples']:,} / {b['fit_limit_s']:g}" if b else "–" for b in budgets]
         name = row["task"] if row["headline"] else f"[dim]{row['task']} (extra)[/dim]"
-        table.add_row(name, row["family"], row["map"], *shown)
-    table.add_row("[dim]image:PATH (extra)[/dim]", "images", "R² → R³", *[
-        f"{t.budgets['images'].n_samples:,} / {t.budgets['images'].fit_limit_s:g}" for t in suite.TRACKS.values()
-    ])  # fmt: skip
-    console = Console(highlight=False)
-    (console if console.is_terminal else Console(highlight=False, width=110)).print(table)
+        table.add_row(name, *([row["family"]] if with_family else []), row["map"], *shown)
+    budgets = [track.budgets["images"] for track in suite.TRACKS.values()]
+    shown = [f"{budget.n_samples:,} / {budget.fit_limit_s:g}" for budget in budgets]
+    table.add_row("[dim]image:PATH (extra)[/dim]", *(["images"] if with_family else []), "R² → R³", *shown)
+    print_whole(console, table)
     for track in suite.TRACKS.values():
         n = "1 replicate" if track.replicates == 1 else f"{track.replicates} replicates"
         click.echo(f"{track.name}: {track.purpose} ({n})")
