@@ -212,7 +212,7 @@ def test_an_edited_submission_has_no_result(mbench, evaluated):
     (place / "part.py").write_text("x = 2\n")
     result = mbench("submit", place)
     assert result.exit_code == 2
-    assert "no results yet" in result.stderr
+    assert "it has changed since it was evaluated" in result.stderr
 
 
 def test_a_file_of_another_name_is_refused(mbench, evaluated):
