@@ -111,7 +111,7 @@ def write_sample_curves(results: Path, sources: list[Source]) -> None:
 
 def write_entries(submissions: Path, results: Path) -> None:
     """Write what the site is tested with; one entry is really evaluated, on the Mandelbrot set alone."""
-    write_submission(submissions / HOSTILE_NAME, 120.0, threads=1, device=HOSTILE)
+    write_submission(submissions / HOSTILE_NAME, 120.0)
     for name in ("tied-one", "tied-two"):
         write_submission(submissions / name, 140.0, noise=4.0)  # no baseline is near
     write_submission(submissions / "eureka", 190.0, verdict="discovery")

@@ -17,6 +17,7 @@ from mbench.cli.tables import print_entries
 from mbench.errors import HarnessError, SubmissionError, UsageError
 from mbench.leaderboard import recorded_baselines
 from mbench.results import SCHEMA_VERSION, Result, ResultStore
+from mbench.sandbox import Child, ChildFailure
 from mbench.scoring import load_reference, score_entry
 from mbench.submission import read_submission
 from mbench.suite import SUITE_VERSION
@@ -544,14 +545,24 @@ def test_fewer_replicates_than_the_track_has_are_said_to_be_that(mbench, submiss
 
 
 def test_cells_run_in_another_way_are_said_to_be_hidden(quick, mbench):
-    assert "run before" not in quick("--task", "sphere").stdout
+    assert "not shown" not in quick("--task", "sphere").stdout
     text = " ".join(quick("--threads", "2").stdout.split())
-    assert "1 cell run before, with 1 thread on cpu, not shown" in text
+    assert "cells run with 1 thread on cpu, not shown beside these, the same command" in text
+    assert "then shows them: sphere r0" in text
+
+
+def test_cells_of_another_version_of_mbench_are_said_to_be_that(quick, mbench, monkeypatch):
+    quick("--task", "sphere")
+    for module in ("api", "cells", "evaluation"):
+        monkeypatch.setattr(f"mbench.{module}.harness_digest", lambda: "0" * 64)
+    path = "submissions/idea.py"
+    text = " ".join(mbench("evaluate", path, "--task", "friedman", "--no-pictures").stdout.split())
+    assert "cells run by another version of mbench, not shown, evaluate them again: curve r0, sphere r0" in text
 
 
 def test_a_device_that_is_not_here_is_usage(quick, monkeypatch):
     monkeypatch.setattr("mbench.api.has_gpu", lambda: False)
-    assert_message(quick("--device", "cuda"), 2, "no device cuda", "--device")
+    assert_message(quick("--device", "cuda"), 2, "device cuda: this machine has no NVIDIA driver", "on the CPU")
 
 
 def test_a_full_disk_behind_the_output_is_told(mbench, monkeypatch):
@@ -583,6 +594,26 @@ def test_check_shows_the_end_of_a_traceback(mbench, submission_file, estimator):
     assert result.exit_code == 1
     assert "ValueError: invalid literal for int()" in result.stdout.splitlines()[-1]
     assert "\x1b[31mno" not in result.stdout
+
+
+def test_check_shows_what_the_fit_that_failed_printed(mbench, submission_file, estimator):
+    fit = "print('of the first')\nself.mean = y.mean(axis=0)\nreturn self"
+    path = submission_file(estimator(fit=fit))
+    calls = []
+    child_fit = Child.fit
+
+    def fit_or_fail(child, X, y):
+        calls.append(child)
+        if len(calls) == 3:  # the one that has to come out like the second
+            child._captured.extend(b"of the third")
+            raise ChildFailure("crash", "the third fit fails")
+        return child_fit(child, X, y)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Child, "fit", fit_or_fail)
+        content = json.loads(mbench("check", path, "--json").stdout)
+    (failed,) = [each for each in content["findings"] if each["verdict"] == "failed"]
+    assert (failed["advice"], failed["output"]) == ("the third fit fails", "of the third")
 
 
 @pytest.mark.parametrize("width", [30, 50, 80, 120])

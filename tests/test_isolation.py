@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -6,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from mbench import isolation
+from mbench.confinement import landlock, list_rights
 from mbench.errors import UsageError
 from mbench.isolation import Isolation, choose_isolation, offered_tiers
 
@@ -163,6 +165,22 @@ def test_labels_beside_another_interpreter_are_hidden_too(fresh, tmp_path, site)
     hidden = isolation._hidden()
     isolation._hidden.cache_clear()
     assert str(data) in hidden
+
+
+def test_a_link_to_a_folder_does_not_open_what_is_hidden_in_it(monkeypatch, tmp_path):
+    """On most systems /lib is a link into /usr."""
+    data = tmp_path / "usr" / "lib" / "labels"
+    data.mkdir(parents=True)
+    (tmp_path / "usr" / "lib" / "other").mkdir()
+    (tmp_path / "lib").symlink_to(tmp_path / "usr" / "lib")
+    monkeypatch.setattr(isolation, "_libraries", lambda: ())
+    monkeypatch.setattr(isolation, "_SYSTEM", (str(tmp_path / "usr"), str(tmp_path / "lib")))
+    monkeypatch.setattr(isolation, "_SETTINGS", ())
+    monkeypatch.setattr(isolation, "_hidden", lambda: (str(data),))
+    confinement = Isolation("B", "made up").confinement(100.0)
+    granted = {os.path.realpath(path) for path, rights in list_rights(confinement, "/x") if rights == landlock.READ}
+    assert str(tmp_path / "usr" / "lib" / "other") in granted
+    assert not granted & {str(data), str(data.parent), str(tmp_path / "usr")}
 
 
 def test_what_a_child_imports_of_ours_leads_to_nothing_hidden():

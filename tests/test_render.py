@@ -327,6 +327,16 @@ def test_pictures_of_another_fit_are_drawn_again_and_a_changed_task_has_none(
     assert (drawing.path, drawing.reason) == (None, "curve: no picture, its task has changed since. Evaluate it again")
 
 
+def test_a_picture_that_is_gone_costs_its_own_drawing_only(submission_file, estimator, make_record, store):
+    source = read_submission(submission_file(estimator()))
+    record = make_record(task="image:absent.png")
+    store.artifact_path(record.key).touch()
+    settings = Settings(isolation=choose_isolation("C", allow_none=True))
+    (drawing,) = draw_pictures(source, [record], store, store.folder, settings, load_reference())
+    assert drawing.path is None
+    assert "there is no such file" in drawing.reason
+
+
 def test_the_depth_of_another_version_does_not_stay(submission_file, estimator, make_record, store):
     (store.folder / "depth.png").touch()
     record = make_record(task="mandelbrot", status="crash", metrics=None)

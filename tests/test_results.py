@@ -145,6 +145,8 @@ def test_a_record_that_is_no_json_is_damaged(store, make_record, damage):
         ({"seed": 10**400}, ""),
         ({"task": "nobody"}, ""),
         ({"track": "nobody"}, ""),
+        ({"device": "\x1b[2J"}, ""),
+        ({"isolation": "D"}, ""),
         ({"created": "now"}, ""),
         ({"created": "202" + "[" * 5_000 + "+00:00"}, ""),
         ({"created": "2026-01-01+00:00"}, ""),

@@ -485,6 +485,10 @@ def test_weights_drawn_in_build_are_the_same_in_every_child(child_of):
     assert drawn[0] == drawn[1]
 
 
+def raise_interrupt():
+    raise KeyboardInterrupt
+
+
 def test_a_child_that_was_killed_is_not_killed_again(submission_file, estimator, monkeypatch):
     """Its number, and its keeper's, may be somebody else's by then."""
     source, isolation = read_submission(submission_file(estimator())), choose_isolation("C", allow_none=True)
@@ -492,7 +496,13 @@ def test_a_child_that_was_killed_is_not_killed_again(submission_file, estimator,
         open_nursery(source, 1, isolation) as nursery,
         Child(source, make_spec(), isolation=isolation, nursery=nursery) as child,
     ):
+        with monkeypatch.context() as interrupted:
+            interrupted.setattr(type(child._process), "descendants", lambda self: raise_interrupt())
+            with pytest.raises(KeyboardInterrupt):
+                child._kill()
+        assert child._process.poll() is None  # so it has to be killed again
         child._kill()
+        assert child._process.poll() is not None
         monkeypatch.setattr(os, "kill", lambda *_: pytest.fail("a signal was sent"))
         monkeypatch.setattr(os, "killpg", lambda *_: pytest.fail("a signal was sent"))
 

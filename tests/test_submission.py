@@ -174,6 +174,17 @@ def test_a_file_of_another_ending_is_refused(submission_file, name):
         read_submission(path.rename(path.with_name(name)))
 
 
+def test_the_ending_is_that_of_the_file_that_is_linked_to(submission_file):
+    path = submission_file(BUILD, "idea.py")
+    link, other = path.with_name("current"), path.with_name("blob")
+    link.symlink_to(path)
+    assert read_submission(link).entry == "idea.py"
+    path.rename(other)
+    path.symlink_to(other)
+    with pytest.raises(UsageError, match=r"blob: does not end in \.py"):
+        read_submission(path)
+
+
 def test_a_build_function_that_cannot_be_pickled_is_refused():
     lock = threading.Lock()
     with pytest.raises(SubmissionError, match="cannot be sent to a child process"):

@@ -232,10 +232,18 @@ def test_a_picture_of_16_bits_keeps_its_greys(tmp_path):
     assert np.array_equal(np.rint(load_task(f"image:{path}").truth(points)[:, 0] * 255), np.arange(256))
 
 
+def test_a_pgm_of_16_bits_keeps_its_greys(tmp_path):
+    path = tmp_path / "ramp.pgm"
+    pixels = np.linspace(0, 65_535, 256).astype(">u2")
+    path.write_bytes(b"P5 16 16 65535\n" + pixels.tobytes())
+    points = np.array([[column, row] for row in range(16) for column in range(16)], dtype=float)
+    assert np.array_equal(np.rint(load_task(f"image:{path}").truth(points)[:, 0] * 255), np.arange(256))
+
+
 def test_a_picture_of_32_bits_is_a_clear_error(tmp_path):
     path = tmp_path / "ramp.tiff"
     Picture.fromarray(np.linspace(0, 1, 256, dtype=np.float32).reshape(16, 16)).save(path)
-    with pytest.raises(UsageError, match="Save it with 8"):
+    with pytest.raises(UsageError, match="Save it with 8 bits"):
         load_task(f"image:{path}")
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mbench import suite
-from mbench.cells import Report, Settings
+from mbench.cells import Report, Settings, harness_digest
 from mbench.errors import UsageError
 from mbench.evaluation import Elsewhere, evaluate_source, plan_cells
 from mbench.hidden import PUBLIC, name_test_set
@@ -66,7 +66,7 @@ def make_settings(
     to be had, and for tier C, which is no sandbox, without `unsafe_no_sandbox`.  secret: of a hidden test set.
     """
     if device == "cuda" and not has_gpu():
-        raise UsageError("this machine has no NVIDIA driver, so no device cuda. Leave --device out to run on the CPU")
+        raise UsageError("device cuda: this machine has no NVIDIA driver. Run it where there is one, or on the CPU")
     return Settings(
         threads=threads,
         device=device,
@@ -142,17 +142,23 @@ def run_evaluation(
 
 
 def _tell_hidden(kept: Sequence[Record], whole: Result) -> list[str]:
-    """Return a line on cells that were run before in another way, and are not among the results for that."""
+    """Return lines on cells that were run before in another way, and are not among the results for that."""
     shown = {(record.task, record.replicate) for record in whole.records}
     hidden = {(r.task, r.replicate): r for r in kept if (r.task, r.replicate) not in shown}
-    if not hidden:
-        return []
-    ways = sorted({f"{r.threads} thread{'s' if r.threads > 1 else ''} on {r.device}" for r in hidden.values()})
-    cells = "1 cell" if len(hidden) == 1 else f"{len(hidden)} cells"
-    return [
-        f"{cells} run before, with {' or '.join(ways)}, not shown since they do not mix with these: the same command "
-        "as then shows them again"
-    ]
+    notes = []
+    if old := [cell for cell, record in hidden.items() if record.harness_digest != harness_digest()]:
+        notes.append(f"cells run by another version of mbench, not shown, evaluate them again: {_name_cells(old)}")
+    others = [record for cell, record in hidden.items() if cell not in old]
+    if others:
+        ways = sorted({f"{r.threads} thread{'s' if r.threads > 1 else ''} on {r.device}" for r in others})
+        cells = _name_cells([(record.task, record.replicate) for record in others])
+        how = "not shown beside these, the same command as then shows them"
+        notes.append(f"cells run with {' or '.join(ways)}, {how}: {cells}")
+    return notes
+
+
+def _name_cells(cells: Sequence[tuple[str, int]]) -> str:
+    return ", ".join(f"{task} r{replicate}" for task, replicate in sorted(cells))
 
 
 def _make_newest(records: Sequence[Record], others: Sequence[Record], store: ResultStore) -> tuple[Record, ...]:

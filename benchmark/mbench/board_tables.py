@@ -9,6 +9,7 @@ from typing import Any
 
 from mbench import suite
 from mbench.board import Board, Standing
+from mbench.errors import one_line
 from mbench.leaderboard import TableFormat, entry_as_json, entry_rows, format_cell, format_rows
 from mbench.stats import CONFIDENCE, MIN_REPLICATES, SIGNIFICANCE, Interval
 
@@ -50,8 +51,7 @@ def _row(standing: Standing, part: str) -> dict[str, Any]:
 
 def _tame(text: str) -> str:
     """Return a stranger's words as one line of bounded length that moves no cursor."""
-    line = "".join(letter if letter.isprintable() else " " for letter in text)
-    return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"
+    return one_line(text, _LONGEST)
 
 
 def shown_rows(rows: Sequence[dict[str, Any]], columns: Sequence[str] = COLUMNS) -> list[dict[str, str]]:

@@ -21,12 +21,13 @@ from mbench.cells import Cell, Phase, Progress, Report, Settings, cell_key
 from mbench.disk import scratch_folder
 from mbench.errors import HarnessError, MbenchError, UsageError
 from mbench.evaluation import blank_record, run_cell
-from mbench.isolation import Tier, choose_isolation
+from mbench.isolation import choose_isolation
 from mbench.results import Record, ResultStore
 from mbench.sandbox import Interrupted
 from mbench.submission import Source
 from mbench.suite import SUITE_VERSION
 from mbench.tasks import Task, load_task
+from mbench.types import Tier
 
 if TYPE_CHECKING:
     from distributed import Worker

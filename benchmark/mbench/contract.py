@@ -23,14 +23,13 @@ N_SAMPLES = 400
 N_QUERIES = 600
 FIT_LIMIT_S = 5.0
 TOLERANCE = 1e-4
-LAST_LINES = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One thing that was checked; `advice` says what to fix where it did not hold.
 
-    output: the last of what a submission that failed printed, its traceback as a rule.
+    output: the end of what a submission that failed printed, its traceback as a rule.
     """
 
     what: str
@@ -74,15 +73,8 @@ def _check_tasks(source: Source, isolation: Isolation, nursery: Nursery | None) 
             if name == TASKS[1]:
                 yield _check_determinism(source, isolation, nursery, spec, sample.X, sample.y, queries, first)
         except ChildFailure as failure:
-            said = child.output if child else ""
-            yield Finding(f"{shape}: {failure.status}", "failed", str(failure), last_lines(said))
+            yield Finding(f"{shape}: {failure.status}", "failed", str(failure), child.output if child else "")
             return
-
-
-def last_lines(text: str) -> str:
-    """Return the end of what a submission printed, with nothing in it that moves a cursor."""
-    lines = text.splitlines()[-LAST_LINES:]
-    return "\n".join("".join(c if c.isprintable() else " " for c in line)[:200] for line in lines)
 
 
 def _fresh(name: str) -> FloatArray:
@@ -116,9 +108,12 @@ def _check_determinism(
     first: FloatArray,
 ) -> Finding:
     with Child(source, spec, isolation=isolation, nursery=nursery) as child:
-        child.build()
-        child.fit(X, y)
-        again, _ = child.predict(queries, FIT_LIMIT_S)
+        try:
+            child.build()
+            child.fit(X, y)
+            again, _ = child.predict(queries, FIT_LIMIT_S)
+        except ChildFailure as failure:
+            return Finding(f"fitted a second time: {failure.status}", "failed", str(failure), child.output)
     gap = float(np.abs(again - first).max())
     if gap > TOLERANCE:
         return Finding(

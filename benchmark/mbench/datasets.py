@@ -54,10 +54,11 @@ def read_picture(path: str) -> ByteArray:
 
     try:
         with Image.open(path) as picture:
-            if picture.mode.startswith("I;16"):  # Pillow would clip it; of 16 bits of colour it takes the upper 8, too
+            # Pillow would clip 16 bits of grey; of 16 bits of colour it takes the upper 8, too.
+            if picture.mode.startswith("I;16") or (picture.mode == "I" and picture.format in ("PNG", "PPM")):
                 opened = Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
             elif picture.mode in ("I", "F"):
-                raise UsageError(f"image:{path}: has more than 16 bits per channel. Save it with 8")
+                raise UsageError(f"image:{path}: is of a kind that is not read ({picture.mode}). Save it with 8 bits")
             else:
                 opened = picture
             canvas = Image.new("RGBA", picture.size, "white")

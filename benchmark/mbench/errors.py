@@ -1,6 +1,12 @@
 """Errors meant for a person, and the exit code each one ends a command with."""
 
 
+def one_line(words: str, limit: int) -> str:
+    """Return a stranger's words as one line that moves no cursor, cut off past so many letters."""
+    line = "".join(letter if letter.isprintable() else " " for letter in words[: limit + 1])
+    return line if len(line) <= limit else f"{line[: limit - 1]}…"
+
+
 class MbenchError(Exception):
     """Says where, what was got, what was expected, and the next step; `exit_code` is what the command ends with."""
 

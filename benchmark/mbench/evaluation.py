@@ -26,13 +26,12 @@ from mbench.environment import describe_environment
 from mbench.errors import HarnessError, MbenchError, MissingDataError, UsageError
 from mbench.executor import run_all
 from mbench.hidden import PUBLIC, name_test_set
-from mbench.isolation import Tier
 from mbench.nursery import Nursery
 from mbench.results import SCHEMA_VERSION, Costs, Metrics, Record, Result, ResultStore, predictions_digest
 from mbench.sandbox import Child, ChildFailure, Interrupted
 from mbench.submission import Source
 from mbench.tasks import Task, load_task
-from mbench.types import FloatArray, Queries
+from mbench.types import FloatArray, Queries, Tier
 
 # Later replicates belong to `mbench tune`, so that no score is made of a sample that settings were chosen by.
 FIRST_TUNING_REPLICATE = 1_000
@@ -112,7 +111,8 @@ def evaluate_source(
     nursery: the submission's, from `open_nursery`; without one every child starts from nothing, which takes longer.
     elsewhere: where cells run, all at once and as far as there is room, instead of `settings.jobs` of them here.
     load: turns a cell's task into what is learned and asked.
-    Raises UsageError where submissions could read the store.
+    Raises UsageError where submissions could read the store, or a picture has nothing to be tested on, HarnessError if
+    this machine does not compute the truth as it should.
     """
     cancel = cancel or Event()
     if elsewhere is None and settings.isolation.exposes(store.folder):

@@ -12,18 +12,16 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Literal
 
 from mbench.confinement import Confinement, landlock, seccomp
 from mbench.datasets import data_folder
 from mbench.errors import UsageError
+from mbench.types import TIERS, Tier
 
-Tier = Literal["A", "B", "C"]
-TIERS: tuple[Tier, ...] = ("A", "B", "C")
 _PROBE_LIMIT_S = 20.0
 _TEMPORARY = str(64 << 20)  # bytes of /tmp and /dev/shm under bubblewrap; a child's own are in its scratch folder
 
@@ -211,17 +209,26 @@ def _library_paths() -> tuple[str, ...]:
 @cache
 def _libraries() -> tuple[str, ...]:
     """Return the real folders of `_library_paths`, less those inside another or inside the system's."""
-    real = sorted({os.path.realpath(path) for path in _library_paths()}, key=len)
+    real = _drop_nested(map(os.path.realpath, _library_paths()))
+    return tuple(path for path in real if not any(Path(path).is_relative_to(root) for root in _SYSTEM))
+
+
+def _drop_nested(paths: Iterable[str]) -> list[str]:
+    """Return paths, shortest first, without those inside another."""
     kept: list[str] = []
-    for path in real:
-        if not any(Path(path).is_relative_to(root) for root in (*kept, *_SYSTEM)):
+    for path in sorted(set(paths), key=lambda path: (len(path), path)):
+        if not any(Path(path).is_relative_to(root) for root in kept):
             kept.append(path)
-    return tuple(kept)
+    return kept
 
 
 def _readable() -> tuple[str, ...]:
-    """Return the roots of all that a confined child may read, but for what `_hidden` takes out."""
-    return (*_libraries(), *_existing(_SYSTEM), *_existing(_SETTINGS))
+    """Return the roots of all that a confined child may read, but for what `_hidden` takes out.
+
+    Real paths, as those are: the rights on a link are rights on all that it leads to.
+    """
+    found = (*_libraries(), *_existing(_SYSTEM), *_existing(_SETTINGS))
+    return tuple(_drop_nested(map(os.path.realpath, found)))
 
 
 @cache

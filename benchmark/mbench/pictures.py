@@ -11,6 +11,7 @@ from threading import Event
 from mbench import suite
 from mbench.cells import Cell, Progress, Report, Settings, make_spec
 from mbench.disk import disk_error
+from mbench.errors import MbenchError
 from mbench.executor import run_all
 from mbench.nursery import Nursery
 from mbench.results import Record, ResultStore
@@ -80,7 +81,10 @@ def _draw_pictures(
             return [Drawing(None, f"{record.task}: no picture, the cell ended with {record.status}")]
         if not artifact.exists():
             return [Drawing(None, f"{record.task}: no picture, the fitted estimator is not stored")]
-        task = load_task(record.task)
+        try:
+            task = load_task(record.task)
+        except MbenchError as error:
+            return [Drawing(None, f"{record.task}: no picture, {error}")]
         if task.digest() != record.task_digest:
             return [Drawing(None, f"{record.task}: no picture, its task has changed since. Evaluate it again")]
         if settings.fresh or not all(place.exists() for place in places):

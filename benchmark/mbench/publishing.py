@@ -144,7 +144,10 @@ def _merge(folder: Path, result: Result, source: Source, track: str) -> Result:
 
 
 def _compose_readme(folder: Path, source: Source, entry: Entry, *, has_card: bool) -> bytes:
-    """Return the README there with our part put in or renewed, or a new one that begins with the docstring."""
+    """Return the README there with our part put in or renewed, or a new one that begins with the docstring.
+
+    Raises UsageError for one whose part of ours cannot be told, or that is not UTF-8.
+    """
     path = folder / README_NAME
     block = _describe_result(folder.name, entry, has_card)
     if not path.exists():

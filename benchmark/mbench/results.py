@@ -33,7 +33,7 @@ from mbench.disk import (
 from mbench.errors import HarnessError, UsageError
 from mbench.metrics import Profile
 from mbench.suite import SUITE_VERSION, TRACKS, family_of
-from mbench.types import FloatArray
+from mbench.types import DEVICES, TIERS, FloatArray
 
 T = TypeVar("T")
 SCHEMA_VERSION = 1
@@ -147,6 +147,8 @@ class Record:
             raise ValueError("task is unknown") from None
         if self.ok != (self.metrics is not None):
             raise ValueError("metrics do not fit the status")
+        if self.device not in DEVICES or self.isolation not in TIERS:
+            raise ValueError("device or isolation is unknown")
         if not _is_time(self.created):
             raise ValueError("created is no time in UTC")
 

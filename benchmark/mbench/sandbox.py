@@ -27,7 +27,7 @@ import psutil
 
 from mbench.confinement import FILE_LIMIT
 from mbench.disk import remove_folder, scratch_folder
-from mbench.errors import HarnessError
+from mbench.errors import HarnessError, one_line
 from mbench.isolation import Isolation
 from mbench.nursery import IS_SUPPORTED, ForkedChild, Nursery, scratch_variables
 from mbench.snapshots import MAX_STEP
@@ -78,7 +78,7 @@ class ChildFailure(Exception):
 
     def __init__(self, status: str, reason: str) -> None:
         """status: a cell's status.  reason: made one printable line of at most 500 characters for its author."""
-        super().__init__("".join(c if c.isprintable() else " " for c in reason)[:500])
+        super().__init__(one_line(reason, 500))
         self.status = status
 
 
@@ -406,7 +406,6 @@ class Child:
         """Kill the child, its process group and every descendant that left it, and reap the child."""
         if self._was_killed and isinstance(self._process, ForkedChild):
             return  # with the keeper went all there was, and its number may be another's by now
-        self._was_killed = True
         try:
             if isinstance(self._process, ForkedChild):
                 descendants = self._process.descendants()
@@ -424,6 +423,7 @@ class Child:
         if isinstance(self._process, ForkedChild):
             self._process.dismiss_keeper()
         self._process.wait()
+        self._was_killed = True
 
 
 def _read_moments(answer: Any, seconds: float) -> tuple[Moment, ...] | None:

@@ -88,7 +88,7 @@ class Source:
 def read_submission(path: str | os.PathLike[str]) -> Source:
     """Read a submission from a file, or from a folder that holds `submission.py`.
 
-    Raises UsageError where there is no file, SubmissionError where it is not Python or has no `build`.
+    Raises UsageError where there is no file that ends in .py, SubmissionError where it is not Python or has no `build`.
     """
     entry = Path(path)
     try:
@@ -98,9 +98,9 @@ def read_submission(path: str | os.PathLike[str]) -> Source:
             raise UsageError(f"{entry}: no such file. Give the path of a submission, or write one with `mbench init`")
         if not entry.is_file():  # a pipe or a device would be read for ever
             raise UsageError(f"{entry}: not a regular file. Give the path of a submission")
-        if entry.suffix != ".py":
-            raise UsageError(f"{entry}: does not end in .py, so Python would not import it. Rename it")
         actual = entry.resolve()  # as Python does: what a linked file imports lies beside the file itself
+        if actual.suffix != ".py":
+            raise UsageError(f"{actual}: does not end in .py, so Python would not import it. Rename it")
     except OSError as error:
         raise UsageError(f"{str(entry)[:200]}: cannot be read ({error.strerror}). Give another path") from None
     found: dict[str, bytes] = {}

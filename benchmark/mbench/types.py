@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,10 @@ ByteArray = NDArray[np.uint8]
 IntArray = NDArray[np.integer[Any]]
 BoolArray = NDArray[np.bool_]
 ComplexArray = NDArray[np.complexfloating[Any, Any]]
+
+Tier = Literal["A", "B", "C"]  # of the sandbox, strongest first
+TIERS: tuple[Tier, ...] = ("A", "B", "C")
+DEVICES = ("cpu", "cuda")
 
 
 @dataclass(frozen=True, slots=True)

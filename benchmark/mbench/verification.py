@@ -55,7 +55,8 @@ class Claim:
 def read_claims(folder: Path) -> list[Claim]:
     """Read a folder with submission.py and result.json: a claim per track, in the suite's order.
 
-    Raises UsageError where one of them is missing or the result holds nothing.
+    Raises UsageError where one of them is missing, the result holds nothing or an audit.json there is of another
+    version, HarnessError where one is damaged.
     """
     if not folder.is_dir():
         raise UsageError(f"{folder}: no folder. Give one with submission.py and {RESULT_NAME}, as in submissions/")

@@ -25,6 +25,7 @@ def check(submission: Path, isolation: str | None, unsafe_no_sandbox: bool, as_j
     import json
     import shlex
 
+    from mbench.cli.tables import last_lines
     from mbench.contract import Finding, check_submission
     from mbench.errors import SubmissionError
     from mbench.isolation import choose_isolation
@@ -46,7 +47,7 @@ def check(submission: Path, isolation: str | None, unsafe_no_sandbox: bool, as_j
             click.echo(f"{click.style(mark, fg=colour)} {finding.what}")
             if finding.advice and finding.verdict != "ok":
                 click.echo(f"    → {finding.advice}")
-            for line in finding.output.rstrip().splitlines():
+            for line in last_lines(finding.output):
                 click.echo(f"      {click.style(line, dim=True)}")
     failed = [finding for finding in findings if finding.verdict == "failed"]
     if as_json:

@@ -14,7 +14,7 @@ from mbench import suite
 from mbench.api import Outcome
 from mbench.board import Board
 from mbench.board_tables import TITLES, board_rows, describe_statistics, describe_track, shown_rows
-from mbench.contract import last_lines
+from mbench.errors import one_line
 from mbench.leaderboard import entry_rows, format_cell, recorded_baselines
 from mbench.scoring import Entry, load_reference, score_entry
 
@@ -48,6 +48,7 @@ _DISPENSABLE = (
     "device", "threads", "memory_mb", "model_mb", "predict_us", "params", "fit_s", "octaves", "psnr_db", "precision",
     "depth", "worth",
 )  # fmt: skip
+_LAST_LINES = 8
 _FAMILIES = ("images", "surfaces", "functions", "digits")  # the badge sums them up
 
 
@@ -145,7 +146,7 @@ def print_entry(outcome: Outcome) -> None:
                 f"[red]{escape(task.task)}: {task.n_failed} of {task.n_replicates} failed:[/red] {escape(task.reason)}"
             )
             said = next((r.output for r in outcome.result.records if r.task == task.task and not r.ok and r.output), "")
-            for line in last_lines(said).splitlines():
+            for line in last_lines(said):
                 console.print(f"[dim]    {escape(line)}[/dim]", soft_wrap=True)
         elif task.skill is None:
             console.print(f"[dim]{escape(task.task)} is no part of track {entry.track}: it has no skill here.[/dim]")
@@ -184,6 +185,11 @@ def _what_lacks(entry: Entry, left_out: Mapping[str, str]) -> str:
     return "; ".join(parts)
 
 
+def last_lines(output: str) -> list[str]:
+    """Return the end of what a submission printed."""
+    return [one_line(line, 200) for line in output.splitlines()[-_LAST_LINES:]]
+
+
 def print_paths(paths: Sequence[Path]) -> None:
     """Print paths one a line, unwrapped, so that they can be clicked or piped."""
     for path in paths:
@@ -192,5 +198,5 @@ def print_paths(paths: Sequence[Path]) -> None:
 
 def _console() -> Console:
     console = Console(highlight=False)
-    # A table of sixteen columns in a pipe or a log is not to be folded at 80.
-    return console if console.is_terminal else Console(highlight=False, width=160)
+    # A table of twenty columns in a pipe or a log is not to be folded at 80.
+    return console if console.is_terminal else Console(highlight=False, width=240)

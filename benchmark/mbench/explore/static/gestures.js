@@ -83,9 +83,9 @@ export function listen(canvas, act) {
 export function listenToKeys(act, letters) {
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || /^(INPUT|SELECT)$/.test(event.target.tagName)) return;
-    if (event.target.closest("#readout")) return; // it scrolls by itself
     const arrows = { ArrowLeft: [1, 0], ArrowRight: [-1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
     const zooms = { "+": 2, "=": 2, "-": 0.5, "−": 0.5 };
+    if (event.key in arrows && event.target.closest("#readout")) return; // which they scroll
     if (event.key in arrows) act.step(...arrows[event.key].map((part) => part * PAN_STEP));
     else if (event.key in zooms) act.fly(0, 0, zooms[event.key]);
     else if (event.key.toLowerCase() in letters) letters[event.key.toLowerCase()]();
