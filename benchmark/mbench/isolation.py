@@ -31,11 +31,12 @@ _CHILD_SIDE = (
     "suite.py", "types.py", "worker.py",
 )  # fmt: skip
 # Where libraries keep the data of tasks: with it, a submission would have the labels.
-_LABELS = ("sklearn/datasets/data", "sklearn/datasets/images")
+_LABELS = ("data", "images")  # in sklearn/datasets
 # Where other interpreters' libraries lie below a folder that a child may read: a virtual environment's base, say.
 _SITE = "lib*/python3*/*-packages/"
-_SITES = ("", _SITE, f"*/{_SITE}", f"envs/*/{_SITE}", f"pkgs/*/{_SITE}")
-_SYSTEM = ("/usr", "/lib", "/lib64", "/lib32", "/bin", "/sbin", "/nix/store", "/gnu/store")
+_SITES = ("", _SITE, f"local/{_SITE}", f"envs/*/{_SITE}", f"pkgs/*/{_SITE}")
+_STORES = ("/nix/store", "/gnu/store")  # which hold a folder for every package
+_SYSTEM = ("/usr", "/lib", "/lib64", "/lib32", "/bin", "/sbin", *_STORES)
 _SETTINGS = ("/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/alternatives", "/etc/localtime")
 _GPU_NODES = ("/dev/nvidiactl", "/dev/nvidia-uvm", "/dev/nvidia-uvm-tools", *(f"/dev/nvidia{i}" for i in range(16)))
 
@@ -238,8 +239,10 @@ def _hidden() -> tuple[str, ...]:
     found = [str(entry) for entry in sorted(package.iterdir()) if entry.name not in _CHILD_SIDE]
     found += [str(package / "nn" / "__pycache__")] if (package / "nn" / "__pycache__").exists() else []
     roots = dict.fromkeys(os.path.realpath(root) for root in (*_library_paths(), *_existing(_SYSTEM)))
-    for root, site, labels in itertools.product(roots, _SITES, _LABELS):
-        found += sorted(os.path.realpath(path) for path in Path(root).glob(f"{site}{labels}"))
+    sites = [*itertools.product(roots, _SITES), *((root, f"*/{_SITE}") for root in _existing(_STORES))]
+    for root, site in sites:
+        for datasets in sorted(Path(root).glob(f"{site}sklearn/datasets")):
+            found += [os.path.realpath(datasets / labels) for labels in _LABELS if (datasets / labels).exists()]
     data = os.path.realpath(data_folder())
     found += [data] if os.path.isdir(data) and any(Path(data).is_relative_to(root) for root in _readable()) else []
     return tuple(dict.fromkeys(found))
