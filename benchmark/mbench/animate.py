@@ -140,16 +140,16 @@ def _write_gif(path: Path, frames: _Counted, fps: int) -> int:
             picture = picture.resize(size, Image.Resampling.LANCZOS)
         return picture.quantize(256, dither=Image.Dither.NONE)
 
-    return _write_pictures(path, frames, map(shrink, frames), duration=round(1000 * frame_s(path, fps)))
+    return _write_pictures(path, frames, map(shrink, frames), fps)
 
 
 def _write_webp(path: Path, frames: _Counted, fps: int) -> int:
     pictures = map(Image.fromarray, frames)
-    return _write_pictures(path, frames, pictures, duration=round(1000 / fps), quality=85, method=3)
+    return _write_pictures(path, frames, pictures, fps, quality=85, method=3)
 
 
-def _write_pictures(path: Path, frames: _Counted, pictures: Iterator[Image.Image], **options: Any) -> int:
-    first = next(pictures)
+def _write_pictures(path: Path, frames: _Counted, pictures: Iterator[Image.Image], fps: int, **options: Any) -> int:
+    first, options["duration"] = next(pictures), round(1000 * frame_s(path, fps))
     with path.open("wb") as file:  # Pillow would leave it open where a frame fails
         first.save(file, path.suffix[1:], save_all=True, append_images=pictures, loop=0, **options)
     return frames.n_frames

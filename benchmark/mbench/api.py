@@ -59,13 +59,15 @@ def make_settings(
     isolation: str | None = None,
     unsafe_no_sandbox: bool = False,
     secret: bytes | None = None,
+    here: bool = True,
 ) -> Settings:
     """Return settings with the defaults of this machine filled in.
 
     isolation: "A", "B" or "C", or None for the strongest tier there is. Raises UsageError where it or the device is not
     to be had, and for tier C, which is no sandbox, without `unsafe_no_sandbox`.  secret: of a hidden test set.
+    here: does anything of a submission run on this machine? If not, it needs neither sandbox nor device.
     """
-    if device == "cuda" and not has_gpu():
+    if here and device == "cuda" and not has_gpu():
         raise UsageError("device cuda: this machine has no NVIDIA driver. Run it where there is one, or on the CPU")
     return Settings(
         threads=threads,
@@ -73,7 +75,9 @@ def make_settings(
         jobs=jobs or default_jobs(threads),
         fresh=not resume,
         memory_limit_mb=memory_limit_mb,
-        isolation=choose_isolation(isolation, allow_none=unsafe_no_sandbox, device=device),
+        isolation=choose_isolation(isolation, allow_none=unsafe_no_sandbox, device=device)
+        if here
+        else choose_isolation(allow_none=True),
         secret=secret,
     )
 
@@ -96,11 +100,7 @@ def run_evaluation(
     running: see `make_settings`. What was scored on a hidden test set lies in a folder of its own in that one, so that
     it never stands for the submission's public result.
     """
-    if elsewhere is not None and not pictures:  # nothing of the submission runs here
-        device = running.pop("device", "cpu")
-        settings = replace(make_settings(**running | {"isolation": None, "unsafe_no_sandbox": True}), device=device)
-    else:
-        settings = make_settings(**running)
+    settings = make_settings(here=elsewhere is None or pictures, **running)
     test_set = name_test_set(settings.secret)
     folder = out / source.name / track
     if settings.secret is not None:
@@ -144,21 +144,19 @@ def run_evaluation(
 def _tell_hidden(kept: Sequence[Record], whole: Result) -> list[str]:
     """Return lines on cells that were run before in another way, and are not among the results for that."""
     shown = {(record.task, record.replicate) for record in whole.records}
-    hidden = {(r.task, r.replicate): r for r in kept if (r.task, r.replicate) not in shown}
+    hidden = {(r.task, r.replicate): r for r in kept if (r.task, r.replicate) not in shown}.values()
     notes = []
-    if old := [cell for cell, record in hidden.items() if record.harness_digest != harness_digest()]:
+    if old := [record for record in hidden if record.harness_digest != harness_digest()]:
         notes.append(f"cells run by another version of mbench, not shown, evaluate them again: {_name_cells(old)}")
-    others = [record for cell, record in hidden.items() if cell not in old]
-    if others:
+    if others := [record for record in hidden if record.harness_digest == harness_digest()]:
         ways = sorted({f"{r.threads} thread{'s' if r.threads > 1 else ''} on {r.device}" for r in others})
-        cells = _name_cells([(record.task, record.replicate) for record in others])
         how = "not shown beside these, the same command as then shows them"
-        notes.append(f"cells run with {' or '.join(ways)}, {how}: {cells}")
+        notes.append(f"cells run with {' or '.join(ways)}, {how}: {_name_cells(others)}")
     return notes
 
 
-def _name_cells(cells: Sequence[tuple[str, int]]) -> str:
-    return ", ".join(f"{task} r{replicate}" for task, replicate in sorted(cells))
+def _name_cells(records: Sequence[Record]) -> str:
+    return ", ".join(f"{task} r{replicate}" for task, replicate in sorted((r.task, r.replicate) for r in records))
 
 
 def _make_newest(records: Sequence[Record], others: Sequence[Record], store: ResultStore) -> tuple[Record, ...]:
@@ -188,12 +186,12 @@ def render(
     **running: Any,
 ) -> list[Drawing]:
     """Draw an evaluated submission from its stored estimators. Raises UsageError where there is nothing to draw."""
-    store = ResultStore(out)
     from mbench.render.views import plan_picture
 
     for task in tasks:
         if plan_picture(load_task(task)) is None:
             raise UsageError(f"{task}: there is no picture of this task. Leave it out")
+    store = ResultStore(out)
     records = [r for r in store.records() if (r.source_digest, r.track, r.test_set) == (source.digest, track, PUBLIC)]
     records = [record for record in records if not tasks or record.task in tasks]
     if not records:

@@ -28,6 +28,7 @@ from mbench.stats import (
 from mbench.types import FloatArray
 
 FRACTALS = suite.FAMILIES["mandelbrot"]
+COSTS = ("fit_s", "n_params", "predict_us_per_point", "model_bytes")  # of `Entry`
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,11 @@ class Standing:
     def verdict(self) -> str:
         """The audit's verdict, or that there was none."""
         return "not audited" if self.audit is None else self.audit.verdict
+
+    @property
+    def costs(self) -> dict[str, float | None]:
+        """What it cost, to be compared: None of part of the tasks, which cost less than all of them."""
+        return {name: getattr(self.entry, name) if self.entry.is_complete else None for name in COSTS}
 
     @property
     def has_badge(self) -> bool:

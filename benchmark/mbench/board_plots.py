@@ -17,7 +17,7 @@ from mbench.submission import safe_name
 YARDSTICK = "knn"  # the baseline that skills are counted by
 FROZEN = "k-NN, frozen"
 DIFFERENCES = "critical-difference.png"
-COSTS = {
+SHOWN_COSTS = {
     "fit seconds, all tasks": "fit_s",
     "parameters, where counted": "n_params",
     "µs / point": "predict_us_per_point",
@@ -41,8 +41,7 @@ def draw_board(board: Board, folder: Path) -> list[Path]:
 
     def mark(standing: Standing) -> Mark:
         entry, interval = standing.entry, standing.mandelbrot_interval
-        # Of part of the tasks it would cost less, and lead the front by that.
-        costs = {cost: getattr(entry, field) if entry.is_complete else None for cost, field in COSTS.items()}
+        costs = {label: standing.costs[name] for label, name in SHOWN_COSTS.items()}
         assert entry.mandelbrot is not None
         ends = None if interval is None else (interval.low, interval.high)
         return Mark(label(standing), entry.mandelbrot, ends, standing.rank, costs)
@@ -55,7 +54,7 @@ def draw_board(board: Board, folder: Path) -> list[Path]:
     with plain_style():
         if scored:
             pages["cost.png"] = front_page(
-                [mark(s) for s in scored], list(COSTS), "Skill against cost",
+                [mark(s) for s in scored], list(SHOWN_COSTS), "Skill against cost",
                 f"{brackets}; the step is the Pareto front: nothing below it in cost scores more",
             )  # fmt: skip
             profiles = {task: {label(s): s.profiles[task] for s in scored if task in s.profiles} for task in FRACTALS}

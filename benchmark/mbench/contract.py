@@ -46,22 +46,21 @@ def check_submission(source: Source, isolation: Isolation) -> Iterator[Finding]:
 
 def _check_tasks(source: Source, isolation: Isolation, nursery: Nursery | None) -> Iterator[Finding]:
     for name in TASKS:
-        shape, child = "", None
-        try:
-            task = load_task(name)
-            sample = task.draw_sample(N_SAMPLES, 0)
-            queries = task.draw_queries(N_SAMPLES, 0).X[-N_QUERIES:] if task.n_available else _fresh(name)
-            shape = f"R{_superscript(task.n_inputs)} → R{_superscript(task.n_outputs)}"
-            spec = Spec(
-                task.n_inputs,
-                task.n_outputs,
-                N_SAMPLES,
-                FIT_LIMIT_S,
-                threads=1,
-                device="cpu",
-                seed=suite.init_seed(name, 0),
-            )
-            with Child(source, spec, isolation=isolation, nursery=nursery) as child:
+        task = load_task(name)
+        sample = task.draw_sample(N_SAMPLES, 0)
+        queries = task.draw_queries(N_SAMPLES, 0).X[-N_QUERIES:] if task.n_available else _fresh(name)
+        shape = f"R{_superscript(task.n_inputs)} → R{_superscript(task.n_outputs)}"
+        spec = Spec(
+            task.n_inputs,
+            task.n_outputs,
+            N_SAMPLES,
+            FIT_LIMIT_S,
+            threads=1,
+            device="cpu",
+            seed=suite.init_seed(name, 0),
+        )
+        with Child(source, spec, isolation=isolation, nursery=nursery) as child:
+            try:
                 child.build()
                 fit_s, n_params = child.fit(sample.X, sample.y)
                 first, _ = child.predict(queries, FIT_LIMIT_S)
@@ -70,11 +69,11 @@ def _check_tasks(source: Source, isolation: Isolation, nursery: Nursery | None) 
                 if name == TASKS[0]:
                     yield _check_saving(child)
                     yield _describe_params(n_params)
-            if name == TASKS[1]:
-                yield _check_determinism(source, isolation, nursery, spec, sample.X, sample.y, queries, first)
-        except ChildFailure as failure:
-            yield Finding(f"{shape}: {failure.status}", "failed", str(failure), child.output if child else "")
-            return
+            except ChildFailure as failure:
+                yield Finding(f"{shape}: {failure.status}", "failed", str(failure), child.output)
+                return
+        if name == TASKS[1]:
+            yield _check_determinism(source, isolation, nursery, spec, sample.X, sample.y, queries, first)
 
 
 def _fresh(name: str) -> FloatArray:

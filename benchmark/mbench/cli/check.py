@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from mbench.cli.options import examples, isolation_option, json_option, unsafe_option
+
+if TYPE_CHECKING:
+    from mbench.contract import Finding
 
 _MARKS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "failed": ("✗", "red")}
 
@@ -22,7 +27,6 @@ def check(submission: Path, isolation: str | None, unsafe_no_sandbox: bool, as_j
 
     Exit code 1 if something has to be fixed; the line under it says what.
     """
-    import json
     import shlex
 
     from mbench.cli.tables import last_lines
@@ -37,8 +41,7 @@ def check(submission: Path, isolation: str | None, unsafe_no_sandbox: bool, as_j
         source = read_submission(submission)
     except SubmissionError as error:
         if as_json:
-            findings = [asdict(Finding("the file", "failed", str(error)))]
-            click.echo(json.dumps({"ok": False, "findings": findings}, indent=1))
+            _print_json([Finding("the file", "failed", str(error))])
         raise
     for finding in check_submission(source, tier):
         findings.append(finding)
@@ -51,8 +54,15 @@ def check(submission: Path, isolation: str | None, unsafe_no_sandbox: bool, as_j
                 click.echo(f"      {click.style(line, dim=True)}")
     failed = [finding for finding in findings if finding.verdict == "failed"]
     if as_json:
-        click.echo(json.dumps({"ok": not failed, "findings": [asdict(finding) for finding in findings]}, indent=1))
+        _print_json(findings)
     elif not failed:
         click.echo(f"{submission} keeps the contract. Next: mbench evaluate {shlex.quote(str(submission))}")
     if failed:
         raise SystemExit(1)
+
+
+def _print_json(findings: Sequence[Finding]) -> None:
+    import json
+
+    ok = all(finding.verdict != "failed" for finding in findings)
+    click.echo(json.dumps({"ok": ok, "findings": [asdict(finding) for finding in findings]}, indent=1))

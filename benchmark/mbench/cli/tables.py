@@ -67,7 +67,7 @@ def _columns_that_fit(rows: Sequence[dict[str, str]], width: int, headings: Mapp
 
 def print_entries(entries: Sequence[Entry], *, highlight: str = "") -> None:
     """Print one row per entry, best first, with as many columns as the terminal has room for."""
-    console = _console()
+    console = make_console()
     rows = entry_rows(entries)
     shown = [{column: format_cell(column, row[column]) for column in HEADINGS} for row in rows]
     for row, cells in zip(rows, shown, strict=True):
@@ -102,7 +102,7 @@ def print_whole(console: Console, table: Table) -> None:
 
 def print_board(board: Board) -> None:
     """Print the board, the lists beside it, and what ranks and intervals rest on."""
-    console = _console()
+    console = make_console()
     rows = board_rows(board)
     console.print(escape(describe_track(board)))
     console.print()
@@ -125,7 +125,7 @@ def print_board(board: Board) -> None:
 
 def print_entry(outcome: Outcome) -> None:
     """Print what an evaluation came to: its tasks, the table beside the baselines, what is missing, the paths."""
-    console = _console()
+    console = make_console()
     entry = outcome.entry
     reference = load_reference()
     console.print()
@@ -193,10 +193,11 @@ def last_lines(output: str) -> list[str]:
 def print_paths(paths: Sequence[Path]) -> None:
     """Print paths one a line, unwrapped, so that they can be clicked or piped."""
     for path in paths:
-        _console().print(f"  {path}", soft_wrap=True, highlight=False, markup=False)
+        make_console().print(f"  {path}", soft_wrap=True, highlight=False, markup=False)
 
 
-def _console() -> Console:
+def make_console() -> Console:
+    """Return the terminal to print tables to, or what stands for one as wide as any of them."""
     console = Console(highlight=False)
     # A table of twenty columns in a pipe or a log is not to be folded at 80.
     return console if console.is_terminal else Console(highlight=False, width=240)

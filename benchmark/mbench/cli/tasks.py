@@ -22,27 +22,29 @@ def tasks(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"suite": suite.SUITE_VERSION, "tasks": rows}, indent=1, ensure_ascii=False))
         return
-    from rich.console import Console
     from rich.table import Table
 
-    from mbench.cli.tables import print_whole
+    from mbench.cli.tables import make_console, print_whole
 
     table = Table(box=None, pad_edge=False, padding=(0, 1))
-    console = Console(highlight=False)
-    console = console if console.is_terminal else Console(highlight=False, width=110)
-    with_family = console.width >= _WIDE
-    for heading in ("task", *(["family"] if with_family else []), "map"):
+    console = make_console()
+    left = ("task", "family", "map") if console.width >= _WIDE else ("task", "map")
+    for heading in left:
         table.add_column(heading, no_wrap=True)
     for track in suite.TRACKS.values():
         table.add_column(f"{track.name}\nN / fit s", justify="right", no_wrap=True)
+
+    def add(words: dict[str, str], budgets: list[str]) -> None:
+        table.add_row(*(words[heading] for heading in left), *budgets)
+
     for row in rows:
         budgets = [row["budgets"].get(track) for track in suite.TRACKS]
         shown = [f"{b['n_samples']:,} / {b['fit_limit_s']:g}" if b else "–" for b in budgets]
         name = row["task"] if row["headline"] else f"[dim]{row['task']} (extra)[/dim]"
-        table.add_row(name, *([row["family"]] if with_family else []), row["map"], *shown)
+        add({"task": name, "family": row["family"], "map": row["map"]}, shown)
     budgets = [track.budgets["images"] for track in suite.TRACKS.values()]
     shown = [f"{budget.n_samples:,} / {budget.fit_limit_s:g}" for budget in budgets]
-    table.add_row("[dim]image:PATH (extra)[/dim]", *(["images"] if with_family else []), "R² → R³", *shown)
+    add({"task": "[dim]image:PATH (extra)[/dim]", "family": "images", "map": "R² → R³"}, shown)
     print_whole(console, table)
     for track in suite.TRACKS.values():
         n = "1 replicate" if track.replicates == 1 else f"{track.replicates} replicates"

@@ -27,8 +27,7 @@ from mbench.site.media import Media
 from mbench.site.tiles import Tiles
 
 _START = 3  # the slider's octave to begin with: of the first landmark, the panel of the same number
-_COSTS = ("fit_s", "n_params", "predict_us_per_point", "model_bytes")
-_PLOTTED = ("name", "mandelbrot", "mandelbrot_interval", "worth", "depth_octaves", *_COSTS)
+_PLOTTED = ("name", "mandelbrot", "mandelbrot_interval", "worth", "depth_octaves")
 _NOT_COMPARED = ("audit", "replicates", "tasks", "reasons", "missing")
 TEMPLATES = Path(__file__).with_name("templates")
 # Pages run nothing but the site's own files and ask nobody for anything, whatever a submission put into them.
@@ -138,13 +137,10 @@ def board_data(track: TrackViews) -> dict[str, Any]:
 
 
 def _plotted(track: TrackViews) -> list[dict[str, Any]]:
-    """Return what the plots show of a board's entries: little of all there is, so that the first view is light.
-
-    What part of the tasks cost is no cost to be compared.
-    """
+    """Return what the plots show of a board's entries: little of all there is, so that the first view is light."""
     return [
         {name: entry[name] for name in _PLOTTED}
-        | ({} if view.entry.standing.entry.is_complete else dict.fromkeys(_COSTS))
+        | view.entry.standing.costs
         | {"profiles": {task: profile["mean"] for task, profile in entry["profiles"].items()}, "href": view.entry.href}
         for entry, view in zip(track.content["board"], track.by_list["board"], strict=True)
     ]
