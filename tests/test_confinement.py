@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from mbench import confinement
-from mbench.confinement import Confinement, landlock, list_rights, seccomp
+from mbench.child import confinement, landlock, seccomp
+from mbench.child.confinement import Confinement, list_rights
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="nothing is confined elsewhere")
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from mbench import isolation
-from mbench.confinement import landlock, list_rights
+from mbench.child import landlock
+from mbench.child.confinement import list_rights
 from mbench.errors import UsageError
 from mbench.isolation import Isolation, choose_isolation, offered_tiers
 

@@ -68,7 +68,7 @@ def test_module_imports_only_from_rows_below(module, path):
         "from mbench.cli import main",
         "import mbench.evaluation",
         "from mbench import api",
-        "def f():\n  from mbench.worker import Worker",
+        "def f():\n  from mbench.child.worker import Worker",
     ],
 )
 def test_an_import_from_above_is_found(source):

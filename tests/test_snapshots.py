@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mbench.snapshots import MAX_STEP, SnapshotError, Snapshots, takes_snapshot
+from mbench.child.snapshots import MAX_STEP, SnapshotError, Snapshots, takes_snapshot
 
 
 def make_snapshots(pickle=lambda: b"x", n_kept=8, max_bytes=10**6, clock=None):

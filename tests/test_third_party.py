@@ -9,12 +9,12 @@ from threadpoolctl import threadpool_limits
 
 from mbench import metrics
 from mbench.cells import Cell, Settings, make_spec
+from mbench.child.worker import check_answer, seed_everything
 from mbench.evaluation import evaluate_source
 from mbench.isolation import choose_isolation
 from mbench.sandbox import open_nursery
 from mbench.submission import read_submission
 from mbench.tasks import load_task
-from mbench.worker import check_answer, seed_everything
 
 FOLDER = Path(__file__).with_name("third_party")
 NEEDS = {"lightgbm_trees": "lightgbm", "siren": "siren_pytorch"}

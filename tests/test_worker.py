@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from mbench.worker import ContractError, check_answer, seed_everything, serve
+from mbench.child.worker import ContractError, check_answer, seed_everything, serve
 
 
 class Scripted:
@@ -151,5 +151,6 @@ def test_global_generators_are_seeded():
 
 
 def test_the_worker_alone_imports_no_heavy_package():
-    code = "import mbench.worker, sys; print([m for m in ('torch', 'sklearn', 'numba', 'scipy') if m in sys.modules])"
+    heavy = ("torch", "sklearn", "numba", "scipy")
+    code = f"import mbench.child.worker, sys; print([m for m in {heavy} if m in sys.modules])"
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"

@@ -31,7 +31,7 @@ _TRAINING_SIDE = (
     "sampler.py",
     "escape*.py",
     "ladder.py",
-    "worker.py",
+    "child/worker.py",
     "tasks/*.py",
     "nn/*.py",
 )

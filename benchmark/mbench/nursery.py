@@ -30,8 +30,8 @@ from typing import Any
 
 import psutil
 
-from mbench import worker
-from mbench.confinement import Confinement, bind_lifetimes, confine
+from mbench.child import worker
+from mbench.child.confinement import Confinement, bind_lifetimes, confine
 from mbench.disk import scratch_folder
 from mbench.errors import HarnessError
 

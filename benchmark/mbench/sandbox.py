@@ -25,12 +25,12 @@ from typing import Any, BinaryIO
 import numpy as np
 import psutil
 
-from mbench.confinement import FILE_LIMIT
+from mbench.child.confinement import FILE_LIMIT
+from mbench.child.snapshots import MAX_STEP
 from mbench.disk import remove_folder, scratch_folder
 from mbench.errors import HarnessError, one_line
 from mbench.isolation import Isolation
 from mbench.nursery import IS_SUPPORTED, ForkedChild, Nursery, scratch_variables
-from mbench.snapshots import MAX_STEP
 from mbench.submission import Source
 from mbench.types import FloatArray, Spec
 from mbench.usage import is_overfull, process_usage
@@ -56,11 +56,11 @@ _CLOSELY_EVERY = 10  # ticks between looks at the child's own children and files
 # A child's first words, in a process of one thread still: NumPy, which may start more, comes with the worker.
 _START = """
 import json, sys
-from mbench.confinement import Confinement, bind_lifetimes, confine
+from mbench.child.confinement import Confinement, bind_lifetimes, confine
 bind_lifetimes()
 if len(sys.argv) > 3:
     confine(Confinement(**json.loads(sys.argv[3])), ".")
-from mbench import worker
+from mbench.child import worker
 for module in sys.argv[2].split():  # as a nursery would: what is there when the worker seeds is seeded
     try:
         __import__(module)

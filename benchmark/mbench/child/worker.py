@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from mbench.snapshots import Snapshot, SnapshotError, Snapshots, takes_snapshot
+from mbench.child.snapshots import Snapshot, SnapshotError, Snapshots, takes_snapshot
 from mbench.submission import PICKLED_ENTRY
 from mbench.types import FloatArray, Spec
 

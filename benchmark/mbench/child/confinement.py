@@ -14,7 +14,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from mbench.confinement import landlock, seccomp
+from mbench.child import landlock, seccomp
 
 FILE_LIMIT = 4 << 30  # bytes a file may have, the stored estimator among them
 _FILES_OPEN = 1024
