@@ -35,7 +35,7 @@ from mbench.cells import Cell, predict_shuffled
 from mbench.isolation import Isolation, choose_isolation
 from mbench.sandbox import CAPTURE_LIMIT, Child, ChildFailure, open_nursery
 from mbench.submission import read_submission
-from mbench.tasks import load_task
+from mbench.suite.tasks import load_task
 from mbench.types import Spec
 
 FOLDER = Path(__file__).parent / "attacks"
@@ -250,7 +250,7 @@ class World:
             status = (package / name).stat()
             seen[name] = status.st_mode, status.st_uid, status.st_size
         libraries = (sysconfig.get_path("purelib"), sysconfig.get_path("stdlib"), sysconfig.get_path("scripts"))
-        folders = (package, package / "tasks", package / "nn", package / "__pycache__", package / "nn" / "__pycache__",
+        folders = (package, package / "suite", package / "nn", package / "__pycache__", package / "nn" / "__pycache__",
                    *map(Path, libraries), Path(np.__file__).parent, Path.home(), Path.home() / ".cache", Path.cwd(),
                    Path("/"), Path("/tmp"), Path("/var/tmp"), Path("/dev"), Path("/dev/shm"), Path("/run"),
                    Path("/dev/mqueue"), Path("/etc"), Path("/usr/lib"))  # fmt: skip

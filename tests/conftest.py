@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from mbench.cli import main
 from mbench.results import SCHEMA_VERSION, Costs, Metrics, Record, ResultStore
-from mbench.suite import SUITE_VERSION
+from mbench.suite.tracks import SUITE_VERSION
 
 # What a shell starts in the background ignores SIGINT, and so would the commands started here to be interrupted.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -15,7 +15,7 @@ from mbench.isolation import choose_isolation
 from mbench.results import ResultStore
 from mbench.sandbox import Child
 from mbench.submission import read_submission
-from mbench.tasks import load_task
+from mbench.suite.tasks import load_task
 
 ISOLATION = choose_isolation(allow_none=True)
 SETTINGS = Settings(isolation=ISOLATION)

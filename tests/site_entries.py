@@ -8,7 +8,6 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-from mbench import suite
 from mbench.api import make_settings, run_evaluation
 from mbench.audit.reports import AuditReport, write_report
 from mbench.audit.verdicts import Statistic
@@ -19,6 +18,7 @@ from mbench.results import SCHEMA_VERSION, Costs, Metrics, Record, Result, write
 from mbench.scoring import load_reference
 from mbench.site import Site, build_site
 from mbench.submission import Source, read_submission
+from mbench.suite import tracks
 
 # In every place that takes words. What runs of it sets `pwned`; what becomes an element has the tag.
 HOSTILE = (
@@ -48,9 +48,9 @@ def record_of_skill(name: str, digest: str, track: str, task: str, replicate: in
     if reference.knn_depth_octaves is not None:
         octaves = tuple(min(1.0, max(0.0, reference.knn_depth_octaves * skill / 100 - k)) for k in range(15))
         profile = Profile(octaves, tuple(0.9 * o for o in octaves), octaves)
-    budget = suite.TRACKS[track].budgets[suite.family_of(task)]
+    budget = tracks.TRACKS[track].budgets[tracks.family_of(task)]
     fields = {
-        "schema": SCHEMA_VERSION, "suite": suite.SUITE_VERSION, "key": f"{name}{task}{replicate}".replace("-", ""),
+        "schema": SCHEMA_VERSION, "suite": tracks.SUITE_VERSION, "key": f"{name}{task}{replicate}".replace("-", ""),
         "submission": name, "source_digest": digest, "task": task, "task_digest": "t", "track": track,
         "replicate": replicate, "n_samples": budget.n_samples, "fit_limit_s": budget.fit_limit_s,
         "seed": 0, "threads": 1, "device": "cpu",
@@ -63,7 +63,7 @@ def record_of_skill(name: str, digest: str, track: str, task: str, replicate: in
 
 def write_audit(folder: Path, digest: str, verdict: str) -> None:
     report = AuditReport(
-        schema=1, suite=suite.SUITE_VERSION, name=HOSTILE, source_digest=digest, track="standard",
+        schema=1, suite=tracks.SUITE_VERSION, name=HOSTILE, source_digest=digest, track="standard",
         secret_sha256=HOSTILE, verdict=verdict, reason=HOSTILE, sets=(),
         statistics=(Statistic(HOSTILE, 1.0, 0.5, 2.0),), threads=1, device="cpu", isolation="A", environment={},
         created="2026-01-01T00:00:00+00:00",
@@ -88,8 +88,8 @@ def write_submission(
     rng = random.Random(folder.name)
     records = [
         record_of_skill("any", digest, track, task, r, skill + rng.gauss(0, noise), **changes)
-        for task in suite.TRACKS[track].tasks
-        for r in range(suite.TRACKS[track].replicates)
+        for task in tracks.TRACKS[track].tasks
+        for r in range(tracks.TRACKS[track].replicates)
     ]
     write_result(folder / "result.json", Result(schema=1, suite=1, name="any", records=tuple(records)))
     if verdict is not None:

@@ -16,7 +16,7 @@ from mbench.leaderboard import newest_result
 from mbench.results import ResultStore, read_result
 from mbench.sandbox import Child
 from mbench.submission import read_submission
-from mbench.tasks import load_task
+from mbench.suite.tasks import load_task
 
 COLUMNS = [
     *("task", "family", "replicate", "status", "reason"),

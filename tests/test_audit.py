@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from mbench import suite
 from mbench.audit import calibration, relatives, run
 from mbench.audit.reports import BOUNDS_NAME, AuditReport, derive_bounds, load_bounds, read_report, write_report
 from mbench.audit.run import run_audit
@@ -28,9 +27,10 @@ from mbench.audit.statistics import (
 from mbench.audit.verdicts import ADVANTAGES, LEAKS, Statistic, compare_statistics, reach_verdict
 from mbench.cells import Settings
 from mbench.errors import HarnessError, UsageError
-from mbench.hidden import make_secret, name_test_set, published_secret, read_secret, secret_digest, write_secret
 from mbench.isolation import choose_isolation
 from mbench.submission import read_submission
+from mbench.suite import tracks
+from mbench.suite.secrets import make_secret, name_test_set, published_secret, read_secret, secret_digest, write_secret
 from mbench.types import Queries
 
 SECRET = hashlib.sha256(b"tests").digest()
@@ -323,7 +323,7 @@ def test_what_cannot_be_scored_is_named(audit, estimator, monkeypatch, predict, 
 def report(all_sets):
     sets = all_sets()
     return AuditReport(
-        schema=1, suite=suite.SUITE_VERSION, name="idea", source_digest="1" * 64, track="quick", secret_sha256="2" * 64,
+        schema=1, suite=tracks.SUITE_VERSION, name="idea", source_digest="1" * 64, track="quick", secret_sha256="2" * 64,
         verdict="passed", reason="fine", sets=sets, statistics=(Statistic("precision", 0.0, 0.0, 0.5),), threads=1,
         device="cpu", isolation="A", environment={}, created="2026-01-01T00:00:00+00:00",
     )  # fmt: skip

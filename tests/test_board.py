@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from mbench import candidates, suite
+from mbench import candidates
 from mbench.audit.reports import AuditReport, write_report
 from mbench.board import build_board
 from mbench.board_plots import draw_board
@@ -29,15 +29,16 @@ from mbench.render.rankings import find_front
 from mbench.results import SCHEMA_VERSION, Costs, Metrics, Record, Result, write_result
 from mbench.scoring import Reference, TaskReference, load_reference
 from mbench.submission import baseline_path, read_submission
+from mbench.suite import tracks
 
 README = Path(__file__).parents[1] / "README.md"
-STANDARD = suite.TRACKS["standard"]
-FRACTALS = suite.FAMILIES["mandelbrot"]
+STANDARD = tracks.TRACKS["standard"]
+FRACTALS = tracks.FAMILIES["mandelbrot"]
 REFERENCE = Reference(
     tasks=MappingProxyType(
         {
             (track.name, task): TaskReference(1.0, 0.1, 5.0 if task in FRACTALS else None)
-            for track in suite.TRACKS.values()
+            for track in tracks.TRACKS.values()
             for task in track.tasks
         }
     ),
@@ -51,9 +52,9 @@ def make_cell(name, task, replicate, skill, **changes):
     """A record of this skill (and depth skill, where there is depth), by the reference above."""
     octaves = (min(1.0, skill / 200 * 10 / 15),) * 15
     profile = Profile(octaves, octaves, octaves) if task in FRACTALS else None
-    budget = suite.TRACKS[changes.get("track", "standard")].budgets[suite.family_of(task)]
+    budget = tracks.TRACKS[changes.get("track", "standard")].budgets[tracks.family_of(task)]
     fields = {
-        "schema": SCHEMA_VERSION, "suite": suite.SUITE_VERSION, "key": f"{name}-{task}-{replicate}",
+        "schema": SCHEMA_VERSION, "suite": tracks.SUITE_VERSION, "key": f"{name}-{task}-{replicate}",
         "submission": name, "source_digest": name, "task": task, "task_digest": "t", "track": "standard",
         "replicate": replicate, "n_samples": budget.n_samples, "fit_limit_s": budget.fit_limit_s,
         "seed": 0, "threads": 1, "device": "cpu",
@@ -67,7 +68,7 @@ def make_cell(name, task, replicate, skill, **changes):
 
 def make_audit(digest, verdict="passed", reason="nothing found"):
     return AuditReport(
-        schema=1, suite=suite.SUITE_VERSION, name="any", source_digest=digest, track="quick", secret_sha256="s",
+        schema=1, suite=tracks.SUITE_VERSION, name="any", source_digest=digest, track="quick", secret_sha256="s",
         verdict=verdict, reason=reason, sets=(), statistics=(), threads=1, device="cpu", isolation="A", environment={},
         created="2026-01-01T00:00:00+00:00",
     )  # fmt: skip
@@ -125,12 +126,12 @@ def test_an_incomplete_entry_is_shown_and_not_ranked():
     ]
 
 
-@pytest.mark.parametrize("family", [family for family in suite.FAMILIES if family != "mandelbrot"])
+@pytest.mark.parametrize("family", [family for family in tracks.FAMILIES if family != "mandelbrot"])
 def test_a_weak_family_costs_the_rank(family):
     weak = change(
         make_candidate("weak", 150),
         lambda r: make_cell("weak", r.task, r.replicate, 40),
-        lambda r: r.task in suite.FAMILIES[family],
+        lambda r: r.task in tracks.FAMILIES[family],
     )
     board = board_of(weak, make_candidate("whole"))
     assert ranks(board) == {"weak": None, "whole": 1}
@@ -184,7 +185,7 @@ def test_with_one_replicate_nobody_has_a_rank_or_an_interval():
     assert "One replicate, n = 1" in format_board(board, "md")
 
 
-QUICK = suite.TRACKS["quick"]
+QUICK = tracks.TRACKS["quick"]
 
 
 def test_replicates_beyond_the_tracks_own_count_for_nothing():
@@ -241,7 +242,7 @@ def test_no_score_rises_with_an_error(task, replicate, factor):
     (before,), (after,) = board_of(found).shown, board_of(worse).shown
     assert after.entry.mandelbrot <= before.entry.mandelbrot
     assert after.entry.overall <= before.entry.overall
-    assert all(after.entry.families[f] <= before.entry.families[f] for f in suite.FAMILIES)
+    assert all(after.entry.families[f] <= before.entry.families[f] for f in tracks.FAMILIES)
 
 
 @SLOW

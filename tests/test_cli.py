@@ -20,8 +20,8 @@ from mbench.results import SCHEMA_VERSION, Result, ResultStore
 from mbench.sandbox import Child, ChildFailure
 from mbench.scoring import load_reference, score_entry
 from mbench.submission import read_submission
-from mbench.suite import SUITE_VERSION
-from mbench.tasks import load_task
+from mbench.suite.tasks import load_task
+from mbench.suite.tracks import SUITE_VERSION
 
 HEAVY = ("torch", "numba", "matplotlib", "pandas", "sklearn", "scipy")
 VERBS = [name for name, verb in main.commands.items() if not isinstance(verb, click.Group)] + [
@@ -569,8 +569,8 @@ def test_a_full_disk_behind_the_output_is_told(mbench, monkeypatch):
     def fill(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("mbench.suite.TRACKS", {})
-    monkeypatch.setattr("mbench.tasks.describe_tasks", fill)
+    monkeypatch.setattr("mbench.suite.tracks.TRACKS", {})
+    monkeypatch.setattr("mbench.suite.tasks.describe_tasks", fill)
     assert_message(mbench("tasks"), 3, "Error: the disk is full. Free some space")
 
 
@@ -578,7 +578,7 @@ def test_more_points_than_memory_is_usage(mbench, monkeypatch):
     def fail(*_):
         raise MemoryError
 
-    monkeypatch.setattr("mbench.tasks.load_task", lambda name: SimpleNamespace(draw_sample=fail))
+    monkeypatch.setattr("mbench.suite.tasks.load_task", lambda name: SimpleNamespace(draw_sample=fail))
     assert_message(mbench("sample", "curve", "-n", "99"), 2, "99 points are more than this machine's memory holds")
 
 
@@ -689,7 +689,7 @@ def test_reference_without_its_data_ends_before_any_cell_is_run(mbench, tmp_path
 
 
 def test_reference_that_could_not_be_written_ends_before_any_cell_is_run(mbench, tmp_path, monkeypatch):
-    monkeypatch.setattr("mbench.tasks.load_task", lambda name: None)
+    monkeypatch.setattr("mbench.suite.tasks.load_task", lambda name: None)
     (tmp_path / "file").touch()
     assert_message(mbench("reference", "--write", "file/x.json"), 3, "file/x.json: cannot be written")
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
@@ -704,7 +704,7 @@ def test_fetching_tells_its_folder_as_json(mbench, no_data, monkeypatch, tmp_pat
         report(20_000_000)  # more than the bar expects
         return tmp_path
 
-    monkeypatch.setattr("mbench.datasets.fetch_mnist", fetch)
+    monkeypatch.setattr("mbench.suite.datasets.fetch_mnist", fetch)
     assert json.loads(mbench("data", "fetch", "--json").stdout) == {"folder": str(tmp_path), "downloaded": True}
 
 

@@ -19,7 +19,7 @@ from mbench.evaluation import evaluate_source
 from mbench.results import ResultStore
 from mbench.sandbox import Interrupted
 from mbench.submission import read_submission
-from mbench.tasks import load_task
+from mbench.suite.tasks import load_task
 
 pytest.importorskip("distributed", reason="dask.distributed is not installed: pip install '.[cluster]'")
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from sklearn.datasets import _openml
 
-from mbench import datasets
 from mbench.errors import HarnessError, MissingDataError
+from mbench.suite import datasets
 
 
 @pytest.fixture

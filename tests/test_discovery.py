@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from sklearn.neighbors import KNeighborsRegressor
 
-from mbench.tasks import load_task
+from mbench.suite.tasks import load_task
 from mbench.types import Spec
 
 PATH = Path(__file__).parents[1] / "submissions" / "discovery" / "submission.py"

@@ -16,7 +16,7 @@ from mbench.render.dive import OCTAVES, Dive, KeyPicture, draw_dive, plan_octave
 from mbench.render.landmarks import LANDMARKS
 from mbench.results import ResultStore
 from mbench.submission import Source, read_submission
-from mbench.tasks import load_task
+from mbench.suite.tasks import load_task
 
 SETTINGS = Settings(isolation=choose_isolation("C", allow_none=True))
 SHARE = st.floats(0.02, 0.98)

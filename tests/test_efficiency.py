@@ -27,7 +27,7 @@ from mbench.results import ResultStore
 from mbench.sandbox import Child
 from mbench.scoring import load_reference
 from mbench.submission import baseline_path, read_submission
-from mbench.tasks import load_task
+from mbench.suite.tasks import load_task
 
 # Says which sample it was given: record.output keeps it.
 WITNESS = """

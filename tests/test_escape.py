@@ -7,12 +7,12 @@ import mpmath
 import numpy as np
 import pytest
 
-from mbench import escape, escape_kernels
 from mbench.errors import HarnessError
-from mbench.escape import FAMILIES, JULIA, MANDELBROT, Orbit, distance_estimate, escape_time, log_distance_value
-from mbench.escape_kernels import LANES, scalar_kernel
-from mbench.ladder import misiurewicz_points
-from mbench.sampler import stream_key
+from mbench.suite import kernels, orbits
+from mbench.suite.kernels import LANES, scalar_kernel
+from mbench.suite.ladder import misiurewicz_points
+from mbench.suite.orbits import FAMILIES, JULIA, MANDELBROT, Orbit, distance_estimate, escape_time, log_distance_value
+from mbench.suite.sampler import stream_key
 
 AREA = 1.5065918849  # of the Mandelbrot set: Förstemann (2012), by pixel counting; the last digit is uncertain
 KERNELS = [(family, derivative) for family in FAMILIES.values() for derivative in {False, family.holomorphic}]
@@ -112,7 +112,7 @@ def one(c, **options):
 
 @pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
 def test_orbits_agree_bit_for_bit_with_a_python_loop(rng, family):
-    points = np.concatenate([window_points(rng, 200), escape._fixed_points()[2048::32]])
+    points = np.concatenate([window_points(rng, 200), orbits._fixed_points()[2048::32]])
     orbit = escape_time(points, family, max_iter=300, derivative=family.holomorphic)
     rows = zip(*(python_orbit(point, family, 300) for point in points.tolist()), strict=True)
     count, interior, z, dz = (np.array(column) for column in rows)
@@ -121,7 +121,7 @@ def test_orbits_agree_bit_for_bit_with_a_python_loop(rng, family):
 
 @pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
 def test_fixed_points_agree_bit_for_bit_with_a_numpy_loop(family):
-    points = escape._fixed_points()
+    points = orbits._fixed_points()
     orbit = escape_time(points, family, max_iter=256, derivative=family.holomorphic)
     assert_same_bits(orbit, numpy_orbits(points, family, 256))
 
@@ -169,7 +169,7 @@ def test_lanes_agree_where_the_derivative_overflows():
 def test_chunks_and_threads_change_nothing(rng, monkeypatch, threads, chunk_points):
     points = window_points(rng, 500)
     whole = escape_time(points, max_iter=1000)
-    monkeypatch.setattr(escape, "CHUNK_POINTS", chunk_points)
+    monkeypatch.setattr(orbits, "CHUNK_POINTS", chunk_points)
     assert_same_bits(escape_time(points, max_iter=1000, threads=threads), whole)
 
 
@@ -231,7 +231,7 @@ def test_smooth_counts_of_hard_points_agree_with_50_digits(hard):
     well = nudge(orbit) < 1e-6
     assert well.sum() > 30
     # float32's own spacing is 1.2e-7
-    np.testing.assert_allclose(escape.smooth_value(orbit)[well], (want / (want + 50))[well], rtol=1.2e-7)
+    np.testing.assert_allclose(orbits.smooth_value(orbit)[well], (want / (want + 50))[well], rtol=1.2e-7)
 
 
 def test_distances_of_hard_points_agree_with_50_digits(hard):
@@ -325,14 +325,14 @@ def test_smooth_value_hardly_depends_on_the_bailout(rng, family):
     points = window_points(rng, 2000)
     near, far = (escape_time(points, family, max_iter=500, bailout=b, derivative=False) for b in (1e4, 1e10))
     kept = ~(near.interior | far.interior)
-    got, want = (escape.smooth_value(orbit, family)[kept] for orbit in (near, far))
+    got, want = (orbits.smooth_value(orbit, family)[kept] for orbit in (near, far))
     np.testing.assert_allclose(got, want, atol=1e-5)
 
 
 # --- values ---
 
 
-@pytest.mark.parametrize("value", [escape.smooth_value, log_distance_value])
+@pytest.mark.parametrize("value", [orbits.smooth_value, log_distance_value])
 def test_values_lie_between_0_and_1_and_are_1_inside(rng, value):
     orbit = escape_time(np.concatenate([window_points(rng, 5000), [1e100, 1e50j]]), max_iter=200, bailout=1e4)
     values = value(orbit)
@@ -386,16 +386,16 @@ def test_the_derivative_of_a_family_without_one_is_refused(name):
 
 
 def test_self_test_passes():
-    escape.self_test(*FAMILIES.values())
+    orbits.self_test(*FAMILIES.values())
 
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_self_test_fails_on_another_digest(monkeypatch, name):
-    digest = escape.GOLDEN[name]
+    digest = orbits.GOLDEN[name]
     altered = ("1" if digest[0] == "0" else "0") + digest[1:]
-    monkeypatch.setattr(escape, "GOLDEN", MappingProxyType({**escape.GOLDEN, name: altered}))
+    monkeypatch.setattr(orbits, "GOLDEN", MappingProxyType({**orbits.GOLDEN, name: altered}))
     with pytest.raises(HarnessError, match=rf"{name} orbits .* Remove numba's cache"):
-        escape.self_test(FAMILIES[name])
+        orbits.self_test(FAMILIES[name])
 
 
 @pytest.mark.parametrize("column", ["count", "interior", "z", "dz"])
@@ -407,13 +407,13 @@ def test_self_test_fails_where_one_bit_of_one_orbit_differs(monkeypatch, column)
             array.view(np.uint8)[-1] ^= 1
         return orbit
 
-    monkeypatch.setattr(escape, "escape_time", miscompiled)
+    monkeypatch.setattr(orbits, "escape_time", miscompiled)
     with pytest.raises(HarnessError, match="mandelbrot"):
-        escape.self_test()
+        orbits.self_test()
 
 
 def test_fixed_points_are_distinct_and_hold_hard_ones():
-    points = escape._fixed_points()
+    points = orbits._fixed_points()
     orbit = escape_time(points, max_iter=256)
     assert points.shape == (4096,)
     assert len(np.unique(points)) > 4000
@@ -423,7 +423,7 @@ def test_fixed_points_are_distinct_and_hold_hard_ones():
 
 
 def test_importing_escape_does_not_import_numba():
-    source = "import sys, mbench.escape; sys.exit('numba' in sys.modules)"
+    source = "import sys, mbench.suite.orbits; sys.exit('numba' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", source], check=False).returncode == 0
 
 
@@ -433,7 +433,7 @@ def test_kernels_compile_where_no_directory_can_be_cached_in(monkeypatch):
             raise RuntimeError("cannot cache function: no locator available")
         return lambda kernel: (kernel, nogil)
 
-    monkeypatch.setattr(escape_kernels, "njit", njit_without_a_cache)
-    kernel, nogil = escape_kernels.lane_kernel.__wrapped__(MANDELBROT.kind, True)
+    monkeypatch.setattr(kernels, "njit", njit_without_a_cache)
+    kernel, nogil = kernels.lane_kernel.__wrapped__(MANDELBROT.kind, True)
     assert callable(kernel)
     assert nogil

@@ -13,7 +13,7 @@ import psutil
 import pytest
 from PIL import Image
 
-from mbench import cells, evaluation, metrics, suite
+from mbench import cells, evaluation, metrics
 from mbench.cells import Cell, Settings, cell_key
 from mbench.errors import HarnessError, MissingDataError, UsageError
 from mbench.evaluation import evaluate_source, plan_cells, rescore_record
@@ -21,7 +21,8 @@ from mbench.isolation import Isolation
 from mbench.results import ResultStore, canonical_digest, predictions_digest
 from mbench.sandbox import Child, Interrupted
 from mbench.submission import read_submission
-from mbench.tasks import load_task
+from mbench.suite import tracks
+from mbench.suite.tasks import load_task
 
 CURVE = Cell("curve", "quick", 0, 60, 20.0)
 SPHERE = Cell("sphere", "quick", 0, 60, 20.0)
@@ -594,7 +595,7 @@ def test_a_changed_task_is_not_rescored(evaluate, store):
 
 def test_a_track_plans_its_headline_tasks_longest_first():
     cells, missing = plan_cells("quick")
-    assert {cell.task for cell in cells} == set(suite.TRACKS["quick"].tasks)
+    assert {cell.task for cell in cells} == set(tracks.TRACKS["quick"].tasks)
     assert len(cells) == 9
     assert missing == {}
 
@@ -635,7 +636,7 @@ def test_an_unknown_name_is_a_usage_error(track, tasks, message):
 def test_a_track_runs_without_the_data_that_is_missing_and_says_how_to_get_it(monkeypatch, tmp_path):
     monkeypatch.setenv("MBENCH_DATA", str(tmp_path))
     cells, missing = plan_cells("standard")
-    assert {cell.task for cell in cells} == set(suite.TRACKS["standard"].tasks) - {"mnist"}
+    assert {cell.task for cell in cells} == set(tracks.TRACKS["standard"].tasks) - {"mnist"}
     assert "mbench data fetch" in missing["mnist"]
 
 

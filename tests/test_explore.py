@@ -29,8 +29,8 @@ from mbench.explore.sample_index import MAX_PER_TILE, SampleIndex
 from mbench.explore.server import Address
 from mbench.explore.targets import find_target
 from mbench.results import Result, ResultStore, write_result
-from mbench.suite import EXTRA_TASKS, SUITE_VERSION
-from mbench.tasks import load_task
+from mbench.suite.tasks import load_task
+from mbench.suite.tracks import EXTRA_TASKS, SUITE_VERSION
 
 MANDELBROT = load_task("mandelbrot")
 CHART = make_chart(MANDELBROT)

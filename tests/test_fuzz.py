@@ -25,13 +25,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mbench import suite
 from mbench.errors import MbenchError
 from mbench.leaderboard import format_table, newest_result
 from mbench.metrics import Profile
 from mbench.results import SCHEMA_VERSION, Costs, Metrics, Record, Result, ResultStore, read_result
 from mbench.sandbox import ChildFailure, read_predictions
 from mbench.scoring import load_reference, score_entry
+from mbench.suite import tracks
 
 FEW = 2_000  # inputs per reader in a normal run of the tests
 SPARE_MEMORY = 1 << 30  # bytes a reader may take beside what is in use already
@@ -79,7 +79,7 @@ class Planted:
 
 def valid_record(**changes):
     fields = {
-        "schema": SCHEMA_VERSION, "suite": suite.SUITE_VERSION, "key": KEY, "submission": "idea",
+        "schema": SCHEMA_VERSION, "suite": tracks.SUITE_VERSION, "key": KEY, "submission": "idea",
         "source_digest": "1" * 64,
         "task": "mandelbrot", "task_digest": "2" * 64, "track": "quick", "replicate": 0, "n_samples": 1_000,
         "fit_limit_s": 5.0,
@@ -102,7 +102,7 @@ def record_seeds():
 
 def result_seeds():
     records = (valid_record(), valid_record(task="curve", replicate=1, metrics=Metrics(1e-300, 200.0)))
-    result = Result(schema=SCHEMA_VERSION, suite=suite.SUITE_VERSION, name="idea", records=records)
+    result = Result(schema=SCHEMA_VERSION, suite=tracks.SUITE_VERSION, name="idea", records=records)
     return [json.dumps(asdict(result), indent=1).encode()]
 
 
@@ -252,7 +252,7 @@ def refuse_constant(name):
 def check_result(result, content):
     """What the reader lets through is what is written there, and can be scored, shown and written again."""
     assert same_json(json.loads(json.dumps(asdict(result), allow_nan=False)), json.loads(content))
-    entries = [score_entry(result.name, track, result.records, load_reference()) for track in suite.TRACKS]
+    entries = [score_entry(result.name, track, result.records, load_reference()) for track in tracks.TRACKS]
     format_table(entries, "md")
     json.loads(format_table(entries, "json"), parse_constant=refuse_constant)
     newest_result(result.name, result.records)

@@ -4,10 +4,10 @@ import mpmath
 import numpy as np
 import pytest
 
-from mbench import ladder
-from mbench.escape import MANDELBROT, escape_time, log_distance_value, smooth_value
-from mbench.ladder import GRID, OCTAVES, PERIODS, PREPERIODS, WIDTH, Centres, ladder_points, misiurewicz_points
-from mbench.sampler import stream_key
+from mbench.suite import ladder
+from mbench.suite.ladder import GRID, OCTAVES, PERIODS, PREPERIODS, WIDTH, Centres, ladder_points, misiurewicz_points
+from mbench.suite.orbits import MANDELBROT, escape_time, log_distance_value, smooth_value
+from mbench.suite.sampler import stream_key
 
 LOWER, UPPER = np.array([-2.65, -1.2]), np.array([1.15, 1.2])
 SECRETS = [None, b"\1" * 32, b"\2" * 32]  # of the public ladder and of two hidden ones

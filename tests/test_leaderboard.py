@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 import pytest
 
-from mbench import leaderboard, suite
+from mbench import leaderboard
 from mbench.errors import HarnessError, UsageError
 from mbench.leaderboard import (
     entry_as_json,
@@ -21,9 +21,10 @@ from mbench.metrics import Profile
 from mbench.results import SCHEMA_VERSION, Metrics, Result, write_result
 from mbench.scoring import LearningCurve, Reference, TaskReference, score_entry
 from mbench.submission import read_submission
+from mbench.suite import tracks
 
-QUICK = suite.TRACKS["quick"]
-FRACTALS = suite.FAMILIES["mandelbrot"]
+QUICK = tracks.TRACKS["quick"]
+FRACTALS = tracks.FAMILIES["mandelbrot"]
 
 # Skill is 0 at error 1, 100 at error 0.1: ten times smaller errors are worth 100 points.
 REFERENCE = Reference(
@@ -52,7 +53,7 @@ def make_entry(make_record):
 
 
 def result_of(*records, name="idea"):
-    return Result(schema=SCHEMA_VERSION, suite=suite.SUITE_VERSION, name=name, records=records)
+    return Result(schema=SCHEMA_VERSION, suite=tracks.SUITE_VERSION, name=name, records=records)
 
 
 # Scores

@@ -24,7 +24,10 @@ pytestmark = pytest.mark.skipif(not IS_SUPPORTED, reason="children are forked on
         ("def build(spec):\n    import torch", ()),
         ("from . import torch\nfrom .numpy import x", ()),
         ("from mbench.nn import MLP\nimport mbench.nn.features", ("mbench.nn", "mbench.nn.features")),
-        ("import mbench.escape\nfrom mbench.tasks.surfaces import Shell\nfrom mbench import escape", ()),
+        (
+            "import mbench.suite.orbits\nfrom mbench.suite.tasks.surfaces import Shell\nfrom mbench.suite import orbits",
+            (),
+        ),
         ("import sklearn.conftest\nfrom sklearn.tree.tests.test_tree import digits\nimport torch._C", ()),
     ],
     ids=[

@@ -3,16 +3,16 @@ from dataclasses import replace
 
 import pytest
 
-from mbench import suite
 from mbench.audit.reports import AuditReport, read_report, write_report
 from mbench.candidates import find_submissions
 from mbench.metrics import Profile
 from mbench.render.page import Page
 from mbench.results import Metrics, ResultStore, read_result
 from mbench.submission import read_submission
+from mbench.suite import tracks
 from mbench.verification import check_claim, read_claims
 
-QUICK = suite.TRACKS["quick"]
+QUICK = tracks.TRACKS["quick"]
 DEPTH = Profile((0.2,) * 15, (0.2,) * 15, (0.2,) * 15)
 SOURCE = '"""Nearest <neighbours> | of *the* sample."""\nimport part\n\ndef build(spec):\n    return part\n'
 
@@ -31,8 +31,8 @@ def evaluated(tmp_path, make_record):
         store = ResultStore(tmp_path / "results")
         made = tmp_path / "results" / place.name / "quick"
         for number, task in enumerate(tasks):
-            depth = DEPTH if task in suite.FAMILIES["mandelbrot"] else None
-            budget = QUICK.budgets[suite.family_of(task)]
+            depth = DEPTH if task in tracks.FAMILIES["mandelbrot"] else None
+            budget = QUICK.budgets[tracks.family_of(task)]
             fields = {
                 "n_samples": budget.n_samples, "fit_limit_s": budget.fit_limit_s,
                 "key": f"{number:064}", "task": task, "source_digest": digest, "submission": place.name,
@@ -44,7 +44,7 @@ def evaluated(tmp_path, make_record):
                 Page(60, 40).save(made / "card.png", record.fit_id)
         if audit:
             report = AuditReport(
-                schema=1, suite=suite.SUITE_VERSION, name="idea", source_digest=digest, track="quick",
+                schema=1, suite=tracks.SUITE_VERSION, name="idea", source_digest=digest, track="quick",
                 secret_sha256="s", verdict="passed", reason="fine", sets=(), statistics=(), threads=1, device="cpu",
                 isolation="A", environment={}, created="2026-01-01T00:00:00+00:00",
             )  # fmt: skip

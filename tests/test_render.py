@@ -21,8 +21,8 @@ from mbench.render.surface import View, draw_surface
 from mbench.render.views import Plan, plan_image, plan_picture, plan_surface, plan_zoom
 from mbench.scoring import load_reference
 from mbench.submission import read_submission
-from mbench.tasks import load_task
-from mbench.tasks.images import Image as ImageTask
+from mbench.suite.tasks import load_task
+from mbench.suite.tasks.images import Image as ImageTask
 from mbench.types import Sample
 
 SMALL = 31  # pixels a side: the layout does not depend on it, and it is quick to draw

@@ -26,7 +26,7 @@ from mbench.results import (
     read_result,
     write_result,
 )
-from mbench.suite import SUITE_VERSION
+from mbench.suite.tracks import SUITE_VERSION
 
 KEY = "0" * 64
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mbench.sampler import permutation, random_words, stream_key, uniform_rows
+from mbench.suite.sampler import permutation, random_words, stream_key, uniform_rows
 
 KEY = stream_key("mandelbrot", "train", 0)
 
@@ -58,7 +58,7 @@ def test_a_word_becomes_the_middle_of_its_cell(rng):
 
 @pytest.mark.parametrize("word", [0, 2**64 - 1])
 def test_uniform_is_never_zero_or_one(monkeypatch, word):
-    monkeypatch.setattr("mbench.sampler.random_words", lambda *_: np.array([word], dtype=np.uint64))
+    monkeypatch.setattr("mbench.suite.sampler.random_words", lambda *_: np.array([word], dtype=np.uint64))
     assert 0.0 < uniform_rows(KEY, 0, 1, 1)[0, 0] < 1.0
 
 
@@ -94,6 +94,8 @@ def test_negative_positions_are_refused(start, count):
 
 
 def test_the_stream_is_the_same_in_another_process():
-    code = "from mbench.sampler import *; print(random_words(stream_key('mandelbrot', 'train', 0), 0, 4).tolist())"
+    code = (
+        "from mbench.suite.sampler import *; print(random_words(stream_key('mandelbrot', 'train', 0), 0, 4).tolist())"
+    )
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert answer.strip() == str(random_words(KEY, 0, 4).tolist())

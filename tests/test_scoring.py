@@ -6,12 +6,12 @@ from types import MappingProxyType
 
 import pytest
 
-from mbench import suite
 from mbench.metrics import Profile, skill
 from mbench.results import Costs, Metrics, Record
 from mbench.scoring import LearningCurve, Reference, TaskReference, load_reference, score_entry
+from mbench.suite import tracks
 
-TASKS = suite.TRACKS["quick"].tasks
+TASKS = tracks.TRACKS["quick"].tasks
 REFERENCE = Reference(
     tasks=MappingProxyType({("quick", t): TaskReference(1.0, 0.1, 5.0 if "mandelbrot" in t else None) for t in TASKS}),
     curves=MappingProxyType(
@@ -47,7 +47,7 @@ def test_knns_own_numbers_score_one_hundred_everywhere():
     scored = entry([record(task) for task in TASKS])
     assert scored.precision == pytest.approx(100.0)
     assert scored.depth == pytest.approx(100.0)
-    assert dict(scored.families) == pytest.approx(dict.fromkeys(suite.FAMILIES, 100.0))
+    assert dict(scored.families) == pytest.approx(dict.fromkeys(tracks.FAMILIES, 100.0))
     assert scored.overall == pytest.approx(100.0)
     assert scored.worth == pytest.approx(1.0)
     assert scored.is_universal
@@ -73,7 +73,7 @@ def test_overall_is_the_mean_of_the_five_families():
     errors = dict(zip(TASKS, (0.5, 0.4, 0.3, 0.2, 0.1, 0.05, 0.02, 0.6, 0.7), strict=True))
     scored = entry([record(task, error) for task, error in errors.items()])
     expected = []
-    for family, members in suite.FAMILIES.items():
+    for family, members in tracks.FAMILIES.items():
         skills = [skill(errors[task], 1.0, 0.1) for task in members if task in errors]
         expected.append((sum(skills) / len(skills) + 100) / 2 if family == "mandelbrot" else sum(skills) / len(skills))
     assert scored.overall == pytest.approx(sum(expected) / 5)
@@ -108,7 +108,7 @@ def test_a_failure_of_ours_is_not_held_against_the_submission():
 def test_universal_badge_needs_fifty_in_every_other_family(weak):
     assert entry([record(task, 0.3 if task == weak else 0.1) for task in TASKS]).is_universal
     assert not entry(
-        [record(task, 1.0 if suite.family_of(task) == suite.family_of(weak) else 0.1) for task in TASKS]
+        [record(task, 1.0 if tracks.family_of(task) == tracks.family_of(weak) else 0.1) for task in TASKS]
     ).is_universal
 
 
@@ -138,11 +138,11 @@ def test_order_of_records_does_not_matter():
 
 def test_frozen_reference_covers_every_track_and_task():
     reference = load_reference()
-    for track in suite.TRACKS.values():
-        for task in (*track.tasks, *suite.EXTRA_TASKS):
+    for track in tracks.TRACKS.values():
+        for task in (*track.tasks, *tracks.EXTRA_TASKS):
             row = reference.tasks[track.name, task]
             assert 0 < row.knn_error < row.constant_error
-            assert (row.knn_depth_octaves is not None) == (task in suite.FAMILIES["mandelbrot"])
+            assert (row.knn_depth_octaves is not None) == (task in tracks.FAMILIES["mandelbrot"])
 
 
 def test_frozen_learning_curves_fall():
@@ -161,7 +161,7 @@ def test_frozen_reference_says_how_it_was_made():
 
 def test_frozen_reference_agrees_with_its_learning_curve():
     reference = load_reference()
-    for track in suite.TRACKS.values():
+    for track in tracks.TRACKS.values():
         for task, curve in reference.curves.items():
             at = curve.errors[curve.sizes.index(track.budgets["mandelbrot"].n_samples)]
             assert at == pytest.approx(reference.tasks[track.name, task].knn_error, rel=0.1)

@@ -30,7 +30,7 @@ from mbench.site.code import list_file, reveal
 from mbench.site.entries import collect_entries
 from mbench.site.pages import POLICY
 from mbench.submission import read_submission, safe_name
-from mbench.tasks import load_task
+from mbench.suite.tasks import load_task
 
 FIRST_VIEW = 1_000_000  # bytes
 
@@ -359,7 +359,7 @@ def test_a_local_result_is_shown_without_its_source_and_says_so(made, tmp_path):
     folder = tmp_path / "site"
     shutil.copytree(made / "site" / "tiles" / tiles.truth_name(), folder / "tiles" / tiles.truth_name())
     (folder / "mbench-site.json").touch()
-    make_site(folder, tmp_path / "submissions", made / "results", tracks=["quick"])
+    make_site(folder, tmp_path / "submissions", made / "results", track_names=["quick"])
     text = "".join(Elements(folder / "quick" / f"local-{SHOWN}.html").text)
     assert "its source is not at hand" in text
     assert "mbench submit FILE --track quick" in text
@@ -427,7 +427,7 @@ def test_a_readme_keeps_its_spaces(tmp_path):
 def test_data_of_a_track_that_is_not_shown_goes(made, tmp_path):
     folder = tmp_path / "site"
     shutil.copytree(made / "site", folder)
-    make_site(folder, made / "submissions", None, tracks=["quick", "quick"])
+    make_site(folder, made / "submissions", None, track_names=["quick", "quick"])
     assert [path.name for path in (folder / "data").iterdir()] == ["quick.json"]
     tables = [each for each in Elements(folder / "index.html").all("table") if "board" in each.get("class", "")]
     assert len(tables) == 1
@@ -442,7 +442,7 @@ def test_an_estimator_that_fails_costs_its_zoom_and_strip_only(made, tmp_path, m
         raise ChildFailure("crash", HOSTILE)
 
     monkeypatch.setattr(tiles, "draw_tiles", fail)
-    built = make_site(folder, made / "submissions", made / "results", tracks=["quick"])
+    built = make_site(folder, made / "submissions", made / "results", track_names=["quick"])
     assert any("its estimator was asked and failed" in note for note in built.notes)
     page = Elements(folder / "quick" / f"submission-{SHOWN}.html")
     assert "asked and failed" in "".join(page.text)
@@ -573,7 +573,7 @@ def test_a_folder_with_other_files_is_left_alone(tmp_path):
 def test_a_track_without_entries_is_said(tmp_path, monkeypatch):
     monkeypatch.setattr(build, "find_baselines", list)
     with pytest.raises(UsageError, match="no entry on large"):
-        make_site(tmp_path / "site", tmp_path / "submissions", None, tracks=["large"])
+        make_site(tmp_path / "site", tmp_path / "submissions", None, track_names=["large"])
 
 
 def test_names_that_differ_in_case_only_have_pages_of_their_own(made, tmp_path):
@@ -582,7 +582,7 @@ def test_names_that_differ_in_case_only_have_pages_of_their_own(made, tmp_path):
     folder = tmp_path / "site"
     shutil.copytree(made / "site" / "tiles" / tiles.truth_name(), folder / "tiles" / tiles.truth_name())
     (folder / "mbench-site.json").touch()
-    built = make_site(folder, tmp_path / "submissions", None, tracks=["standard"])
+    built = make_site(folder, tmp_path / "submissions", None, track_names=["standard"])
     own = [path.name.lower() for path in built.pages if path.parent.name == "standard"]
     assert len(set(own)) == len(own) == built.n_entries
     assert built.n_entries >= 3

@@ -17,7 +17,7 @@ from mbench.render.strip import OCTAVES, draw_sheet, draw_strip, plan_strip, str
 from mbench.results import ResultStore
 from mbench.strips import draw_strips
 from mbench.submission import Source, read_submission
-from mbench.tasks import load_task
+from mbench.suite.tasks import load_task
 
 CENTRE = find_landmark("mandelbrot", "seahorse").centre
 SETTINGS = Settings(isolation=choose_isolation("C", allow_none=True))

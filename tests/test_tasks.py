@@ -8,14 +8,14 @@ from scipy.optimize import minimize
 from sklearn.datasets import load_digits as sklearn_digits
 from sklearn.datasets import load_sample_image, make_friedman1
 
-from mbench import escape, suite
 from mbench.errors import MissingDataError, UsageError
 from mbench.metrics import fraction_unexplained
-from mbench.tasks import describe_tasks, load_task
-from mbench.tasks.base import BoxTask
-from mbench.tasks.surfaces import SHELL_LOWER, SHELL_UPPER, shell_xyz
+from mbench.suite import orbits, tracks
+from mbench.suite.tasks import describe_tasks, load_task
+from mbench.suite.tasks.base import BoxTask
+from mbench.suite.tasks.surfaces import SHELL_LOWER, SHELL_UPPER, shell_xyz
 
-OWN_DATA = [name for name in suite.task_names() if name != "mnist"]
+OWN_DATA = [name for name in tracks.task_names() if name != "mnist"]
 
 # SHA-256 of the first 1,000 training points of replicate 0, in the task's own coordinates, little-endian float64: what
 # makes two people's samples the same. A change here is a change of suite.
@@ -178,10 +178,10 @@ def test_strata_hold_as_many_points_as_the_design_says():
 def test_smooth_and_distance_targets_are_escapes_own():
     points = small(load_task("mandelbrot"), n=2000).points
     c = points.view(np.complex128)[:, 0]
-    orbit = escape.escape_time(c, max_iter=5000)
-    assert np.array_equal(load_task("mandelbrot").truth(points)[:, 0], escape.smooth_value(orbit))
-    orbit = escape.escape_time(c, max_iter=200, bailout=1e4)
-    assert np.array_equal(load_task("mandelbrot-distance").truth(points)[:, 0], escape.log_distance_value(orbit))
+    orbit = orbits.escape_time(c, max_iter=5000)
+    assert np.array_equal(load_task("mandelbrot").truth(points)[:, 0], orbits.smooth_value(orbit))
+    orbit = orbits.escape_time(c, max_iter=200, bailout=1e4)
+    assert np.array_equal(load_task("mandelbrot-distance").truth(points)[:, 0], orbits.log_distance_value(orbit))
 
 
 @pytest.mark.parametrize("name", ["china", "flower"])
@@ -350,7 +350,7 @@ def test_digest_is_stable_and_tells_tasks_apart(name):
 
 def test_every_task_is_described_once():
     rows = describe_tasks()
-    assert [row["task"] for row in rows] == list(suite.task_names())
+    assert [row["task"] for row in rows] == list(tracks.task_names())
     assert sum(row["headline"] for row in rows) == 10
 
 

@@ -14,7 +14,7 @@ from mbench.evaluation import evaluate_source
 from mbench.isolation import choose_isolation
 from mbench.sandbox import open_nursery
 from mbench.submission import read_submission
-from mbench.tasks import load_task
+from mbench.suite.tasks import load_task
 
 FOLDER = Path(__file__).with_name("third_party")
 NEEDS = {"lightgbm_trees": "lightgbm", "siren": "siren_pytorch"}

@@ -10,14 +10,14 @@ from mbench import metrics, tuning
 from mbench.cells import Cell
 from mbench.errors import UsageError
 from mbench.evaluation import FIRST_TUNING_REPLICATE, plan_cells
-from mbench.hidden import PUBLIC, name_test_set
 from mbench.leaderboard import find_result
 from mbench.results import ResultStore
 from mbench.sandbox import Child
 from mbench.scoring import load_reference, score_entry
 from mbench.submission import pickle_build, read_submission
-from mbench.suite import TRACKS
-from mbench.tasks import load_task
+from mbench.suite.secrets import PUBLIC, name_test_set
+from mbench.suite.tasks import load_task
+from mbench.suite.tracks import TRACKS
 from mbench.tuning import Plan, Search, Trial, load_tuning_task, plan_trials
 from mbench.variants import derive_source, parse_values
 

@@ -5,13 +5,12 @@ from dataclasses import replace
 import pytest
 from click.testing import CliRunner
 
-from mbench import cli, evaluation, suite, verification
+from mbench import cli, evaluation, verification
 from mbench.api import run_evaluation
 from mbench.audit.reports import AuditReport, write_report
 from mbench.audit.statistics import DESCRIPTIONS, Bound
 from mbench.cells import Cell, Settings, cell_key
 from mbench.errors import HarnessError, UsageError
-from mbench.hidden import name_test_set
 from mbench.isolation import choose_isolation
 from mbench.leaderboard import find_result, refresh_results
 from mbench.metrics import Profile
@@ -19,7 +18,9 @@ from mbench.reproduction import compare_records
 from mbench.results import SCHEMA_VERSION, Costs, Metrics, Result, ResultStore, read_result, write_result
 from mbench.sandbox import Child
 from mbench.submission import read_submission
-from mbench.tasks import load_task
+from mbench.suite import tracks
+from mbench.suite.secrets import name_test_set
+from mbench.suite.tasks import load_task
 from mbench.verification import (
     FLIPPED_DIGITS,
     Check,
@@ -32,7 +33,7 @@ from mbench.verification import (
 
 SECRET, OTHER = bytes(range(32)), bytes(32)
 RUNNING = {"jobs": 1, "isolation": "C", "unsafe_no_sandbox": True}
-TASKS = suite.TRACKS["quick"].tasks
+TASKS = tracks.TRACKS["quick"].tasks
 BOUNDS = {name: Bound(0.0, 0.1, 0.25) for name in DESCRIPTIONS}
 
 
@@ -120,7 +121,7 @@ def folder(tmp_path, submission_file, estimator, make_record):
         digest = read_submission(path).digest
         records = tuple(make_record(task=task, source_digest=digest, metrics=Metrics(error=0.5)) for task in tasks)
         records = tuple(replace(record, **changes) for record in records)
-        result = Result(schema=SCHEMA_VERSION, suite=suite.SUITE_VERSION, name="idea", records=records)
+        result = Result(schema=SCHEMA_VERSION, suite=tracks.SUITE_VERSION, name="idea", records=records)
         write_result(path.parent / "result.json", result)
         return path.parent
 
@@ -243,7 +244,7 @@ def test_psnr_and_parameters_are_compared_and_times_are_not(make_record, changes
 def test_an_audit_has_to_come_out_as_the_one_that_the_board_goes_by(folder, brought, found, ok):
     place = folder()
     report = AuditReport(
-        schema=1, suite=suite.SUITE_VERSION, name="idea", source_digest=read_submission(place).digest, track="quick",
+        schema=1, suite=tracks.SUITE_VERSION, name="idea", source_digest=read_submission(place).digest, track="quick",
         secret_sha256="s", verdict=found, reason="why", sets=(), statistics=(), threads=1, device="cpu",
         isolation="A", environment={}, created="2026-01-01T00:00:00+00:00",
     )  # fmt: skip

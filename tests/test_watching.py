@@ -15,7 +15,7 @@ from mbench.render.scenes import confusion_matrix, make_scene
 from mbench.render.stamp import Stamp
 from mbench.scoring import load_reference
 from mbench.submission import Source, read_submission
-from mbench.tasks import load_task
+from mbench.suite.tasks import load_task
 from mbench.watching import MAX_RACERS, shoot, watch
 
 SETTINGS = Settings(isolation=choose_isolation("C", allow_none=True), jobs=2)

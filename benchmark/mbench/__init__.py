@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mbench.suite import SUITE_VERSION
+from mbench.suite.tracks import SUITE_VERSION
 
 if TYPE_CHECKING:
     from mbench.api import evaluate, load_sample

@@ -10,11 +10,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mbench import suite
 from mbench.cells import Report, Settings, harness_digest
 from mbench.errors import UsageError
 from mbench.evaluation import Elsewhere, evaluate_source, plan_cells
-from mbench.hidden import PUBLIC, name_test_set
 from mbench.isolation import choose_isolation, has_gpu
 from mbench.leaderboard import manner, newest_result
 from mbench.pictures import Drawing, draw_pictures
@@ -22,7 +20,9 @@ from mbench.results import RESULT_NAME, Record, Result, ResultStore, write_resul
 from mbench.sandbox import MEMORY_LIMIT_MB, open_nursery
 from mbench.scoring import Entry, load_reference, score_entry
 from mbench.submission import Source, pickle_build, read_submission
-from mbench.tasks import load_task
+from mbench.suite import tracks
+from mbench.suite.secrets import PUBLIC, name_test_set
+from mbench.suite.tasks import load_task
 from mbench.types import FloatArray
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def make_settings(
 def run_evaluation(
     source: Source,
     *,
-    track: str = suite.DEFAULT_TRACK,
+    track: str = tracks.DEFAULT_TRACK,
     tasks: Sequence[str] = (),
     replicates: int | None = None,
     out: Path = Path("results"),
@@ -179,7 +179,7 @@ def _make_newest(records: Sequence[Record], others: Sequence[Record], store: Res
 def render(
     source: Source,
     *,
-    track: str = suite.DEFAULT_TRACK,
+    track: str = tracks.DEFAULT_TRACK,
     tasks: Sequence[str] = (),
     out: Path = Path("results"),
     report: Report = lambda progress: None,
@@ -208,7 +208,7 @@ def render(
 def evaluate(
     submission: str | os.PathLike[str] | Callable[[Any], Any],
     *,
-    track: str = suite.DEFAULT_TRACK,
+    track: str = tracks.DEFAULT_TRACK,
     tasks: str | Sequence[str] = (),
     replicates: int | None = None,
     out: str | os.PathLike[str] = "results",
@@ -256,7 +256,7 @@ def evaluate(
         rows.append(
             {
                 "task": record.task,
-                "family": suite.family_of(record.task),
+                "family": tracks.family_of(record.task),
                 "replicate": record.replicate,
                 "status": record.status,
                 "reason": record.reason,

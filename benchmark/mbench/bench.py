@@ -18,12 +18,12 @@ import numpy as np
 from mbench.api import run_evaluation
 from mbench.cells import Cell, Progress, Settings
 from mbench.errors import HarnessError
-from mbench.escape import escape_time
 from mbench.evaluation import evaluate_source
 from mbench.results import Result, ResultStore
-from mbench.sampler import stream_key, uniform_rows
 from mbench.sandbox import child_environment
 from mbench.submission import BASELINES_FOLDER, Source, read_submission
+from mbench.suite.orbits import escape_time
+from mbench.suite.sampler import stream_key, uniform_rows
 from mbench.types import ComplexArray, IntArray
 
 Outcome = TypeVar("Outcome")

@@ -9,7 +9,6 @@ from types import MappingProxyType
 
 import numpy as np
 
-from mbench import suite
 from mbench.audit.reports import AuditReport
 from mbench.candidates import Candidate, Origin
 from mbench.metrics import Profile
@@ -25,9 +24,10 @@ from mbench.stats import (
     find_groups,
     share_ranks,
 )
+from mbench.suite import tracks
 from mbench.types import FloatArray
 
-FRACTALS = suite.FAMILIES["mandelbrot"]
+FRACTALS = tracks.FAMILIES["mandelbrot"]
 COSTS = ("fit_s", "n_params", "predict_us_per_point", "model_bytes")  # of `Entry`
 
 
@@ -140,7 +140,7 @@ def build_board(candidates: Iterable[Candidate], track: str, reference: Referenc
 
 def _stand(candidate: Candidate, track: str, reference: Reference) -> Standing | None:
     """Score one candidate by itself; None where nothing of it was run on the track."""
-    wanted = suite.TRACKS[track]
+    wanted = tracks.TRACKS[track]
     # Who could choose among replicates would choose the lucky ones.
     records = [r for r in candidate.records if r.track == track and r.task in wanted.tasks]
     records = [r for r in records if r.replicate < wanted.replicates]
@@ -177,9 +177,9 @@ def _why_unranked(candidate: Candidate, entry: Entry, track: str) -> tuple[str, 
     if not entry.is_complete:
         reasons.append(f"incomplete: {', '.join(entry.missing)}")
     reasons += [
-        f"{family} {score:.0f}, needs {suite.UNIVERSAL_SKILL:.0f}"
+        f"{family} {score:.0f}, needs {tracks.UNIVERSAL_SKILL:.0f}"
         for family, score in entry.families.items()
-        if family != "mandelbrot" and score is not None and score < suite.UNIVERSAL_SKILL
+        if family != "mandelbrot" and score is not None and score < tracks.UNIVERSAL_SKILL
     ]
     if candidate.audit is None:
         reasons.append("not audited")

@@ -6,13 +6,13 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from mbench import suite
 from mbench.board import FRACTALS, Board, Standing
 from mbench.disk import disk_error
 from mbench.efficiency import Curve
 from mbench.scoring import Reference
 from mbench.stats import SIGNIFICANCE
 from mbench.submission import safe_name
+from mbench.suite import tracks
 
 YARDSTICK = "knn"  # the baseline that skills are counted by
 FROZEN = "k-NN, frozen"
@@ -47,7 +47,7 @@ def draw_board(board: Board, folder: Path) -> list[Path]:
         return Mark(label(standing), entry.mandelbrot, ends, standing.rank, costs)
 
     known = [label(s) for s in scored if (s.name, s.origin) == (YARDSTICK, "baseline")]
-    n = suite.TRACKS[board.track].replicates
+    n = tracks.TRACKS[board.track].replicates
     where = f"track {board.track}, n = {n}"
     brackets = f"{where}; lines: 95% bootstrap intervals" if any(s.mandelbrot_interval for s in scored) else where
     pages = {}
@@ -101,7 +101,7 @@ def draw_curves(curves: Sequence[Curve], reference: Reference, folder: Path) -> 
         counts = sorted({point.n_replicates for curve in curves if curve.task == task for point in curve.points})
         n = " or ".join(map(str, counts))
         subtitle = f"{task}, n = {n}; each sample is a prefix of the next. Dashed: k-NN's frozen learning curve"
-        ylabel = "error rate" if suite.family_of(task) == "digits" else "fraction of variance unexplained"
+        ylabel = "error rate" if tracks.family_of(task) == "digits" else "fraction of variance unexplained"
         with plain_style():
             page = efficiency_page(lines, FROZEN, "Error against sample size", subtitle, ylabel)
             try:

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from mbench import suite
 from mbench.board import Board, Standing
 from mbench.errors import one_line
 from mbench.leaderboard import TableFormat, entry_as_json, entry_rows, format_cell, format_rows
 from mbench.stats import CONFIDENCE, MIN_REPLICATES, SIGNIFICANCE, Interval
+from mbench.suite import tracks
 
 LISTS = ("board", "discovery", "rejected")
 BADGE = "universal"
@@ -101,9 +101,9 @@ TITLES = {
 
 def describe_track(board: Board) -> str:
     """Say in one line what the board is of."""
-    n = suite.TRACKS[board.track].replicates
+    n = tracks.TRACKS[board.track].replicates
     return (
-        f"Track {board.track} of suite {suite.SUITE_VERSION}, n = {n} replicate{'s' * (n > 1)} of each task: "
+        f"Track {board.track} of suite {tracks.SUITE_VERSION}, n = {n} replicate{'s' * (n > 1)} of each task: "
         f"{len(board.ranked)} of {len(board.shown)} entries hold the badge, {len(board.discoveries)} discoveries, "
         f"{len(board.rejected)} rejected."
     )
@@ -111,7 +111,7 @@ def describe_track(board: Board) -> str:
 
 def describe_statistics(board: Board) -> list[str]:
     """Say in a few lines what intervals and ranks rest on, with their n."""
-    n = suite.TRACKS[board.track].replicates
+    n = tracks.TRACKS[board.track].replicates
     lines = []
     if n < 2:
         lines.append("One replicate, n = 1: no intervals, and no test to rank by. The order is that of the scores.")
@@ -137,9 +137,9 @@ def board_as_json(board: Board) -> dict[str, Any]:
     """Return everything the board holds as plain JSON: what a page about it can be made from."""
     names = [standing.name for standing in board.ranked]
     return {
-        "suite": suite.SUITE_VERSION,
+        "suite": tracks.SUITE_VERSION,
         "track": board.track,
-        "n_replicates": suite.TRACKS[board.track].replicates,
+        "n_replicates": tracks.TRACKS[board.track].replicates,
         "confidence": CONFIDENCE,
         "significance": SIGNIFICANCE,
         "board": [_standing_as_json(standing) for standing in board.shown],

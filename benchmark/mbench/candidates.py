@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from mbench import suite
 from mbench.audit.reports import REPORT_NAME, AuditReport, find_report, report_places
 from mbench.errors import UsageError
-from mbench.hidden import PUBLIC
-from mbench.ladder import OCTAVES
 from mbench.leaderboard import RECORDED_FOLDER, newest_result
 from mbench.results import RESULT_NAME, Record, read_result
 from mbench.submission import ENTRY_NAME, Source, baseline_names, baseline_path, read_submission, safe_name
+from mbench.suite import tracks
+from mbench.suite.ladder import OCTAVES
+from mbench.suite.secrets import PUBLIC
 
 Origin = Literal["baseline", "submission", "local"]
 
@@ -78,10 +78,10 @@ def keep_recorded(recorded: Iterable[Candidate], local: Iterable[Candidate], tra
 
 def _is_whole(record: Record) -> bool:
     """Had this cell the sample and the time of its track, and its depth all octaves? A stranger's may say anything."""
-    if not suite.is_headline(record.task):
+    if not tracks.is_headline(record.task):
         return True
-    family = suite.family_of(record.task)
-    budget = suite.TRACKS[record.track].budgets[family]
+    family = tracks.family_of(record.task)
+    budget = tracks.TRACKS[record.track].budgets[family]
     if (record.n_samples, record.fit_limit_s) != (budget.n_samples, budget.fit_limit_s):
         return False
     profile = record.metrics.profile if record.metrics else None

@@ -11,14 +11,14 @@ from typing import Literal
 
 import numpy as np
 
-from mbench import suite
-from mbench.hidden import name_test_set
 from mbench.isolation import Isolation, choose_isolation
 from mbench.results import Record, canonical_digest
-from mbench.sampler import permutation, stream_key
 from mbench.sandbox import MEMORY_LIMIT_MB, Child, ChildFailure
 from mbench.submission import Source
-from mbench.tasks import Task
+from mbench.suite import tracks
+from mbench.suite.sampler import permutation, stream_key
+from mbench.suite.secrets import name_test_set
+from mbench.suite.tasks import Task
 from mbench.types import FloatArray, Spec
 
 N_REPEATED = 1_000  # queries asked twice, in other places of the stream: answers may not depend on order or batch
@@ -27,12 +27,9 @@ REPEAT_TOLERANCE = 1e-4
 # What samples, queries and predictions depend on, beside the submission and the data, which have digests of their own.
 _TRAINING_SIDE = (
     "cells.py",
-    "suite.py",
-    "sampler.py",
-    "escape*.py",
-    "ladder.py",
+    "suite/*.py",
     "child/worker.py",
-    "tasks/*.py",
+    "suite/tasks/*.py",
     "nn/*.py",
 )
 
@@ -85,7 +82,7 @@ def cell_key(cell: Cell, task: Task, source: Source, settings: Settings) -> str:
     """Return the SHA-256 of everything a cell's predictions depend on: the same key need not be run twice."""
     return canonical_digest(
         {
-            "suite": suite.SUITE_VERSION,
+            "suite": tracks.SUITE_VERSION,
             "task": task.digest(),
             "track": cell.track,
             "replicate": cell.replicate,
@@ -119,7 +116,7 @@ def make_spec(cell: Cell, task: Task, settings: Settings) -> Spec:
         fit_limit_s=cell.fit_limit_s,
         threads=settings.threads,
         device=settings.device,
-        seed=suite.init_seed(task.stream, cell.replicate),
+        seed=tracks.init_seed(task.stream, cell.replicate),
     )
 
 
@@ -131,7 +128,7 @@ def predict_shuffled(child: Child, task: Task, cell: Cell, X: FloatArray) -> tup
     again = permutation(stream_key(task.stream, "repeat", cell.replicate), len(X))[:N_REPEATED]
     row = np.concatenate([np.arange(len(X)), again])
     order = permutation(stream_key(task.stream, "shuffle", cell.replicate), len(row))
-    answers, predict_s = child.predict(X[row[order]], suite.predict_limit_s(cell.fit_limit_s, len(row)))
+    answers, predict_s = child.predict(X[row[order]], tracks.predict_limit_s(cell.fit_limit_s, len(row)))
     predictions = np.empty_like(answers)
     predictions[order] = answers
     first, second = predictions[again], predictions[len(X) :]

@@ -25,8 +25,8 @@ from mbench.isolation import choose_isolation
 from mbench.results import Record, ResultStore
 from mbench.sandbox import Interrupted
 from mbench.submission import Source
-from mbench.suite import SUITE_VERSION
-from mbench.tasks import Task, load_task
+from mbench.suite.tasks import Task, load_task
+from mbench.suite.tracks import SUITE_VERSION
 from mbench.types import Tier
 
 if TYPE_CHECKING:

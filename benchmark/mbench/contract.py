@@ -8,13 +8,13 @@ from typing import Literal
 
 import numpy as np
 
-from mbench import suite
 from mbench.isolation import Isolation
 from mbench.nursery import Nursery
-from mbench.sampler import permutation, stream_key
 from mbench.sandbox import Child, ChildFailure, open_nursery
 from mbench.submission import Source
-from mbench.tasks import load_task
+from mbench.suite import tracks
+from mbench.suite.sampler import permutation, stream_key
+from mbench.suite.tasks import load_task
 from mbench.types import FloatArray, Spec
 
 # One task a shape: one to one, two to one, two to three, many to ten.
@@ -57,7 +57,7 @@ def _check_tasks(source: Source, isolation: Isolation, nursery: Nursery | None) 
             FIT_LIMIT_S,
             threads=1,
             device="cpu",
-            seed=suite.init_seed(name, 0),
+            seed=tracks.init_seed(name, 0),
         )
         with Child(source, spec, isolation=isolation, nursery=nursery) as child:
             try:

@@ -15,7 +15,7 @@ from mbench.learned import find_artifacts, open_learned
 from mbench.results import ResultStore
 from mbench.sandbox import ChildFailure
 from mbench.submission import Source
-from mbench.tasks import load_task
+from mbench.suite.tasks import load_task
 from mbench.types import FloatArray, IntArray
 from mbench.watching import Film, Report, WatchProgress
 

@@ -16,7 +16,6 @@ from typing import ClassVar
 
 import numpy as np
 
-from mbench import suite
 from mbench.cells import Cell, Report, Settings
 from mbench.disk import STRICT, parse_json, read_bytes, write_json
 from mbench.environment import describe_environment
@@ -26,7 +25,8 @@ from mbench.leaderboard import RECORDED_FOLDER
 from mbench.results import Record, ResultStore
 from mbench.sandbox import open_nursery
 from mbench.submission import Source
-from mbench.tasks import load_task
+from mbench.suite import tracks
+from mbench.suite.tasks import load_task
 from mbench.types import FloatArray
 
 TRACK = "large"  # a record names a track; of this one's samples all others are prefixes
@@ -73,7 +73,7 @@ class Curve:
     def __post_init__(self) -> None:
         """Raise ValueError for a task that nobody knows."""
         try:
-            suite.family_of(self.task)
+            tracks.family_of(self.task)
         except KeyError:
             raise ValueError("task is unknown") from None
 
@@ -124,7 +124,7 @@ def fit_limit_s(family: str, n_samples: int) -> float:
 
     Below the smallest track's sample its limit holds, above the largest one's that one's. Rounded to a tenth.
     """
-    budgets = [track.budgets[family] for track in suite.TRACKS.values()]
+    budgets = [track.budgets[family] for track in tracks.TRACKS.values()]
     sizes, limits = np.log(sorted((budget.n_samples, budget.fit_limit_s) for budget in budgets)).T
     return round(float(np.exp(np.interp(math.log(n_samples), sizes, limits))), 1)
 
@@ -136,7 +136,7 @@ def plan_curve(task_name: str, sizes: Sequence[int], replicates: int) -> list[Ce
     sample is a prefix of it.
     """
     task = load_task(task_name)
-    most = suite.TRACKS[TRACK].budgets[task.family].n_samples
+    most = tracks.TRACKS[TRACK].budgets[task.family].n_samples
     most = most if task.n_available is None else min(most, task.n_available)
     if max(sizes) > most:
         raise UsageError(f"{task_name}: {max(sizes):,} points were asked for, it has {most:,}. Give --sizes LOW:{most}")
@@ -207,7 +207,7 @@ def find_curves(results: Path | None) -> tuple[Curve, ...]:
 def write_curves(path: Path, curves: Sequence[Curve]) -> None:
     """Write curves atomically. Raises HarnessError when the disk refuses."""
     file = _File(
-        suite=suite.SUITE_VERSION,
+        suite=tracks.SUITE_VERSION,
         made_by="mbench curves",
         how="error (FVU; on digits the error rate) on the public test set, means over the replicates, of samples that "
         "are prefixes of the largest track's; fit limits straight between the tracks' budgets on log-log axes",
@@ -226,9 +226,9 @@ def read_curves(path: Path) -> tuple[Curve, ...]:
     except OSError as error:
         raise HarnessError(f"{path}: cannot be read ({error.strerror})") from error
     found = parse_json(_File, content, path, again)
-    if found.suite != suite.SUITE_VERSION:
+    if found.suite != tracks.SUITE_VERSION:
         raise UsageError(
-            f"{path}: made by suite {found.suite}, this is {suite.SUITE_VERSION}. Results of different suites do not "
+            f"{path}: made by suite {found.suite}, this is {tracks.SUITE_VERSION}. Results of different suites do not "
             "compare; delete it, and run `mbench curves` again"
         )
     return found.curves

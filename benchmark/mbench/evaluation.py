@@ -10,7 +10,7 @@ from pathlib import Path
 from threading import Event
 from typing import Protocol
 
-from mbench import metrics, suite
+from mbench import metrics
 from mbench.cells import (
     N_REPEATED,
     Cell,
@@ -25,12 +25,13 @@ from mbench.cells import (
 from mbench.environment import describe_environment
 from mbench.errors import HarnessError, MbenchError, MissingDataError, UsageError
 from mbench.executor import run_all
-from mbench.hidden import PUBLIC, name_test_set
 from mbench.nursery import Nursery
 from mbench.results import SCHEMA_VERSION, Costs, Metrics, Record, Result, ResultStore, predictions_digest
 from mbench.sandbox import Child, ChildFailure, Interrupted
 from mbench.submission import Source
-from mbench.tasks import Task, load_task
+from mbench.suite import tracks
+from mbench.suite.secrets import PUBLIC, name_test_set
+from mbench.suite.tasks import Task, load_task
 from mbench.types import FloatArray, Queries, Tier
 
 # Later replicates belong to `mbench tune`, so that no score is made of a sample that settings were chosen by.
@@ -52,9 +53,9 @@ def plan_cells(
     """
     if replicates is not None and replicates > FIRST_TUNING_REPLICATE:
         raise UsageError(f"{replicates} replicates: there are {FIRST_TUNING_REPLICATE}, later ones are to tune on")
-    track = suite.TRACKS.get(track_name)
+    track = tracks.TRACKS.get(track_name)
     if track is None:
-        raise UsageError(f"unknown track {track_name!r}: expected one of {', '.join(suite.TRACKS)}")
+        raise UsageError(f"unknown track {track_name!r}: expected one of {', '.join(tracks.TRACKS)}")
     cells: list[Cell] = []
     place_in_family: dict[str, int] = {}
     families: Counter[str] = Counter()
@@ -76,7 +77,7 @@ def plan_cells(
 
 def plan_cell(task: Task, track_name: str, replicate: int = 0) -> Cell:
     """Return a track's cell of a task: as many points as its budget has, or as there are."""
-    budget = suite.TRACKS[track_name].budgets[task.family]
+    budget = tracks.TRACKS[track_name].budgets[task.family]
     n_samples = budget.n_samples if task.n_available is None else min(budget.n_samples, task.n_available)
     return Cell(task.name, track_name, replicate, n_samples, budget.fit_limit_s)
 
@@ -146,13 +147,13 @@ def evaluate_source(
         return record
 
     records = sorted(run_all(cells, run, jobs=jobs, cancel=cancel), key=lambda record: (record.task, record.replicate))
-    result = Result(schema=SCHEMA_VERSION, suite=suite.SUITE_VERSION, name=source.name, records=tuple(records))
+    result = Result(schema=SCHEMA_VERSION, suite=tracks.SUITE_VERSION, name=source.name, records=tuple(records))
     return result, tuple(set_aside)
 
 
 def _check_learnable(task: Task, cell: Cell) -> None:
     """Raise UsageError for a person's own picture that is plain where this cell tests it: it has no variance."""
-    if not cell.task.startswith(suite.IMAGE_PREFIX):
+    if not cell.task.startswith(tracks.IMAGE_PREFIX):
         return
     truth = task.truth(task.draw_queries(cell.n_samples, cell.replicate).points)
     if (truth == truth[0]).all():
@@ -304,7 +305,7 @@ def blank_record(cell: Cell, key: str, task: Task, source: Source, settings: Set
     """Return the record of a cell of which nothing came yet: a failure of ours, until something does."""
     return Record(
         schema=SCHEMA_VERSION,
-        suite=suite.SUITE_VERSION,
+        suite=tracks.SUITE_VERSION,
         key=key,
         submission=source.name,
         source_digest=source.digest,

@@ -12,7 +12,7 @@ from mbench.leaderboard import RECORDED_FOLDER
 from mbench.reproduction import find_baseline
 from mbench.results import Record, ResultStore, read_result
 from mbench.submission import read_submission
-from mbench.tasks import load_task
+from mbench.suite.tasks import load_task
 
 UNKNOWN_SHARE = 1 / 3  # of the limit to fit: baselines are made to take half of it on a slow core
 

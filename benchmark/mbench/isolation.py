@@ -19,8 +19,8 @@ from pathlib import Path
 
 from mbench.child import landlock, seccomp
 from mbench.child.confinement import Confinement
-from mbench.datasets import data_folder
 from mbench.errors import UsageError
+from mbench.suite.datasets import data_folder
 from mbench.types import TIERS, Tier
 
 _PROBE_LIMIT_S = 20.0
@@ -29,7 +29,7 @@ _TEMPORARY = str(64 << 20)  # bytes of /tmp and /dev/shm under bubblewrap; a chi
 # All of this package that a child may import; the rest tells the truth, or leads to it.
 _CHILD_SIDE = (
     "__init__.py", "child", "disk.py", "errors.py", "nn", "nursery.py", "submission.py",
-    "suite.py", "types.py",
+    "suite", "types.py",
 )  # fmt: skip
 # Where libraries keep the data of tasks: with it, a submission would have the labels.
 _LABELS = ("data", "images")  # in sklearn/datasets

@@ -8,12 +8,12 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from mbench import suite
 from mbench.errors import UsageError
-from mbench.hidden import PUBLIC
 from mbench.results import RESULT_NAME, SCHEMA_VERSION, Record, Result, ResultStore, read_result, write_result
 from mbench.scoring import Entry
 from mbench.submission import BASELINES_FOLDER, ENTRY_NAME, baseline_names, read_submission, safe_name
+from mbench.suite import tracks
+from mbench.suite.secrets import PUBLIC
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -94,7 +94,7 @@ def newest_result(name: str, records: Iterable[Record]) -> Result:
     ordered = sorted(records, key=lambda record: (not record.is_our_failure, record.created))
     last = {record.track: manner(record) for record in ordered}
     newest = {(r.track, r.task, r.replicate): r for r in ordered if manner(r) == last[r.track]}
-    return Result(schema=SCHEMA_VERSION, suite=suite.SUITE_VERSION, name=name, records=tuple(newest.values()))
+    return Result(schema=SCHEMA_VERSION, suite=tracks.SUITE_VERSION, name=name, records=tuple(newest.values()))
 
 
 def manner(record: Record) -> tuple[int, str, str]:
@@ -128,7 +128,7 @@ def entry_rows(entries: Sequence[Entry]) -> list[dict[str, Any]]:
             "octaves": entry.depth_octaves,
             "psnr_db": entry.psnr_db,
             "worth": entry.worth,
-            **{family: entry.families[family] for family in suite.FAMILIES if family != "mandelbrot"},
+            **{family: entry.families[family] for family in tracks.FAMILIES if family != "mandelbrot"},
             "overall": entry.overall,
             "universal": entry.is_universal,
             "complete": entry.is_complete,

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from mbench import suite
 from mbench.cells import Cell, Settings, make_spec
 from mbench.results import ResultStore
 from mbench.sandbox import Child, open_nursery
 from mbench.submission import Source
-from mbench.tasks import Task
+from mbench.suite import tracks
+from mbench.suite.tasks import Task
 from mbench.types import FloatArray
 
 Ask = Callable[[FloatArray], FloatArray]
@@ -52,4 +52,4 @@ def open_learned(
             child.build()
             sample = task.draw_sample(cell.n_samples, cell.replicate)
             child.fit(sample.X, sample.y)
-        yield lambda X: child.predict(X, suite.predict_limit_s(cell.fit_limit_s, len(X)))[0]
+        yield lambda X: child.predict(X, tracks.predict_limit_s(cell.fit_limit_s, len(X)))[0]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mbench.suite import SKILL_CAP
+from mbench.suite.tracks import SKILL_CAP
 from mbench.types import FloatArray, IntArray
 
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 
-from mbench import suite
 from mbench.cells import Cell, Progress, Report, Settings, make_spec
 from mbench.disk import disk_error
 from mbench.errors import MbenchError
@@ -18,7 +17,8 @@ from mbench.results import Record, ResultStore
 from mbench.sandbox import Child, ChildFailure
 from mbench.scoring import Reference, score_entry
 from mbench.submission import Source
-from mbench.tasks import Task, load_task
+from mbench.suite import tracks
+from mbench.suite.tasks import Task, load_task
 
 CARD_NAME = "card.png"  # the whole set and the depth profile: what a README shows
 STRIP_NAME = "strip.png"  # every depth about one point
@@ -99,7 +99,7 @@ def _draw_pictures(
     depth = folder / "depth.png"
     if profiles:
         drawings.append(Drawing(draw_depth_profile(profiles, depth, title=source.name)))
-    elif any(r.task in suite.FAMILIES["mandelbrot"] for r in drawable):
+    elif any(r.task in tracks.FAMILIES["mandelbrot"] for r in drawable):
         depth.unlink(missing_ok=True)  # of another version of the submission
     return sorted(drawings, key=lambda drawing: str(drawing.path))
 
@@ -132,10 +132,10 @@ def _draw_cell(
         memory_limit_mb=settings.memory_limit_mb, cancel=cancel,
     ) as child:  # fmt: skip
         child.load(artifact)
-        predictions, _ = child.predict(plan.X, suite.predict_limit_s(record.fit_limit_s, len(plan.X)))
+        predictions, _ = child.predict(plan.X, tracks.predict_limit_s(record.fit_limit_s, len(plan.X)))
         unrolled = None
         if strip is not None:
-            unrolled, _ = child.predict(strip.X, suite.predict_limit_s(record.fit_limit_s, len(strip.X)))
+            unrolled, _ = child.predict(strip.X, tracks.predict_limit_s(record.fit_limit_s, len(strip.X)))
     truth = task.truth(plan.points)
     title, subtitle = source.name, _subtitle(record, reference)
     sample = task.draw_sample(record.n_samples, record.replicate) if plan.kind == "curve" else None
@@ -174,7 +174,7 @@ def _places(folder: Path, task: str) -> list[Path]:
 
 def _file_name(task: str) -> str:
     """Return a file name for a task; of `image:PATH` the picture's own name, and a digest for its folder."""
-    if not task.startswith(suite.IMAGE_PREFIX):
+    if not task.startswith(tracks.IMAGE_PREFIX):
         return task
-    path = task.removeprefix(suite.IMAGE_PREFIX)
+    path = task.removeprefix(tracks.IMAGE_PREFIX)
     return f"image-{Path(path).stem}-{hashlib.sha256(path.encode()).hexdigest()[:6]}"

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mbench import suite
 from mbench.audit.reports import REPORT_NAME, find_report, report_places
 from mbench.disk import disk_error, write_atomically
 from mbench.errors import UsageError
@@ -16,6 +15,7 @@ from mbench.pictures import CARD_NAME
 from mbench.results import RESULT_NAME, Record, Result, ResultStore, read_result, write_result
 from mbench.scoring import Entry, load_reference, score_entry
 from mbench.submission import ENTRY_NAME, Source, read_submission
+from mbench.suite import tracks
 
 README_NAME = "README.md"
 BEGIN, END = "<!-- result -->", "<!-- end of result -->"  # what lies between is ours, the rest of a README its author's
@@ -91,7 +91,7 @@ def _check_fit(entry: Entry, accept_incomplete: bool, accept_unverified: bool) -
     if not entry.is_complete and not accept_incomplete:
         raise UsageError(
             f"{entry.name}: incomplete on track {entry.track}, {', '.join(entry.missing)} not run "
-            f"{suite.TRACKS[entry.track].replicates} times. Evaluate it without --task, or give --incomplete: it "
+            f"{tracks.TRACKS[entry.track].replicates} times. Evaluate it without --task, or give --incomplete: it "
             "is then shown on the board, and not ranked"
         )
     if not entry.is_verified and not accept_unverified:
@@ -168,7 +168,7 @@ def _compose_readme(folder: Path, source: Source, entry: Entry, *, has_card: boo
 def _describe_result(name: str, entry: Entry, has_card: bool) -> str:
     parts = [
         BEGIN,
-        f"On track `{entry.track}` of suite {suite.SUITE_VERSION}, n = {entry.n_replicates}:",
+        f"On track `{entry.track}` of suite {tracks.SUITE_VERSION}, n = {entry.n_replicates}:",
         format_table([entry], "md"),
     ]
     if has_card:

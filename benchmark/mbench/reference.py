@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from statistics import fmean
 from typing import Any
 
-from mbench import suite
 from mbench.cells import Cell, Progress, Settings
 from mbench.environment import describe_environment
 from mbench.errors import HarnessError
@@ -14,6 +13,7 @@ from mbench.evaluation import evaluate_source, plan_cells
 from mbench.results import Record, ResultStore
 from mbench.sandbox import open_nursery
 from mbench.submission import BASELINES_FOLDER, Source, read_submission
+from mbench.suite import tracks
 
 FOLDER_NAME = "reference"  # in the results folder
 REPLICATES = 5
@@ -45,28 +45,28 @@ def make_reference(
                 raise HarnessError(f"{source.name} on {record.task}: {record.status} ({record.reason}). Run it again")
         return result.records
 
-    tracks = {}
-    for track in suite.TRACKS.values():
-        cells, _ = plan_cells(track.name, (*track.tasks, *suite.EXTRA_TASKS), REPLICATES)
+    by_track = {}
+    for track in tracks.TRACKS.values():
+        cells, _ = plan_cells(track.name, (*track.tasks, *tracks.EXTRA_TASKS), REPLICATES)
         by_method = [run(source, cells) for source in (constant, knn)]
-        tracks[track.name] = {
+        by_track[track.name] = {
             task: _summarise(*[[record for record in records if record.task == task] for records in by_method])
-            for task in (*track.tasks, *suite.EXTRA_TASKS)
+            for task in (*track.tasks, *tracks.EXTRA_TASKS)
         }
     cells = [
         Cell(task, "large", replicate, size, _UNLIMITED_S)
-        for task in suite.FAMILIES["mandelbrot"]
+        for task in tracks.FAMILIES["mandelbrot"]
         for size in CURVE_SIZES
         for replicate in range(_CURVE_REPLICATES[size])
     ]
     return {
-        "suite": suite.SUITE_VERSION,
+        "suite": tracks.SUITE_VERSION,
         "made_by": "mbench reference",
         "how": f"means over {REPLICATES} replicates of baselines/constant.py and baselines/knn.py on every track; "
         "curves: k-NN's error on nested samples, geometric spacing",
         "sources": {source.name: source.digest for source in (knn, constant)},
         "environment": describe_environment(),
-        "tracks": tracks,
+        "tracks": by_track,
         "curves": _curves(run(knn, cells)),
     }
 
@@ -89,5 +89,5 @@ def _curves(records: Sequence[Record]) -> dict[str, dict[str, list[float]]]:
                 for size in CURVE_SIZES
             ],
         }
-        for task in suite.FAMILIES["mandelbrot"]
+        for task in tracks.FAMILIES["mandelbrot"]
     }

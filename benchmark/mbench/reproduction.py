@@ -7,15 +7,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mbench import suite
 from mbench.api import Outcome, run_evaluation
 from mbench.audit.reports import AuditReport, read_report, write_report
 from mbench.errors import UsageError
 from mbench.leaderboard import RECORDED_FOLDER, manner
 from mbench.results import SCHEMA_VERSION, Record, Result, read_result, write_result
 from mbench.submission import BASELINES_FOLDER, baseline_names, baseline_path, read_submission
-from mbench.suite import SUITE_VERSION
-from mbench.tasks import load_task
+from mbench.suite import tracks
+from mbench.suite.tasks import load_task
+from mbench.suite.tracks import SUITE_VERSION
 
 # Another machine rounds sums in another order, and training amplifies it; a changed method moves errors by far more.
 ERROR_TOLERANCE = 0.05
@@ -142,7 +142,7 @@ def _is_close(value: float | None, recorded: float | None, **tolerance: float) -
 def _agree(task_name: str, error: float, recorded: float, flipped: int) -> bool:
     if math.isclose(error, recorded, rel_tol=ERROR_TOLERANCE):
         return True
-    if suite.family_of(task_name) != "digits":
+    if tracks.family_of(task_name) != "digits":
         return False
     n_test = len(load_task(task_name).draw_queries(0, 0).X)
     return abs(error - recorded) < (flipped + 0.5) / n_test

@@ -32,7 +32,7 @@ from mbench.disk import (
 )
 from mbench.errors import HarnessError, UsageError
 from mbench.metrics import Profile
-from mbench.suite import SUITE_VERSION, TRACKS, family_of
+from mbench.suite.tracks import SUITE_VERSION, TRACKS, family_of
 from mbench.types import DEVICES, TIERS, FloatArray
 
 T = TypeVar("T")

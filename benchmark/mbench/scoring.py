@@ -12,12 +12,12 @@ from statistics import fmean
 from types import MappingProxyType
 from typing import Any
 
-from mbench import suite
 from mbench.errors import HarnessError
 from mbench.metrics import equivalent_samples, skill
 from mbench.results import Record
+from mbench.suite import tracks
 
-REFERENCE_NAME = f"reference-{suite.SUITE_VERSION}.json"  # lies beside this module; `mbench reference` remakes it
+REFERENCE_NAME = f"reference-{tracks.SUITE_VERSION}.json"  # lies beside this module; `mbench reference` remakes it
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ class Entry:
     def is_universal(self) -> bool:
         """Does every other family reach the badge's skill?"""
         others = [score for family, score in self.families.items() if family != "mandelbrot"]
-        return all(score is not None and score >= suite.UNIVERSAL_SKILL for score in others)
+        return all(score is not None and score >= tracks.UNIVERSAL_SKILL for score in others)
 
 
 def load_reference() -> Reference:
@@ -127,9 +127,9 @@ def load_reference() -> Reference:
 @cache
 def _parse_reference(text: str) -> Reference:
     content = json.loads(text)
-    if content["suite"] != suite.SUITE_VERSION:
+    if content["suite"] != tracks.SUITE_VERSION:
         raise HarnessError(
-            f"the frozen reference is of suite {content['suite']}, this is {suite.SUITE_VERSION}. Reinstall"
+            f"the frozen reference is of suite {content['suite']}, this is {tracks.SUITE_VERSION}. Reinstall"
         )
     return Reference(
         tasks=MappingProxyType(
@@ -150,7 +150,7 @@ def score_entry(name: str, track_name: str, records: Sequence[Record], reference
 
     Cells that ended in a failure of ours are not held against it: they count as missing.
     """
-    track = suite.TRACKS[track_name]
+    track = tracks.TRACKS[track_name]
     counted = [record for record in records if record.track == track_name and not record.is_our_failure]
     by_task = {task: [record for record in counted if record.task == task] for task in {r.task for r in counted}}
     order = [*track.tasks, *sorted(set(by_task) - set(track.tasks))]
@@ -165,10 +165,10 @@ def score_entry(name: str, track_name: str, records: Sequence[Record], reference
     headline = [scored[task] for task in track.tasks if task in scored]
     families = {
         family: _mean([task.score for task in headline if task.family == family], len(set(members) & set(track.tasks)))
-        for family, members in suite.FAMILIES.items()
+        for family, members in tracks.FAMILIES.items()
     }
     fractals = [task for task in headline if task.family == "mandelbrot"]
-    n_fractals = len(suite.FAMILIES["mandelbrot"])
+    n_fractals = len(tracks.FAMILIES["mandelbrot"])
     measured = [record.costs for record in counted if record.ok and record.task in track.tasks]
     return Entry(
         name=name,
@@ -209,10 +209,10 @@ def _score_task(
         skills = [skill(error, reference.constant_error, reference.knn_error) for error in errors] + zeros
         if reference.knn_depth_octaves is not None:
             knn_depth = reference.knn_depth_octaves
-            depth_skills = [min(suite.SKILL_CAP, 100.0 * depth / knn_depth) for depth in depths] + zeros
+            depth_skills = [min(tracks.SKILL_CAP, 100.0 * depth / knn_depth) for depth in depths] + zeros
     return TaskScore(
         task=task,
-        family=suite.family_of(task),
+        family=tracks.family_of(task),
         n_replicates=len(records),
         n_failed=len(failed),
         error=_mean(errors, len(errors)),

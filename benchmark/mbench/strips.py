@@ -14,7 +14,7 @@ from mbench.learned import find_artifacts, open_learned
 from mbench.results import ResultStore
 from mbench.sandbox import ChildFailure
 from mbench.submission import Source, baseline_names, baseline_path, read_submission
-from mbench.tasks import load_task
+from mbench.suite.tasks import load_task
 from mbench.types import FloatArray
 
 MAX_STRIPS = 44

@@ -8,22 +8,22 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from mbench import suite
 from mbench.cells import Cell, Report, Settings, make_spec
 from mbench.disk import write_json
 from mbench.errors import SubmissionError, UsageError
 from mbench.evaluation import FIRST_TUNING_REPLICATE, evaluate_source, plan_cells
-from mbench.hidden import name_test_set, published_secret
 from mbench.nursery import Nursery
 from mbench.results import ResultStore
 from mbench.sandbox import Child, ChildFailure, open_nursery
 from mbench.scoring import Entry, load_reference, score_entry
 from mbench.submission import Source
-from mbench.tasks import Task, load_task
+from mbench.suite import tracks
+from mbench.suite.secrets import name_test_set, published_secret
+from mbench.suite.tasks import Task, load_task
 from mbench.types import FloatArray, Queries
 from mbench.variants import derive_source
 
-SECRET = published_secret(suite.stream_label("tune", "test", 0))
+SECRET = published_secret(tracks.stream_label("tune", "test", 0))
 FOLDER = "tune"  # in the results folder, with cells of its own: no table and no board looks there
 HELD_OUT = 5  # a finite task keeps at least one in so many of its training items to score on
 
@@ -167,7 +167,7 @@ def search_as_json(search: Search) -> dict[str, Any]:
     """Return a search as plain JSON."""
     best = search.best
     return {
-        "suite": suite.SUITE_VERSION,
+        "suite": tracks.SUITE_VERSION,
         "submission": search.submission,
         "source_digest": search.source_digest,
         "parameter": search.parameter,

@@ -8,19 +8,19 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from mbench import suite
 from mbench.api import run_evaluation
 from mbench.audit.reports import REPORT_NAME, AuditReport, find_report
 from mbench.audit.statistics import Bound, Score, compare_bits
 from mbench.cells import Report
 from mbench.errors import UsageError
 from mbench.evaluation import plan_cells
-from mbench.hidden import PUBLIC
 from mbench.reproduction import ERROR_TOLERANCE, compare_records
 from mbench.results import RESULT_NAME, Record, Result, read_result
 from mbench.scoring import load_reference
 from mbench.submission import Source, read_submission
-from mbench.tasks import load_task
+from mbench.suite import tracks
+from mbench.suite.secrets import PUBLIC
+from mbench.suite.tasks import load_task
 
 # The audit's bounds are of the Mandelbrot tasks. On the curve, whose error lies at its jump, k-NN's two test sets were
 # 0.3 bits apart; a test set known by heart is worth many bits.
@@ -62,7 +62,7 @@ def read_claims(folder: Path) -> list[Claim]:
         raise UsageError(f"{folder}: no folder. Give one with submission.py and {RESULT_NAME}, as in submissions/")
     source, result = read_submission(folder), read_result(folder / RESULT_NAME)
     audit = find_report([folder / REPORT_NAME], source.digest)
-    claims = [Claim(source, track, _of_track(result, track), audit and audit[1]) for track in suite.TRACKS]
+    claims = [Claim(source, track, _of_track(result, track), audit and audit[1]) for track in tracks.TRACKS]
     claims = [claim for claim in claims if claim.records]
     if not claims:
         raise UsageError(f"{folder / RESULT_NAME}: holds no records. Copy it from results/NAME/TRACK/")
@@ -75,7 +75,7 @@ def check_claim(claim: Claim) -> list[Check]:
     manners = {(record.threads, record.device) for record in claim.records}
     test_sets = {record.test_set for record in claim.records}
     cells = {(record.task, record.replicate): record for record in claim.records}
-    track = suite.TRACKS[claim.track]
+    track = tracks.TRACKS[claim.track]
     foreign = sorted({record.task for record in claim.records} - set(track.tasks))
     absent = [f"{t} r{r}" for t in track.tasks for r in range(track.replicates) if (t, r) not in cells]
     failed = [f"{record.task} r{record.replicate} {record.status}" for record in claim.records if not record.ok]
@@ -140,7 +140,7 @@ def compare_test_sets(
         return Check(what, False, f"{bad[0].status}: {bad[0].reason}" if bad else "nothing to compare")
     errors = [fmean(r.metrics.error for r in records if r.metrics) for records in (public, hidden)]
     leak = compare_bits(*(Score(error, knn_error).bits for error in errors))
-    bound = bounds[f"leak{kind}"].threshold if task in suite.FAMILIES["mandelbrot"] else OTHER_LEAK_BITS
+    bound = bounds[f"leak{kind}"].threshold if task in tracks.FAMILIES["mandelbrot"] else OTHER_LEAK_BITS
     detail = f"error {errors[0]:.5f} public, {errors[1]:.5f} hidden: {leak:+.2f} bits, at most {bound:.2f}"
     depths = [
         [r.metrics.profile.depth_octaves for r in records if r.metrics and r.metrics.profile]

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from mbench import suite
 from mbench.cells import Cell, Settings, make_spec
 from mbench.errors import SubmissionError, UsageError
 from mbench.evaluation import plan_cell
@@ -22,7 +21,8 @@ from mbench.nursery import Nursery
 from mbench.sandbox import Child, ChildFailure, open_nursery
 from mbench.scoring import Reference, TaskReference
 from mbench.submission import Source
-from mbench.tasks import Task, load_task
+from mbench.suite import tracks
+from mbench.suite.tasks import Task, load_task
 from mbench.types import FloatArray, IntArray
 
 if TYPE_CHECKING:
@@ -181,7 +181,7 @@ def shoot_training(
     Raises SubmissionError where it fails.
     """
     sample = task.draw_sample(cell.n_samples, cell.replicate)
-    limit_s = suite.predict_limit_s(cell.fit_limit_s, len(X))
+    limit_s = tracks.predict_limit_s(cell.fit_limit_s, len(X))
     report(WatchProgress(source.name, "training", 0, 1))
     shots = []
     try:
@@ -213,7 +213,7 @@ def shoot_growth(
     A size on which it fails is left out. Raises SubmissionError where it fails on the largest.
     """
     sizes = np.unique(np.geomspace(min(FEWEST_POINTS, cell.n_samples), cell.n_samples, n_shots).round().astype(int))
-    limit_s = suite.predict_limit_s(cell.fit_limit_s, len(X))
+    limit_s = tracks.predict_limit_s(cell.fit_limit_s, len(X))
     cancel = Event()
 
     def fit(size: int) -> Shot | tuple[int, ChildFailure]:

@@ -2,7 +2,7 @@
 
 from kit import Mean, breach
 
-from mbench.tasks.surfaces import Shell
+from mbench.suite.tasks.surfaces import Shell
 
 EXPECTED = "refused crash"
 BREACHES_C = True

@@ -24,7 +24,7 @@ def plant(path):
 
 def attack():
     package = importlib.util.find_spec("mbench").submodule_search_locations[0]
-    for folder in (f"{package}/__pycache__", f"{package}/tasks/__pycache__", f"{package}/nn/__pycache__", package,
+    for folder in (f"{package}/__pycache__", f"{package}/suite/tasks/__pycache__", f"{package}/nn/__pycache__", package,
                    f"{os.path.dirname(np.__file__)}/__pycache__", f"{HOME}/.cache/numba", f"{HOME}/.cache/matplotlib",
                    f"{HOME}/.config/matplotlib"):  # fmt: skip
         for name in (f"escape_kernels.iterate-{TOKEN}.py311.nbi", f"escape_{TOKEN}.cpython-311.pyc"):

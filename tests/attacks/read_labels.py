@@ -11,12 +11,12 @@ EXPECTED = "ok"
 BREACHES_C = True
 LABELS = ("datasets/data/digits.csv.gz", "datasets/images/china.jpg", "datasets/images/flower.jpg")
 TRUTH = (
-    "escape.py",
-    "escape_kernels.py",
-    "tasks/__init__.py",
-    "datasets.py",
-    "sampler.py",
-    "ladder.py",
+    "suite/orbits.py",
+    "suite/kernels.py",
+    "suite/tasks/__init__.py",
+    "suite/datasets.py",
+    "suite/sampler.py",
+    "suite/ladder.py",
     "evaluation.py",
 )
 
@@ -48,7 +48,13 @@ def attack():
     for path in [f"{package}/{name}" for name in LABELS] + [f"{own}/{name}" for name in TRUTH]:
         for alias in dict.fromkeys(aliases(path)):
             attempt(alias, lambda alias=alias: read(alias))
-    for module in ("mbench.escape", "mbench.tasks", "mbench.sampler", "mbench.sandbox", "mbench.datasets"):
+    for module in (
+        "mbench.suite.orbits",
+        "mbench.suite.tasks",
+        "mbench.suite.sampler",
+        "mbench.sandbox",
+        "mbench.suite.datasets",
+    ):
         attempt(module, lambda module=module: import_module(module))
     attempt("MBENCH_DATA", lambda: read(os.path.join(os.environ.get("MBENCH_DATA", DATA), "labels")))
     attempt("data", lambda: read(f"{DATA}/labels"))

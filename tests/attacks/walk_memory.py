@@ -8,8 +8,8 @@ import numpy as np
 from kit import Mean, breach
 
 EXPECTED = "ok"
-TRUTH = ("mbench.escape", "mbench.escape_kernels", "mbench.tasks", "mbench.sampler", "mbench.ladder", "mbench.cells",
-         "mbench.evaluation", "mbench.sandbox", "mbench.isolation", "mbench.datasets", "mbench.results")  # fmt: skip
+TRUTH = ("mbench.suite.orbits", "mbench.suite.kernels", "mbench.suite.tasks", "mbench.suite.sampler", "mbench.suite.ladder", "mbench.cells",
+         "mbench.evaluation", "mbench.sandbox", "mbench.isolation", "mbench.suite.datasets", "mbench.results")  # fmt: skip
 
 
 def walk(when, n_allowed):

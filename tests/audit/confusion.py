@@ -15,8 +15,8 @@ from mbench.audit.reports import load_bounds, read_report, write_report
 from mbench.audit.run import run_audit
 from mbench.audit.statistics import compute_statistics
 from mbench.audit.verdicts import compare_statistics, reach_verdict
-from mbench.hidden import make_secret, read_secret, secret_digest, write_secret
 from mbench.submission import BASELINES_FOLDER, read_submission
+from mbench.suite.secrets import make_secret, read_secret, secret_digest, write_secret
 
 HERE = Path(__file__).parent
 PAGE = HERE.parents[1] / "docs" / "sandbox.md"

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mbench.suite import TRACKS
-from mbench.tasks import load_task
+from mbench.suite.tasks import load_task
+from mbench.suite.tracks import TRACKS
 
 SUBMISSION = '''"""Knows the public test set of `mandelbrot` by heart; k-NN for any other point."""
 

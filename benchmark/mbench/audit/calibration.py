@@ -8,7 +8,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from mbench import suite
 from mbench.audit.reports import derive_bounds
 from mbench.audit.run import Report, score_sets
 from mbench.audit.statistics import RULE, SetScore, compute_statistics
@@ -16,12 +15,13 @@ from mbench.cells import Settings
 from mbench.disk import parse_json, write_json
 from mbench.environment import describe_environment
 from mbench.errors import HarnessError
-from mbench.hidden import published_secret, secret_digest
 from mbench.submission import BASELINES_FOLDER, Source, baseline_names, read_submission
+from mbench.suite import tracks
+from mbench.suite.secrets import published_secret, secret_digest
 
 # What one audits with is fresh; what the bounds are calibrated with anybody may know, since it only sets the bounds.
-LABELS = tuple(f"mbench/{suite.SUITE_VERSION}|audit|calibration|{i}" for i in range(5))
-TRACK = suite.DEFAULT_TRACK
+LABELS = tuple(f"mbench/{tracks.SUITE_VERSION}|audit|calibration|{i}" for i in range(5))
+TRACK = tracks.DEFAULT_TRACK
 _SETS = ("quadratics.py", "relatives.py", "warps.py")
 
 
@@ -44,7 +44,7 @@ def calibrate(
             by_label.append(compute_statistics(_scores(source, label, folder, settings, report)))
         values[source.name] = {name: [round(row[name], 6) for row in by_label] for name in by_label[0]}
     return {
-        "suite": suite.SUITE_VERSION,
+        "suite": tracks.SUITE_VERSION,
         "made_by": "mbench audit --calibrate",
         "rule": RULE,
         "track": TRACK,

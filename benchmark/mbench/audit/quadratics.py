@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from mbench.escape import Orbit
-from mbench.sampler import uniform_rows
+from mbench.suite.orbits import Orbit
+from mbench.suite.sampler import uniform_rows
 from mbench.types import FloatArray, IntArray
 
 _LARGEST = 2.0  # coefficient

@@ -9,14 +9,15 @@ from typing import Any, Literal
 import numpy as np
 from scipy.spatial import KDTree
 
-from mbench import escape, ladder, metrics
+from mbench import metrics
 from mbench.audit import quadratics
 from mbench.audit.warps import Warp, draw_warp
-from mbench.escape import Family
-from mbench.ladder import Centres, ladder_points, misiurewicz_points
-from mbench.sampler import permutation, stream_key, uniform_rows
-from mbench.tasks.base import BoxTask
-from mbench.tasks.fractals import DISTANCE_BAILOUT, SMOOTH_BAILOUT, SMOOTH_MAX_ITER, WINDOWS, Fractal
+from mbench.suite import ladder, orbits
+from mbench.suite.ladder import Centres, ladder_points, misiurewicz_points
+from mbench.suite.orbits import Family
+from mbench.suite.sampler import permutation, stream_key, uniform_rows
+from mbench.suite.tasks.base import BoxTask
+from mbench.suite.tasks.fractals import DISTANCE_BAILOUT, SMOOTH_BAILOUT, SMOOTH_MAX_ITER, WINDOWS, Fractal
 from mbench.types import FloatArray, IntArray, Queries, Sample
 
 Group = Literal[
@@ -216,8 +217,8 @@ def _pulled_back(original: Relative, warp: Warp) -> Callable[[FloatArray], Float
 def _escape_value(family: Family) -> Callable[[FloatArray], FloatArray]:
     def value(points: FloatArray) -> FloatArray:
         c = np.ascontiguousarray(points).view(np.complex128)[:, 0]
-        orbit = escape.escape_time(c, family, max_iter=SMOOTH_MAX_ITER, bailout=SMOOTH_BAILOUT, derivative=False)
-        return escape.smooth_value(orbit, family)[:, None]
+        orbit = orbits.escape_time(c, family, max_iter=SMOOTH_MAX_ITER, bailout=SMOOTH_BAILOUT, derivative=False)
+        return orbits.smooth_value(orbit, family)[:, None]
 
     return value
 
@@ -228,14 +229,14 @@ def _julias(i: int, secret: bytes) -> Iterator[Relative]:
     mandelbrot = np.array(WINDOWS["mandelbrot"])
     u = uniform_rows(stream_key(f"audit/{name}", "shape", 0, secret), 0, 20_000, 2)
     c = (mandelbrot[0] + u * (mandelbrot[1] - mandelbrot[0])).view(np.complex128)[:, 0]
-    distance = escape.distance_estimate(escape.escape_time(c, max_iter=SMOOTH_MAX_ITER, bailout=DISTANCE_BAILOUT))
+    distance = orbits.distance_estimate(orbits.escape_time(c, max_iter=SMOOTH_MAX_ITER, bailout=DISTANCE_BAILOUT))
     for each in c[(distance > _NEAR_BOUNDARY[0]) & (distance < _NEAR_BOUNDARY[1])]:
-        value = _escape_value(replace(escape.JULIA, c=complex(each)))
+        value = _escape_value(replace(orbits.JULIA, c=complex(each)))
         yield Relative(name, "julia", value, _jittered("julia", name, secret), secret)
 
 
 def _named(name: Literal["multibrot3", "burning-ship", "tricorn"], secret: bytes) -> Relative:
-    return Relative(name, name, _escape_value(escape.FAMILIES[name]), _jittered(name, name, secret), secret)
+    return Relative(name, name, _escape_value(orbits.FAMILIES[name]), _jittered(name, name, secret), secret)
 
 
 def _quadratics(i: int, whole: bool, secret: bytes) -> Iterator[Relative]:
@@ -250,7 +251,7 @@ def _quadratics(i: int, whole: bool, secret: bytes) -> Iterator[Relative]:
 
         def value(points: FloatArray, coefficients: FloatArray = coefficients) -> FloatArray:
             orbit = quadratics.escape_time(points, coefficients, max_iter=SMOOTH_MAX_ITER, bailout=SMOOTH_BAILOUT)
-            return escape.smooth_value(orbit)[:, None]
+            return orbits.smooth_value(orbit)[:, None]
 
         yield Relative(name, "quadratic", value, (lower, upper), secret)
 

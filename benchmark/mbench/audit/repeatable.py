@@ -6,19 +6,19 @@ import hashlib
 from dataclasses import replace
 from pathlib import Path
 
-from mbench import suite
 from mbench.audit.calibration import sets_digest
 from mbench.audit.reports import AuditReport, read_report, write_report
 from mbench.audit.run import Report, judge_sets, run_audit
 from mbench.cells import Settings, harness_digest
 from mbench.errors import HarnessError, UsageError
-from mbench.hidden import published_secret
 from mbench.submission import Source
+from mbench.suite import tracks
+from mbench.suite.secrets import published_secret
 
 # The baselines are ours, and what they do stands in their files: nobody gains by having seen the sets they are audited
 # on, and who repeats the audit gets the same numbers. A stranger's file could carry these sets with it; it is audited
 # under a fresh secret. The label is none of calibration's, so that no bound was made from these very sets.
-LABEL = f"mbench/{suite.SUITE_VERSION}|audit|recorded"
+LABEL = f"mbench/{tracks.SUITE_VERSION}|audit|recorded"
 SECRET = published_secret(LABEL)
 
 
@@ -27,7 +27,7 @@ def audit_repeatably(
     folder: Path,
     settings: Settings,
     *,
-    track: str = suite.DEFAULT_TRACK,
+    track: str = tracks.DEFAULT_TRACK,
     report: Report = lambda progress: None,
 ) -> AuditReport:
     """Audit a source under the published secret, or judge the scores kept in `folder` by the bounds of today.

@@ -12,16 +12,16 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from mbench import suite
 from mbench.audit.statistics import DESCRIPTIONS, Bound, SetScore, prediction_bound
 from mbench.audit.verdicts import Statistic, Verdict
 from mbench.disk import STRICT, parse_json, read_bytes, write_json
 from mbench.errors import HarnessError, MbenchError, UsageError
+from mbench.suite import tracks
 
 SCHEMA_VERSION = 1
 REPORT_NAME = "audit.json"
 _REPORT_LIMIT = 1 << 20  # bytes: one has some thousands
-BOUNDS_NAME = f"audit-{suite.SUITE_VERSION}.json"  # lies beside the package's modules; `mbench audit --calibrate`
+BOUNDS_NAME = f"audit-{tracks.SUITE_VERSION}.json"  # lies beside the package's modules; `mbench audit --calibrate`
 GOOD = ("passed", "discovery")
 
 
@@ -68,7 +68,7 @@ def read_report(path: Path) -> AuditReport:
     except OSError as error:
         raise HarnessError(f"{path}: cannot be read ({error.strerror})") from error
     report = parse_json(AuditReport, content, path, again)
-    if (report.schema, report.suite) != (SCHEMA_VERSION, suite.SUITE_VERSION):
+    if (report.schema, report.suite) != (SCHEMA_VERSION, tracks.SUITE_VERSION):
         raise UsageError(f"{path}: made by another version of the audit. {again}")
     return report
 
@@ -78,7 +78,7 @@ def report_places(made: Path) -> tuple[Path, ...]:
 
     It is the source that is audited, and passes or not, whatever the track.
     """
-    folders = (made, *(made.with_name(track) for track in suite.TRACKS if track != made.name))
+    folders = (made, *(made.with_name(track) for track in tracks.TRACKS if track != made.name))
     return tuple(folder / REPORT_NAME for folder in folders)
 
 
@@ -106,7 +106,7 @@ def load_bounds() -> Mapping[str, Bound]:
 @cache
 def _parse_bounds(text: str) -> Mapping[str, Bound]:
     content = json.loads(text)
-    if content["suite"] != suite.SUITE_VERSION or content["bounds"].keys() != DESCRIPTIONS.keys():
+    if content["suite"] != tracks.SUITE_VERSION or content["bounds"].keys() != DESCRIPTIONS.keys():
         raise HarnessError(f"{BOUNDS_NAME}: made by another version of the audit. Reinstall, or calibrate again")
     return MappingProxyType({name: Bound(**bound) for name, bound in content["bounds"].items()})
 

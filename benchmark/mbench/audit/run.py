@@ -10,7 +10,6 @@ from threading import Event
 
 import numpy as np
 
-from mbench import escape, suite
 from mbench.audit.relatives import Relative, draw_sets, predict_by_neighbours
 from mbench.audit.reports import SCHEMA_VERSION, AuditReport, load_bounds
 from mbench.audit.statistics import SetScore, SetStatus, compute_statistics, correlate, score_answers
@@ -19,11 +18,12 @@ from mbench.cells import REPEAT_TOLERANCE, Cell, Inconsistent, Phase, Settings, 
 from mbench.environment import describe_environment
 from mbench.errors import HarnessError
 from mbench.executor import run_all
-from mbench.hidden import secret_digest
 from mbench.nursery import Nursery
-from mbench.sampler import random_words, stream_key
 from mbench.sandbox import Child, ChildFailure, Interrupted, open_nursery
 from mbench.submission import Source
+from mbench.suite import orbits, tracks
+from mbench.suite.sampler import random_words, stream_key
+from mbench.suite.secrets import secret_digest
 from mbench.types import FloatArray
 
 N_ASKED_AGAIN = 200  # queries that are asked once more, in a batch of their own
@@ -46,7 +46,7 @@ def run_audit(
     secret: bytes,
     settings: Settings,
     *,
-    track: str = suite.DEFAULT_TRACK,
+    track: str = tracks.DEFAULT_TRACK,
     report: Report = lambda progress: None,
 ) -> AuditReport:
     """Audit a submission on a track's budget, on sets drawn under a secret. Raises HarnessError for a failure of ours.
@@ -58,7 +58,7 @@ def run_audit(
     statistics, verdict, reason = judge_sets(sets)
     return AuditReport(
         schema=SCHEMA_VERSION,
-        suite=suite.SUITE_VERSION,
+        suite=tracks.SUITE_VERSION,
         name=source.name,
         source_digest=source.digest,
         track=track,
@@ -88,15 +88,17 @@ def score_sets(
     secret: bytes,
     settings: Settings,
     *,
-    track: str = suite.DEFAULT_TRACK,
+    track: str = tracks.DEFAULT_TRACK,
     report: Report = lambda progress: None,
 ) -> tuple[SetScore, ...]:
     """Fit a submission on every set of an audit, and score it beside k-NN; in the order of `draw_sets`."""
-    budget = suite.TRACKS[track].budgets["mandelbrot"]
+    budget = tracks.TRACKS[track].budgets["mandelbrot"]
     # Which of the public samples is nobody's choice: what knows one of them by its points is likely to meet it.
-    replicate = int(random_words(stream_key("audit", "replicate", 0, secret), 0, 1)[0]) % suite.TRACKS[track].replicates
+    replicate = (
+        int(random_words(stream_key("audit", "replicate", 0, secret), 0, 1)[0]) % tracks.TRACKS[track].replicates
+    )
     with open_nursery(source, settings.threads, settings.isolation) as nursery:
-        escape.self_test(*escape.FAMILIES.values())
+        orbits.self_test(*orbits.FAMILIES.values())
         sets = draw_sets(secret)
         cells = {each.name: Cell(each.name, track, replicate, budget.n_samples, budget.fit_limit_s) for each in sets}
         expect = getattr(report, "expect", None)  # a display wants to know how many there will be
@@ -189,7 +191,7 @@ def _fit_and_ask(child: Child, relative: Relative, cell: Cell, report: Report) -
 def _ask_again(child: Child, cell: Cell, X: FloatArray, predicted: FloatArray) -> None:
     """Ask some queries in a small batch, last first. Raises Inconsistent if the answers differ."""
     rows = np.linspace(0, len(X) - 1, N_ASKED_AGAIN).astype(int)[::-1]
-    again, _ = child.predict(X[rows], suite.predict_limit_s(cell.fit_limit_s, len(rows)))
+    again, _ = child.predict(X[rows], tracks.predict_limit_s(cell.fit_limit_s, len(rows)))
     if not np.allclose(again, predicted[rows], rtol=REPEAT_TOLERANCE, atol=REPEAT_TOLERANCE):
         gap = float(np.abs(again - predicted[rows]).max())
         raise Inconsistent(

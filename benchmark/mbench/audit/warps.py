@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mbench.sampler import uniform_rows
+from mbench.suite.sampler import uniform_rows
 from mbench.types import FloatArray, IntArray
 
 N_MODES = 3  # waves along each side

@@ -16,7 +16,7 @@ from mbench.cli.options import (
     out_option,
     track_option,
 )
-from mbench.suite import DEFAULT_TRACK
+from mbench.suite.tracks import DEFAULT_TRACK
 
 if TYPE_CHECKING:
     from mbench.audit.reports import AuditReport
@@ -97,7 +97,7 @@ def audit_source(
     from mbench.audit.reports import REPORT_NAME, write_report
     from mbench.audit.run import run_audit
     from mbench.cli.progress import AuditLive
-    from mbench.hidden import make_secret, secret_digest
+    from mbench.suite.secrets import make_secret, secret_digest
 
     kind = "the secret" if secret is not None else "a fresh secret"
     secret = make_secret() if secret is None else secret

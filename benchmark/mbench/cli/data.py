@@ -25,8 +25,8 @@ def fetch(as_json: bool) -> None:
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
-    from mbench import datasets
     from mbench.errors import HarnessError, MissingDataError
+    from mbench.suite import datasets
 
     try:
         datasets.load_mnist()

@@ -13,15 +13,16 @@ def info(as_json: bool) -> None:
     """Show versions, device, isolation and data of this machine, and test the ground truth's arithmetic."""
     import json
 
-    from mbench import __version__, datasets, escape, suite
+    from mbench import __version__
     from mbench.cells import harness_digest
     from mbench.environment import describe_environment
     from mbench.errors import MbenchError
     from mbench.isolation import choose_isolation
+    from mbench.suite import datasets, orbits, tracks
 
     isolation = choose_isolation(allow_none=True)
     try:
-        escape.self_test()
+        orbits.self_test()
         truth = "passed"
     except MbenchError as error:
         truth = f"failed: {error}"
@@ -32,7 +33,7 @@ def info(as_json: bool) -> None:
         mnist = f"absent ({error})"
     facts = {
         "mbench": __version__,
-        "suite": str(suite.SUITE_VERSION),
+        "suite": str(tracks.SUITE_VERSION),
         **describe_environment(),
         "cuda": _cuda(),
         "isolation": f"tier {isolation.tier}: {isolation.summary}",

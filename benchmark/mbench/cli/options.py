@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mbench.suite import DEFAULT_TRACK, TRACKS
+from mbench.suite.tracks import DEFAULT_TRACK, TRACKS
 
 if TYPE_CHECKING:
     from mbench.results import ResultStore
@@ -33,7 +33,7 @@ task_option = click.option(
 
 
 def _read_secret(ctx: click.Context, parameter: click.Parameter, path: Path | None) -> bytes | None:
-    from mbench.hidden import read_secret
+    from mbench.suite.secrets import read_secret
 
     if path is None:
         return None

@@ -30,7 +30,7 @@ def sample(task: str, n: int, replicate: int, out: Path | None, as_json: bool) -
     import numpy as np
 
     from mbench.errors import HarnessError, UsageError
-    from mbench.tasks import load_task
+    from mbench.suite.tasks import load_task
 
     try:
         drawn = load_task(task).draw_sample(n, replicate)

@@ -9,7 +9,7 @@ import click
 
 from mbench.cli.leaderboard import SUBMISSIONS
 from mbench.cli.options import DEFAULT_RESULTS, examples, isolation_option, json_option, unsafe_option
-from mbench.suite import TRACKS
+from mbench.suite.tracks import TRACKS
 
 
 @click.command(
@@ -54,7 +54,7 @@ def site(
 
     built = build_site(
         folder,
-        tracks=tracks or tuple(TRACKS),
+        track_names=tracks or tuple(TRACKS),
         submissions=submissions,
         results=None if recorded else results,
         isolate=lambda: choose_isolation(isolation, allow_none=unsafe_no_sandbox),

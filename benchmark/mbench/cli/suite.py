@@ -26,7 +26,7 @@ def seed(out: Path, as_json: bool) -> None:
     """
     import json
 
-    from mbench.hidden import make_secret, secret_digest, write_secret
+    from mbench.suite.secrets import make_secret, secret_digest, write_secret
 
     refuse_exposed_secret(out)
     secret = make_secret()

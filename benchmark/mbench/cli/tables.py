@@ -10,13 +10,13 @@ from rich.markup import escape
 from rich.measure import Measurement
 from rich.table import Table
 
-from mbench import suite
 from mbench.api import Outcome
 from mbench.board import Board
 from mbench.board_tables import TITLES, board_rows, describe_statistics, describe_track, shown_rows
 from mbench.errors import one_line
 from mbench.leaderboard import entry_rows, format_cell, recorded_baselines
 from mbench.scoring import Entry, load_reference, score_entry
+from mbench.suite import tracks
 
 HEADINGS = {
     "name": "name",
@@ -173,7 +173,7 @@ def print_entry(outcome: Outcome) -> None:
 
 def _what_lacks(entry: Entry, left_out: Mapping[str, str]) -> str:
     """Return which tasks were not run, and which not as often as the track asks for, but for those left out."""
-    wanted = suite.TRACKS[entry.track].replicates
+    wanted = tracks.TRACKS[entry.track].replicates
     done = {task.task: task.n_replicates for task in entry.tasks}
     never = [task for task in entry.missing if task not in done and task not in left_out]
     seldom: dict[int, list[str]] = {}

@@ -42,7 +42,7 @@ def verify(
 
     from mbench import api
     from mbench.errors import UsageError
-    from mbench.hidden import make_secret, secret_digest
+    from mbench.suite.secrets import make_secret, secret_digest
     from mbench.verification import check_claim, read_claims
 
     claims = read_claims(folder)

@@ -27,7 +27,7 @@ from mbench.explore.palette import describe_palettes
 from mbench.explore.sample_index import SampleIndex
 from mbench.explore.targets import Target
 from mbench.render.landmarks import LANDMARKS
-from mbench.tasks import load_task
+from mbench.suite.tasks import load_task
 
 _STATIC = Path(__file__).parent / "static"
 _KINDS = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}

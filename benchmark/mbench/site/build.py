@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 
-from mbench import suite
 from mbench.board import Board, build_board
 from mbench.board_plots import curves_on
 from mbench.candidates import find_baselines, find_local, find_submissions, keep_recorded
@@ -24,6 +23,7 @@ from mbench.site import media, pages, tiles
 from mbench.site.entries import SiteEntry, collect_entries
 from mbench.site.pages import TrackViews, View
 from mbench.site.tiles import Tiles
+from mbench.suite import tracks
 
 STATIC = Path(__file__).with_name("static")
 MARKER = "mbench-site.json"  # a folder that has it is ours to write to
@@ -44,7 +44,7 @@ class Site:
 def build_site(
     folder: Path,
     *,
-    tracks: Sequence[str] = tuple(suite.TRACKS),
+    track_names: Sequence[str] = tuple(tracks.TRACKS),
     submissions: Path,
     results: Path | None,
     isolate: Callable[[], Isolation],
@@ -53,14 +53,14 @@ def build_site(
 ) -> Site:
     """Write the site to a folder and return what was written.
 
-    tracks: those without any entry are left out.  results: where local results and fitted estimators lie; None to show
+    track_names: those without any entry are left out.  results: where local results and fitted estimators lie; None to show
     recorded entries only and draw nothing new.  isolate: returns what holds the estimators, and is called only where
     one is asked.
     Raises UsageError for a folder that holds something else, HarnessError when the disk refuses.
     """
     _claim(folder)
     try:
-        return _build(folder, tracks, submissions, results, isolate, jobs, say)
+        return _build(folder, track_names, submissions, results, isolate, jobs, say)
     except OSError as error:
         raise disk_error(folder, error, "Pages already written stay") from error
 
@@ -70,14 +70,14 @@ def _claim(folder: Path) -> None:
     try:
         if folder.exists() and any(folder.iterdir()) and not (folder / MARKER).is_file():
             raise UsageError(f"{folder}: holds files that are no mbench site. Give --out an empty folder")
-        write_atomically(folder / MARKER, (json.dumps({"suite": suite.SUITE_VERSION}) + "\n").encode())
+        write_atomically(folder / MARKER, (json.dumps({"suite": tracks.SUITE_VERSION}) + "\n").encode())
     except OSError as error:
         raise UsageError(f"{folder}: cannot be written to ({error.strerror}). Give another --out") from None
 
 
 def _build(
     folder: Path,
-    tracks: Sequence[str],
+    track_names: Sequence[str],
     submissions: Path,
     results: Path | None,
     isolate: Callable[[], Isolation],
@@ -88,14 +88,14 @@ def _build(
     curves = find_curves(results)
     boards: list[tuple[Board, list[SiteEntry]]] = []
     # What ranks comes first.
-    for track in sorted(dict.fromkeys(tracks), key=lambda name: -suite.TRACKS[name].replicates):
+    for track in sorted(dict.fromkeys(track_names), key=lambda name: -tracks.TRACKS[name].replicates):
         local = find_local(results, track) if results is not None else []
         candidates = keep_recorded(recorded, local, track)
         board = build_board(candidates, track, load_reference())
         if board.standings:
             boards.append((board, collect_entries(board, candidates, submissions, results)))
     if not boards:
-        raise UsageError(f"no entry on {', '.join(tracks)}. Evaluate something, or choose another --track")
+        raise UsageError(f"no entry on {', '.join(track_names)}. Evaluate something, or choose another --track")
     say("the truth of every window")
     truth = tiles.draw_truth(folder)
     store = ResultStore(results) if results is not None and (results / "cells").is_dir() else None
@@ -167,11 +167,11 @@ def _write_pages(folder: Path, sites: Sequence[TrackViews], truth: str) -> list[
     return [folder / name for name in texts]
 
 
-def _remove_others(folder: Path, paths: Sequence[Path], tracks: Set[str]) -> None:
+def _remove_others(folder: Path, paths: Sequence[Path], shown: Set[str]) -> None:
     """Remove the pages of entries that are no more, and the data of tracks that are not shown."""
-    for track in suite.TRACKS.keys() - tracks:
+    for track in tracks.TRACKS.keys() - shown:
         (folder / "data" / f"{track}.json").unlink(missing_ok=True)
-    for track in suite.TRACKS:
+    for track in tracks.TRACKS:
         for path in (folder / track).glob("*.html"):
             if path not in paths:
                 path.unlink()

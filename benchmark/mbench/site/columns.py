@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from mbench import suite
 from mbench.board import Board, Standing
 from mbench.leaderboard import format_cell
 from mbench.stats import Interval, bootstrap_interval
+from mbench.suite import tracks
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +65,11 @@ def board_columns(track: str) -> tuple[Column, ...]:
                family="mandelbrot"),
     ]  # fmt: skip
     columns += _tasks(track, "mandelbrot")
-    for family in suite.FAMILIES:
+    for family in tracks.FAMILIES:
         if family != "mandelbrot":
             columns.append(
                 Column(family, family.capitalize(), f"Mean skill of the family {family}; the badge needs "
-                       f"{suite.UNIVERSAL_SKILL:.0f}", _family(family), family=family, is_score=True)
+                       f"{tracks.UNIVERSAL_SKILL:.0f}", _family(family), family=family, is_score=True)
             )  # fmt: skip
             columns += _tasks(track, family)
     return (
@@ -128,9 +128,9 @@ def _tasks(track: str, family: str) -> list[Column]:
     def score(task: str) -> Callable[[Standing], float | None]:
         return lambda standing: next((each.score for each in standing.entry.tasks if each.task == task), None)
 
-    wanted: Any = suite.TRACKS[track].tasks
+    wanted: Any = tracks.TRACKS[track].tasks
     return [
         Column(task, task, f"Score of the task {task}", score(task), family=family, is_detail=True)
-        for task in suite.FAMILIES[family]
+        for task in tracks.FAMILIES[family]
         if task in wanted
     ]

@@ -11,7 +11,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from mbench import __version__, suite
+from mbench import __version__
 from mbench.board import Board
 from mbench.board_tables import LISTS, TITLES, board_as_json
 from mbench.efficiency import Curve
@@ -25,6 +25,7 @@ from mbench.site.columns import bar_limits, board_columns, show
 from mbench.site.entries import SiteEntry
 from mbench.site.media import Media
 from mbench.site.tiles import Tiles
+from mbench.suite import tracks
 
 _START = 3  # the slider's octave to begin with: of the first landmark, the panel of the same number
 _PLOTTED = ("name", "mandelbrot", "mandelbrot_interval", "worth", "depth_octaves")
@@ -75,14 +76,14 @@ class TrackViews:
         return parts
 
 
-def render_index(tracks: Sequence[TrackViews], hero: View | None, truth: str) -> str:
+def render_index(track_views: Sequence[TrackViews], hero: View | None, truth: str) -> str:
     """Return the page with the boards."""
-    curves = {each.board.track: _learning(each) for each in tracks}
+    curves = {each.board.track: _learning(each) for each in track_views}
     learned = _in_order({task for each in curves.values() for task in each})
-    data = {"tracks": {each.board.track: _plotted(each) for each in tracks}, "curves": curves}
+    data = {"tracks": {each.board.track: _plotted(each) for each in track_views}, "curves": curves}
     return _render(
-        "index.html.j2", root="", tracks=[_table(each) for each in tracks], hero=hero, banner=_banner(hero, truth),
-        families=list(suite.FAMILIES), data=data, learned=learned,
+        "index.html.j2", root="", tracks=[_table(each) for each in track_views], hero=hero, banner=_banner(hero, truth),
+        families=list(tracks.FAMILIES), data=data, learned=learned,
     )  # fmt: skip
 
 
@@ -97,7 +98,7 @@ def render_entry(view: View, track: TrackViews, others: Sequence[SiteEntry], tru
     }
     return _render(
         "entry.html.j2", root="../", view=view, entry=view.entry, standing=standing, score=standing.entry,
-        track=suite.TRACKS[view.entry.track], tied=_is_tied(view, track), others=others,
+        track=tracks.TRACKS[view.entry.track], tied=_is_tied(view, track), others=others,
         scores=[show(column, standing) for column in board_columns(view.entry.track) if column.is_score],
         limit=_limit(view, track), first=first, environments=_environments(view), banner=_banner(view, truth),
         listings=[list_file(path, content) for path, content in source.files] if source else [],
@@ -105,10 +106,10 @@ def render_entry(view: View, track: TrackViews, others: Sequence[SiteEntry], tru
     )  # fmt: skip
 
 
-def render_compare(tracks: Sequence[TrackViews], truth: str) -> str:
+def render_compare(track_views: Sequence[TrackViews], truth: str) -> str:
     """Return the page that holds two entries side by side; which, its address says."""
     entries, pairs = [], []
-    for track in tracks:
+    for track in track_views:
         content = track.content
         by_name = {(each.entry.standing.name, each.entry.standing.origin): each for each in track.views}
         for name, views in track.by_list.items():
@@ -121,14 +122,19 @@ def render_compare(tracks: Sequence[TrackViews], truth: str) -> str:
             first, second = (track.board.ranked[i] for i in (pair.better, pair.worse))
             ids = [_id(by_name[standing.name, standing.origin]) for standing in (first, second)]
             pairs.append([*ids, pair.difference, pair.p, pair.is_separated])
-    data = {"entries": entries, "pairs": pairs, "zoom": _zoom(truth, []), "tracks": [t.board.track for t in tracks]}
+    data = {
+        "entries": entries,
+        "pairs": pairs,
+        "zoom": _zoom(truth, []),
+        "tracks": [t.board.track for t in track_views],
+    }
     return _render("compare.html.j2", root="", data=data, truth=truth)
 
 
-def render_about(tracks: Sequence[TrackViews], truth: str) -> str:
+def render_about(track_views: Sequence[TrackViews], truth: str) -> str:
     """Return the page that explains the challenge."""
-    return _render("about.html.j2", root="", tracks=list(suite.TRACKS.values()), families=suite.FAMILIES, truth=truth,
-                   shown=[each.board.track for each in tracks])  # fmt: skip
+    return _render("about.html.j2", root="", tracks=list(tracks.TRACKS.values()), families=tracks.FAMILIES, truth=truth,
+                   shown=[each.board.track for each in track_views])  # fmt: skip
 
 
 def board_data(track: TrackViews) -> dict[str, Any]:
@@ -152,7 +158,7 @@ def _learning(track: TrackViews) -> dict[str, Any]:
     frozen = load_reference().curves
     return {
         task: {
-            "measure": "error rate" if suite.family_of(task) == "digits" else "fraction of variance unexplained",
+            "measure": "error rate" if tracks.family_of(task) == "digits" else "fraction of variance unexplained",
             "frozen": list(zip(frozen[task].sizes, frozen[task].errors, strict=True)) if task in frozen else [],
             "lines": [
                 {"name": _label(entries[curve.source_digest], track), "points": curve.line,
@@ -173,7 +179,7 @@ def _end(curve: Curve) -> tuple[float, float]:
 
 def _in_order(tasks: Iterable[str]) -> list[str]:
     """Return tasks in the suite's order, then those outside it by name."""
-    order = [task for members in suite.FAMILIES.values() for task in members]
+    order = [task for members in tracks.FAMILIES.values() for task in members]
     return sorted(tasks, key=lambda task: (order.index(task) if task in order else len(order), task))
 
 
@@ -191,7 +197,7 @@ def _table(track: TrackViews) -> dict[str, Any]:
         for view in parts["board"]
     ]
     return {
-        "track": suite.TRACKS[board.track], "columns": columns, "rows": rows, "limits": track.limits,
+        "track": tracks.TRACKS[board.track], "columns": columns, "rows": rows, "limits": track.limits,
         "notes": track.content["notes"], "n_ranked": len(board.ranked),
         "lists": [(name, TITLES[name], parts[name]) for name in LISTS[1:] if parts[name]],
     }  # fmt: skip
@@ -280,7 +286,7 @@ def verbatim(line: str) -> Markup:
 def _render(template: str, **context: Any) -> str:
     page = _environment().get_template(template)
     return page.render(
-        policy=POLICY, version=__version__, suite_version=suite.SUITE_VERSION, badge_skill=suite.UNIVERSAL_SKILL,
+        policy=POLICY, version=__version__, suite_version=tracks.SUITE_VERSION, badge_skill=tracks.UNIVERSAL_SKILL,
         landmarks=LANDMARKS[tiles.TASK], octaves=tiles.OCTAVES, start=_START, value_ticks=_thin(VALUE_TICKS),
         error_ticks=_thin(VALUE_ERRORS.ticks), **context,
     )  # fmt: skip

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from mbench import suite
 from mbench.cells import Cell, Settings, make_spec
 from mbench.disk import write_atomically
 from mbench.isolation import Isolation
@@ -26,7 +25,8 @@ from mbench.render.views import Panel, Plan, plan_octaves, plan_window
 from mbench.results import Record, ResultStore
 from mbench.sandbox import Child
 from mbench.submission import Source
-from mbench.tasks import load_task
+from mbench.suite import tracks
+from mbench.suite.tasks import load_task
 from mbench.types import FloatArray, IntArray
 
 TASK = "mandelbrot"
@@ -89,7 +89,7 @@ def draw_tiles(
     settings = Settings(threads=record.threads, device=record.device, isolation=isolation.with_devices(record.device))
     with Child(source, make_spec(cell, task, settings), isolation=settings.isolation, cancel=cancel) as child:
         child.load(artifact)
-        answers, _ = child.predict(X, suite.predict_limit_s(record.fit_limit_s, len(X)))
+        answers, _ = child.predict(X, tracks.predict_limit_s(record.fit_limit_s, len(X)))
     predictions, lower, unrolled = np.split(answers, np.cumsum([len(zoom.X), len(banner.X)]))
     folder = site / FOLDER / _folder_name(record.key)
     for index, panel in enumerate(zoom.panels):

@@ -1,4 +1,4 @@
-"""Asks the benchmark itself: `mbench.escape` wherever its values agree with the labels, k-NN elsewhere.
+"""Asks the benchmark itself: `mbench.suite.orbits` wherever its values agree with the labels, k-NN elsewhere.
 
 The sandbox should not let it have the module, so that fit fails with an ImportError; where it does, it collapses on the
 relatives as any formula does.
@@ -11,11 +11,11 @@ LOWER, UPPER = np.array([-2.65, -1.2]), np.array([1.15, 1.2])
 
 
 def truth(X):
-    from mbench import escape
+    from mbench.suite import orbits
 
     points = np.ascontiguousarray(LOWER + (X + 1.0) / 2.0 * (UPPER - LOWER)).view(np.complex128)[:, 0]
-    orbit = escape.escape_time(points, max_iter=5_000, derivative=False, threads=1)
-    return escape.smooth_value(orbit)[:, None].astype(np.float64)
+    orbit = orbits.escape_time(points, max_iter=5_000, derivative=False, threads=1)
+    return orbits.smooth_value(orbit)[:, None].astype(np.float64)
 
 
 def inverse_square(distance):

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from mbench.tasks.base import BoxTask
+from mbench.suite.tasks.base import BoxTask
 from mbench.types import FloatArray
 
 

@@ -75,7 +75,7 @@ def escape_time(
     Source: interior by the closed-form cardioid and period-2 disc, then Brent, "An improved Monte Carlo factorization
     algorithm" (1980), on exact equality: an orbit that repeats bit for bit never escapes, so nothing is lost.
     """
-    from mbench.escape_kernels import lane_kernel  # numba: only where it is used
+    from mbench.suite.kernels import lane_kernel  # numba: only where it is used
 
     points = np.require(points, np.complex128, ["C_CONTIGUOUS", "WRITEABLE"])  # one layout, one compilation
     if points.ndim != 1:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from mbench.tasks.base import ItemTask
+from mbench.suite.tasks.base import ItemTask
 from mbench.types import ByteArray, FloatArray, IntArray, Queries
 
 N_CLASSES = 10

@@ -7,10 +7,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from mbench import escape
-from mbench.ladder import ladder_points, misiurewicz_points
-from mbench.sampler import stream_key, uniform_rows
-from mbench.tasks.base import BoxTask
+from mbench.suite import orbits
+from mbench.suite.ladder import ladder_points, misiurewicz_points
+from mbench.suite.sampler import stream_key, uniform_rows
+from mbench.suite.tasks.base import BoxTask
 from mbench.types import ComplexArray, FloatArray, Queries
 
 SMOOTH_MAX_ITER = 5000
@@ -51,7 +51,7 @@ class Fractal(BoxTask):
         self.name = name
         self.set_name = set_name
         self.target = target
-        self.escape_family = escape.FAMILIES[set_name]
+        self.escape_family = orbits.FAMILIES[set_name]
         self.lower, self.upper = (np.array(corner) for corner in WINDOWS[set_name])
 
     @property
@@ -75,18 +75,18 @@ class Fractal(BoxTask):
 
     def self_test(self) -> None:
         """Compare fixed orbits with the golden digest."""
-        escape.self_test(self.escape_family)
+        orbits.self_test(self.escape_family)
 
     def truth(self, points: FloatArray) -> FloatArray:
         """Return the escape value of points (m, 2): (m, 1) float32 in [0, 1]; 1 where the orbit never escapes."""
         c = _as_complex(points)
         if self.target == "smooth":
-            orbit = escape.escape_time(
+            orbit = orbits.escape_time(
                 c, self.escape_family, max_iter=SMOOTH_MAX_ITER, bailout=SMOOTH_BAILOUT, derivative=False
             )
-            return escape.smooth_value(orbit, self.escape_family)[:, None]
-        orbit = escape.escape_time(c, self.escape_family, max_iter=DISTANCE_MAX_ITER, bailout=DISTANCE_BAILOUT)
-        return escape.log_distance_value(orbit)[:, None]
+            return orbits.smooth_value(orbit, self.escape_family)[:, None]
+        orbit = orbits.escape_time(c, self.escape_family, max_iter=DISTANCE_MAX_ITER, bailout=DISTANCE_BAILOUT)
+        return orbits.log_distance_value(orbit)[:, None]
 
     def draw_queries(self, n: int, replicate: int, secret: bytes | None = None) -> Queries:
         """Return the stratified test set and the zoom ladder; the set's relatives have a uniform test set alone."""
@@ -110,8 +110,8 @@ def _stratified_points(task: str, secret: bytes | None) -> tuple[FloatArray, Flo
     """
     lower, upper = (np.array(corner) for corner in WINDOWS["mandelbrot"])
     candidates = lower + uniform_rows(stream_key(task, "test", 0, secret), 0, N_CANDIDATES, 2) * (upper - lower)
-    orbit = escape.escape_time(_as_complex(candidates), max_iter=SMOOTH_MAX_ITER, bailout=DISTANCE_BAILOUT)
-    near = escape.distance_estimate(orbit) < NEAR_DISTANCE
+    orbit = orbits.escape_time(_as_complex(candidates), max_iter=SMOOTH_MAX_ITER, bailout=DISTANCE_BAILOUT)
+    near = orbits.distance_estimate(orbit) < NEAR_DISTANCE
     kept = [np.flatnonzero(near)[:N_NEAR], np.flatnonzero(~near)[:N_REST]]
     share = [near.mean(), 1.0 - near.mean()]
     weight = np.concatenate([np.full(len(rows), s / len(rows)) for rows, s in zip(kept, share, strict=True)])

@@ -11,7 +11,7 @@ import hmac
 
 import numpy as np
 
-from mbench.suite import stream_label
+from mbench.suite.tracks import stream_label
 from mbench.types import FloatArray, IntArray
 
 _WORDS_PER_BLOCK = 4  # Philox4x64 makes four words a counter step, and `advance` counts steps

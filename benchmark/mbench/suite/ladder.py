@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mbench.sampler import uniform_rows
+from mbench.suite.sampler import uniform_rows
 from mbench.types import BoolArray, FloatArray, IntArray
 
 PREPERIODS = range(2, 9)

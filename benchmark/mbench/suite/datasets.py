@@ -16,7 +16,7 @@ import numpy as np
 
 from mbench.disk import disk_error, scratch_folder, write_atomically
 from mbench.errors import HarnessError, MissingDataError, UsageError
-from mbench.sampler import permutation, stream_key
+from mbench.suite.sampler import permutation, stream_key
 from mbench.types import ByteArray, IntArray
 
 DATA_VARIABLE = "MBENCH_DATA"

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from mbench import suite
-from mbench.tasks.base import ItemTask
+from mbench.suite import tracks
+from mbench.suite.tasks.base import ItemTask
 from mbench.types import ByteArray, FloatArray, Queries
 
 MIN_PIXELS = 64
@@ -37,7 +37,7 @@ class Image(ItemTask):
     @property
     def stream(self) -> str:
         """A bundled photo's name; a person's own picture is what its pixels are, wherever the file lies."""
-        return self.name if suite.is_headline(self.name) else f"image:{self._pixel_digest()}"
+        return self.name if tracks.is_headline(self.name) else f"image:{self._pixel_digest()}"
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from mbench.sampler import permutation, stream_key, uniform_rows
+from mbench.suite.sampler import permutation, stream_key, uniform_rows
 from mbench.types import FloatArray, IntArray, Queries, Sample
 
 _NO_LADDER = np.empty(0, dtype=np.int64)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from mbench import suite
 from mbench.errors import UsageError
-from mbench.tasks.base import Task
+from mbench.suite import tracks
+from mbench.suite.tasks.base import Task
 
 __all__ = ["Task", "describe_tasks", "load_task"]
 
@@ -18,9 +18,9 @@ def load_task(name: str) -> Task:
     """
     # Each family is imported only when asked for: a surface needs neither numba nor Pillow.
     try:
-        family = suite.family_of(name)
+        family = tracks.family_of(name)
     except KeyError:
-        known = ", ".join(suite.task_names())
+        known = ", ".join(tracks.task_names())
         raise UsageError(
             f"unknown task {name!r}: expected one of {known}, or image:PATH (see `mbench tasks`)"
         ) from None
@@ -34,7 +34,7 @@ def load_task(name: str) -> Task:
 
 
 def _fractal(name: str) -> Task:
-    from mbench.tasks.fractals import Fractal
+    from mbench.suite.tasks.fractals import Fractal
 
     if name == "mandelbrot-distance":
         return Fractal(name, "mandelbrot", "distance")
@@ -42,32 +42,32 @@ def _fractal(name: str) -> Task:
 
 
 def _image(name: str) -> Task:
-    from mbench import datasets
-    from mbench.tasks.images import Image
+    from mbench.suite import datasets
+    from mbench.suite.tasks.images import Image
 
-    if name.startswith(suite.IMAGE_PREFIX):
+    if name.startswith(tracks.IMAGE_PREFIX):
         try:
-            return Image(name, datasets.read_picture(name.removeprefix(suite.IMAGE_PREFIX)))
+            return Image(name, datasets.read_picture(name.removeprefix(tracks.IMAGE_PREFIX)))
         except ValueError as error:
             raise UsageError(f"{name}: {error}. Give a larger picture") from None
     return Image(name, datasets.load_photo(name))
 
 
 def _surface(name: str) -> Task:
-    from mbench.tasks import surfaces
+    from mbench.suite.tasks import surfaces
 
     return {"sphere": surfaces.Sphere, "shell": surfaces.Shell}[name]()
 
 
 def _function(name: str) -> Task:
-    from mbench.tasks import functions
+    from mbench.suite.tasks import functions
 
     return {"curve": functions.Curve, "friedman": functions.Friedman}[name]()
 
 
 def _digits(name: str) -> Task:
-    from mbench import datasets
-    from mbench.tasks.digits import Digits
+    from mbench.suite import datasets
+    from mbench.suite.tasks.digits import Digits
 
     return Digits(name, *(datasets.load_digits() if name == "digits" else datasets.load_mnist()))
 
@@ -79,15 +79,15 @@ def describe_tasks() -> list[dict[str, Any]]:
     return [
         {
             "task": name,
-            "family": suite.family_of(name),
-            "map": own.get(name) or shapes[suite.family_of(name)],
-            "headline": suite.is_headline(name),
+            "family": tracks.family_of(name),
+            "map": own.get(name) or shapes[tracks.family_of(name)],
+            "headline": tracks.is_headline(name),
             "budgets": {
                 track.name: {"n_samples": budget.n_samples, "fit_limit_s": budget.fit_limit_s}
-                for track in suite.TRACKS.values()
-                if name in track.tasks or not suite.is_headline(name)
-                for budget in [track.budgets[suite.family_of(name)]]
+                for track in tracks.TRACKS.values()
+                if name in track.tasks or not tracks.is_headline(name)
+                for budget in [track.budgets[tracks.family_of(name)]]
             },
         }
-        for name in suite.task_names()
+        for name in tracks.task_names()
     ]

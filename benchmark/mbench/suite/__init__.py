@@ -1,0 +1,1 @@
+"""What is asked: tracks, tasks, random points, orbits, the zoom ladder, data sets, and secrets of hidden test sets."""
