@@ -30,10 +30,10 @@ import numpy as np
 import psutil
 
 import mbench
-from mbench import sandbox
 from mbench.cells import Cell, predict_shuffled
-from mbench.isolation import Isolation, choose_isolation
-from mbench.sandbox import CAPTURE_LIMIT, Child, ChildFailure, open_nursery
+from mbench.sandbox import child_process
+from mbench.sandbox.child_process import CAPTURE_LIMIT, Child, ChildFailure, open_nursery
+from mbench.sandbox.tiers import Isolation, choose_isolation
 from mbench.submission import read_submission
 from mbench.suite.tasks import load_task
 from mbench.types import Spec
@@ -356,12 +356,12 @@ def run_attack(attack: Attack, ground: Ground) -> Outcome:
     limit_s = attack.settings.get("FIT_LIMIT_S", TIMEOUT_S if times_out else FIT_LIMIT_S)
     n_descriptors = len(os.listdir("/proc/self/fd"))
     limits = {"SCRATCH_LIMIT": SCRATCH_LIMIT, "SCRATCH_FILES": attack.settings.get("SCRATCH_FILES", SCRATCH_FILES)}
-    limits["LOAD_LIMIT_S"] = attack.settings.get("LOAD_LIMIT_S", sandbox.LOAD_LIMIT_S)
-    limits["SAVE_LIMIT_S"] = sandbox.SAVE_LIMIT_S if attack.settings.get("SAVES", True) else TIMEOUT_S
+    limits["LOAD_LIMIT_S"] = attack.settings.get("LOAD_LIMIT_S", child_process.LOAD_LIMIT_S)
+    limits["SAVE_LIMIT_S"] = child_process.SAVE_LIMIT_S if attack.settings.get("SAVES", True) else TIMEOUT_S
     source = ground.write(attack)
     status, reason, kept = "ok", "", b""
     problems: list[str] = []
-    with mock.patch.multiple(sandbox, **limits):
+    with mock.patch.multiple(child_process, **limits):
         child = ground.child(source, limit_s, attack.settings.get("MEMORY_LIMIT_MB", 1024))
         try:
             with child:

@@ -12,9 +12,9 @@ from mbench.api import make_settings, run_evaluation
 from mbench.audit.reports import AuditReport, write_report
 from mbench.audit.verdicts import Statistic
 from mbench.efficiency import CURVES_NAME, FOLDER_NAME, Curve, Point, write_curves
-from mbench.isolation import choose_isolation
 from mbench.metrics import Profile
 from mbench.results import SCHEMA_VERSION, Costs, Metrics, Record, Result, write_result
+from mbench.sandbox.tiers import choose_isolation
 from mbench.scoring import load_reference
 from mbench.site import Site, build_site
 from mbench.submission import Source, read_submission

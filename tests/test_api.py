@@ -11,10 +11,10 @@ from mbench import api
 from mbench.api import default_jobs, make_settings, run_evaluation
 from mbench.errors import HarnessError, SubmissionError, UsageError
 from mbench.evaluation import blank_record
-from mbench.isolation import Isolation
 from mbench.leaderboard import newest_result
 from mbench.results import ResultStore, read_result
-from mbench.sandbox import Child
+from mbench.sandbox.child_process import Child
+from mbench.sandbox.tiers import Isolation
 from mbench.submission import read_submission
 from mbench.suite.tasks import load_task
 

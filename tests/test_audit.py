@@ -27,7 +27,7 @@ from mbench.audit.statistics import (
 from mbench.audit.verdicts import ADVANTAGES, LEAKS, Statistic, compare_statistics, reach_verdict
 from mbench.cells import Settings
 from mbench.errors import HarnessError, UsageError
-from mbench.isolation import choose_isolation
+from mbench.sandbox.tiers import choose_isolation
 from mbench.submission import read_submission
 from mbench.suite import tracks
 from mbench.suite.secrets import make_secret, name_test_set, published_secret, read_secret, secret_digest, write_secret

@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_limits
 
 from mbench import contract
 from mbench.contract import check_submission
-from mbench.isolation import choose_isolation
+from mbench.sandbox.tiers import choose_isolation
 from mbench.submission import baseline_names, baseline_path, read_submission
 from mbench.types import Spec
 

@@ -17,7 +17,7 @@ from mbench.cli.tables import print_entries
 from mbench.errors import HarnessError, SubmissionError, UsageError
 from mbench.leaderboard import recorded_baselines
 from mbench.results import SCHEMA_VERSION, Result, ResultStore
-from mbench.sandbox import Child, ChildFailure
+from mbench.sandbox.child_process import Child, ChildFailure
 from mbench.scoring import load_reference, score_entry
 from mbench.submission import read_submission
 from mbench.suite.tasks import load_task
@@ -203,7 +203,7 @@ def test_a_failure_of_ours_ends_with_three(quick, monkeypatch):
     def refuse(self):
         raise HarnessError("no process today")
 
-    monkeypatch.setattr("mbench.sandbox.Child.__enter__", refuse)
+    monkeypatch.setattr("mbench.sandbox.child_process.Child.__enter__", refuse)
     assert_message(quick(), 3, "infrastructure: no process today")
 
 

@@ -17,7 +17,7 @@ from mbench.cluster import Cluster, Demand
 from mbench.errors import UsageError
 from mbench.evaluation import evaluate_source
 from mbench.results import ResultStore
-from mbench.sandbox import Interrupted
+from mbench.sandbox.child_process import Interrupted
 from mbench.submission import read_submission
 from mbench.suite.tasks import load_task
 

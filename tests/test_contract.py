@@ -2,7 +2,7 @@ import pytest
 
 from mbench import contract
 from mbench.contract import check_submission
-from mbench.isolation import choose_isolation
+from mbench.sandbox.tiers import choose_isolation
 from mbench.submission import baseline_path, read_submission
 
 

@@ -24,7 +24,7 @@ from mbench.efficiency import (
 from mbench.errors import HarnessError, UsageError
 from mbench.reference import CURVE_SIZES
 from mbench.results import ResultStore
-from mbench.sandbox import Child
+from mbench.sandbox.child_process import Child
 from mbench.scoring import load_reference
 from mbench.submission import baseline_path, read_submission
 from mbench.suite.tasks import load_task

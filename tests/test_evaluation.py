@@ -17,9 +17,9 @@ from mbench import cells, evaluation, metrics
 from mbench.cells import Cell, Settings, cell_key
 from mbench.errors import HarnessError, MissingDataError, UsageError
 from mbench.evaluation import evaluate_source, plan_cells, rescore_record
-from mbench.isolation import Isolation
 from mbench.results import ResultStore, canonical_digest, predictions_digest
-from mbench.sandbox import Child, Interrupted
+from mbench.sandbox.child_process import Child, Interrupted
+from mbench.sandbox.tiers import Isolation
 from mbench.submission import read_submission
 from mbench.suite import tracks
 from mbench.suite.tasks import load_task
@@ -129,7 +129,7 @@ def test_three_outputs_need_three_columns(evaluate, predict, shape):
 
 @pytest.mark.parametrize("phase", ["head", "fit", "predict"])
 def test_a_hang_is_a_timeout(evaluate, monkeypatch, phase):
-    monkeypatch.setattr("mbench.sandbox.LOAD_LIMIT_S", 3.0)
+    monkeypatch.setattr("mbench.sandbox.child_process.LOAD_LIMIT_S", 3.0)
     record = evaluate(replace(CURVE, fit_limit_s=1.0), **{phase: "while True: pass"})
     assert record.status == "timeout"
     assert "ran past its limit" in record.reason

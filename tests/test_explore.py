@@ -454,7 +454,7 @@ def test_a_child_that_is_at_work_ends_with_the_layer(stored):
 
 
 def test_a_record_of_a_gpu_finds_it_in_its_sandbox(stored, monkeypatch):
-    monkeypatch.setattr("mbench.isolation._GPU_NODES", ("/dev/null",))
+    monkeypatch.setattr("mbench.sandbox.tiers._GPU_NODES", ("/dev/null",))
     started = []
 
     def start_child(source, spec, isolation, **options):

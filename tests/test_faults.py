@@ -25,7 +25,7 @@ from mbench.errors import HarnessError
 from mbench.evaluation import evaluate_source, rescore_record
 from mbench.leaderboard import find_result, newest_result
 from mbench.results import Costs, ResultStore, predictions_digest
-from mbench.sandbox import open_nursery
+from mbench.sandbox.child_process import open_nursery
 from mbench.submission import read_submission
 
 N_KILLS = 200

@@ -29,7 +29,7 @@ from mbench.errors import MbenchError
 from mbench.leaderboard import format_table, newest_result
 from mbench.metrics import Profile
 from mbench.results import SCHEMA_VERSION, Costs, Metrics, Record, Result, ResultStore, read_result
-from mbench.sandbox import ChildFailure, read_predictions
+from mbench.sandbox.child_process import ChildFailure, read_predictions
 from mbench.scoring import load_reference, score_entry
 from mbench.suite import tracks
 

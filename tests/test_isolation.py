@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from mbench import isolation
 from mbench.child import landlock
 from mbench.child.confinement import list_rights
 from mbench.errors import UsageError
-from mbench.isolation import Isolation, choose_isolation, offered_tiers
+from mbench.sandbox import tiers
+from mbench.sandbox.tiers import Isolation, choose_isolation, offered_tiers
 
-PACKAGE = Path(isolation.__file__).resolve().parent
+PACKAGE = Path(tiers.__file__).resolve().parents[1]
 
 
 @pytest.fixture
@@ -20,8 +20,8 @@ def offering(monkeypatch):
     """Have this machine offer some tiers, and give reasons for the others."""
 
     def offer(**reasons):
-        tiers = {tier: reasons.get(tier, Isolation(tier, f"{tier} as usual")) for tier in isolation.TIERS}
-        monkeypatch.setattr(isolation, "offered_tiers", lambda: tiers)
+        offers = {tier: reasons.get(tier, Isolation(tier, f"{tier} as usual")) for tier in tiers.TIERS}
+        monkeypatch.setattr(tiers, "offered_tiers", lambda: offers)
 
     return offer
 
@@ -108,17 +108,17 @@ def test_bubblewrap_that_may_not_work_here_is_no_tier(fresh, said, told):
 
 
 def test_elsewhere_than_on_linux_there_is_tier_c_alone(fresh):
-    fresh.setattr("mbench.isolation.sys.platform", "darwin")
-    tiers = offered_tiers()
-    assert [tier for tier, offer in tiers.items() if isinstance(offer, Isolation)] == ["C"]
-    assert "Linux" in tiers["A"]
+    fresh.setattr("mbench.sandbox.tiers.sys.platform", "darwin")
+    offers = offered_tiers()
+    assert [tier for tier, offer in offers.items() if isinstance(offer, Isolation)] == ["C"]
+    assert "Linux" in offers["A"]
 
 
 def test_without_landlock_there_is_no_tier_b_and_no_nursery_on_a(fresh):
-    fresh.setattr("mbench.isolation.landlock.supported_version", lambda: 0)
-    tiers = offered_tiers()
+    fresh.setattr("mbench.sandbox.tiers.landlock.supported_version", lambda: 0)
+    offers = offered_tiers()
     if sys.platform == "linux":
-        assert "Landlock" in tiers["B"]
+        assert "Landlock" in offers["B"]
     assert not Isolation("A", "").allows_nursery
     assert Isolation("C", "").allows_nursery
 
@@ -131,7 +131,7 @@ def test_tier_c_confines_nothing():
 
 
 def test_the_truth_and_the_tasks_data_are_hidden():
-    hidden = set(isolation._hidden())
+    hidden = set(tiers._hidden())
     for name in ("escape.py", "escape_kernels.py", "tasks", "sampler.py", "ladder.py", "datasets.py", "evaluation.py",
                  "results.py", "sandbox.py", "isolation.py", "cells.py", "reference-1.json", "audit"):  # fmt: skip
         if (PACKAGE / name).exists():
@@ -142,29 +142,29 @@ def test_the_truth_and_the_tasks_data_are_hidden():
 
 def test_what_lies_beside_libraries_is_exposed_and_the_data_there_is_hidden(monkeypatch, tmp_path):
     tier = Isolation("B", "made up")
-    for library in isolation._libraries():
+    for library in tiers._libraries():
         assert tier.exposes(Path(library, "results"))
     assert not tier.exposes(tmp_path)
-    assert not tier.exposes(Path(isolation.__file__).with_name("tasks"))
-    assert not Isolation("C", "none").exposes(Path(isolation._libraries()[0]))
+    assert not tier.exposes(Path(tiers.__file__).with_name("tasks"))
+    assert not Isolation("C", "none").exposes(Path(tiers._libraries()[0]))
     data = tmp_path / "here" / "data"
     data.mkdir(parents=True)
     monkeypatch.setenv("MBENCH_DATA", str(data))
     for roots, hidden in ((("/usr",), False), ((str(tmp_path / "here"),), True)):
-        monkeypatch.setattr(isolation, "_readable", lambda roots=roots: roots)
-        isolation._hidden.cache_clear()
-        assert (str(data) in isolation._hidden()) == hidden
-    isolation._hidden.cache_clear()
+        monkeypatch.setattr(tiers, "_readable", lambda roots=roots: roots)
+        tiers._hidden.cache_clear()
+        assert (str(data) in tiers._hidden()) == hidden
+    tiers._hidden.cache_clear()
 
 
 @pytest.mark.parametrize("site", ["", "lib/python3/dist-packages", "envs/old/lib/python3.10/site-packages"])
 def test_labels_beside_another_interpreter_are_hidden_too(fresh, tmp_path, site):
     data = tmp_path / site / "sklearn" / "datasets" / "data"
     data.mkdir(parents=True)
-    fresh.setattr(isolation, "_library_paths", lambda: (str(tmp_path),))
-    isolation._hidden.cache_clear()
-    hidden = isolation._hidden()
-    isolation._hidden.cache_clear()
+    fresh.setattr(tiers, "_library_paths", lambda: (str(tmp_path),))
+    tiers._hidden.cache_clear()
+    hidden = tiers._hidden()
+    tiers._hidden.cache_clear()
     assert str(data) in hidden
 
 
@@ -174,10 +174,10 @@ def test_a_link_to_a_folder_does_not_open_what_is_hidden_in_it(monkeypatch, tmp_
     data.mkdir(parents=True)
     (tmp_path / "usr" / "lib" / "other").mkdir()
     (tmp_path / "lib").symlink_to(tmp_path / "usr" / "lib")
-    monkeypatch.setattr(isolation, "_libraries", lambda: ())
-    monkeypatch.setattr(isolation, "_SYSTEM", (str(tmp_path / "usr"), str(tmp_path / "lib")))
-    monkeypatch.setattr(isolation, "_SETTINGS", ())
-    monkeypatch.setattr(isolation, "_hidden", lambda: (str(data),))
+    monkeypatch.setattr(tiers, "_libraries", lambda: ())
+    monkeypatch.setattr(tiers, "_SYSTEM", (str(tmp_path / "usr"), str(tmp_path / "lib")))
+    monkeypatch.setattr(tiers, "_SETTINGS", ())
+    monkeypatch.setattr(tiers, "_hidden", lambda: (str(data),))
     confinement = Isolation("B", "made up").confinement(100.0)
     granted = {os.path.realpath(path) for path, rights in list_rights(confinement, "/x") if rights == landlock.READ}
     assert str(tmp_path / "usr" / "lib" / "other") in granted
@@ -186,8 +186,8 @@ def test_a_link_to_a_folder_does_not_open_what_is_hidden_in_it(monkeypatch, tmp_
 
 def test_what_a_child_imports_of_ours_leads_to_nothing_hidden():
     """A module that a child can read may import only such as it can read, or it would not start."""
-    child_side = [path for name in isolation._CHILD_SIDE for path in (PACKAGE / name).rglob("*.py")]
-    child_side += [PACKAGE / name for name in isolation._CHILD_SIDE if name.endswith(".py")]
+    child_side = [path for name in tiers._CHILD_SIDE for path in (PACKAGE / name).rglob("*.py")]
+    child_side += [PACKAGE / name for name in tiers._CHILD_SIDE if name.endswith(".py")]
     lazy = {"__init__.py"}  # the public functions, imported when they are asked for
     code = "; ".join(
         f"import mbench.{path.stem}" for path in child_side if path.parent == PACKAGE and path.name not in lazy
@@ -215,7 +215,7 @@ def test_bubblewrap_binds_the_folder_and_of_it_only_what_is_written():
 
 
 def test_bubblewraps_world_has_nothing_of_ours_that_can_be_written():
-    words = isolation._world()
+    words = tiers._world()
     assert words_after("--bind", words) == []
     assert words_after("--dev-bind", words) == [("/dev/null", "/dev/zero")]
     for flag in ("--unshare-all", "--die-with-parent", "--new-session"):
@@ -223,11 +223,11 @@ def test_bubblewraps_world_has_nothing_of_ours_that_can_be_written():
     shown = {source for source, _ in words_after("--ro-bind", words)}
     assert not {"/", "/home", "/root", "/etc", "/var", "/run", "/proc", str(Path.home())} & shown
     masked = {path for path, _ in words_after("--tmpfs", words)} | {path for _, path in words_after("--ro-bind", words)}
-    assert set(isolation._hidden()) <= masked
+    assert set(tiers._hidden()) <= masked
 
 
 def test_a_gpus_nodes_are_bound_for_cuda_alone(monkeypatch):
-    monkeypatch.setattr(isolation, "_GPU_NODES", ("/dev/null",))
+    monkeypatch.setattr(tiers, "_GPU_NODES", ("/dev/null",))
     chosen = Isolation("A", "", bubblewrap=("bwrap",))
     assert chosen.with_devices("cpu") == chosen
     bound = chosen.with_devices("cuda")

@@ -7,8 +7,8 @@ import psutil
 import pytest
 
 from mbench.errors import HarnessError
-from mbench.nursery import IS_SUPPORTED, Nursery
-from mbench.sandbox import child_environment
+from mbench.sandbox.child_process import child_environment
+from mbench.sandbox.nursery import IS_SUPPORTED, Nursery
 from mbench.submission import read_submission
 
 pytestmark = pytest.mark.skipif(not IS_SUPPORTED, reason="children are forked on Linux only")
@@ -67,8 +67,8 @@ def test_nothing_is_left_when_the_harness_is_killed(tmp_path, submission_file, e
         estimator(fit="import os\nif os.fork() == 0:\n    os.setsid()\nprint('pid', os.getpid())\nwhile True: pass")
     )
     code = f"""
-from mbench.isolation import choose_isolation
-from mbench.sandbox import Child, open_nursery
+from mbench.sandbox.tiers import choose_isolation
+from mbench.sandbox.child_process import Child, open_nursery
 from mbench.submission import read_submission
 from mbench.types import Spec
 import numpy as np, threading, time

@@ -10,9 +10,9 @@ from mbench.cells import Settings
 from mbench.errors import HarnessError, UsageError
 from mbench.evaluation import plan_cells
 from mbench.forecast import forecast_baseline
-from mbench.isolation import choose_isolation
 from mbench.results import SCHEMA_VERSION, Costs, Metrics, Result, ResultStore, read_result, write_result
-from mbench.sandbox import Child
+from mbench.sandbox.child_process import Child
+from mbench.sandbox.tiers import choose_isolation
 from mbench.submission import baseline_path, read_submission
 from mbench.suite.secrets import secret_digest
 from mbench.suite.tracks import SUITE_VERSION, TRACKS

@@ -16,8 +16,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mbench.errors import HarnessError
-from mbench.isolation import Isolation, choose_isolation
-from mbench.sandbox import (
+from mbench.sandbox.child_process import (
     CAPTURE_LIMIT,
     N_SNAPSHOTS,
     Child,
@@ -28,6 +27,7 @@ from mbench.sandbox import (
     open_nursery,
     read_predictions,
 )
+from mbench.sandbox.tiers import Isolation, choose_isolation
 from mbench.submission import read_submission
 from mbench.types import Spec
 
@@ -295,8 +295,8 @@ def test_a_child_dies_with_the_harness(tmp_path, submission_file, estimator):
     path = submission_file(estimator(fit="while True: pass"))
     code = f"""
 import numpy as np
-from mbench.isolation import choose_isolation
-from mbench.sandbox import Child
+from mbench.sandbox.tiers import choose_isolation
+from mbench.sandbox.child_process import Child
 from mbench.submission import read_submission
 from mbench.types import Spec
 none = choose_isolation("C", allow_none=True)
@@ -468,7 +468,7 @@ def test_a_missing_interpreter_is_our_failure_and_leaves_no_folder(child_of_comm
 def test_bubblewrap_shares_a_nursery_only_where_landlock_keeps_its_children_apart(
     submission_file, estimator, monkeypatch, version, shares
 ):
-    monkeypatch.setattr("mbench.isolation.landlock.supported_version", lambda: version)
+    monkeypatch.setattr("mbench.sandbox.tiers.landlock.supported_version", lambda: version)
     with open_nursery(read_submission(submission_file(estimator())), 1, Isolation("A", "")) as nursery:
         assert (nursery is not None) == shares
 

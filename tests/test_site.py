@@ -20,10 +20,10 @@ from mbench.board import build_board
 from mbench.candidates import find_baselines, find_submissions
 from mbench.cli import main
 from mbench.errors import UsageError
-from mbench.isolation import choose_isolation
 from mbench.render.page import Page
 from mbench.results import ResultStore
-from mbench.sandbox import ChildFailure
+from mbench.sandbox.child_process import ChildFailure
+from mbench.sandbox.tiers import choose_isolation
 from mbench.scoring import load_reference
 from mbench.site import build, media, pages, tiles
 from mbench.site.code import list_file, reveal

@@ -11,8 +11,8 @@ from mbench import metrics
 from mbench.cells import Cell, Settings, make_spec
 from mbench.child.worker import check_answer, seed_everything
 from mbench.evaluation import evaluate_source
-from mbench.isolation import choose_isolation
-from mbench.sandbox import open_nursery
+from mbench.sandbox.child_process import open_nursery
+from mbench.sandbox.tiers import choose_isolation
 from mbench.submission import read_submission
 from mbench.suite.tasks import load_task
 

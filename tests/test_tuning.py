@@ -12,7 +12,7 @@ from mbench.errors import UsageError
 from mbench.evaluation import FIRST_TUNING_REPLICATE, plan_cells
 from mbench.leaderboard import find_result
 from mbench.results import ResultStore
-from mbench.sandbox import Child
+from mbench.sandbox.child_process import Child
 from mbench.scoring import load_reference, score_entry
 from mbench.submission import pickle_build, read_submission
 from mbench.suite.secrets import PUBLIC, name_test_set

@@ -6,7 +6,7 @@ import psutil
 import pytest
 
 from mbench.disk import remove_folder
-from mbench.usage import Usage, is_overfull, process_usage
+from mbench.sandbox.usage import Usage, is_overfull, process_usage
 
 
 def test_usage_adds_up():

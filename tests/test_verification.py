@@ -11,12 +11,12 @@ from mbench.audit.reports import AuditReport, write_report
 from mbench.audit.statistics import DESCRIPTIONS, Bound
 from mbench.cells import Cell, Settings, cell_key
 from mbench.errors import HarnessError, UsageError
-from mbench.isolation import choose_isolation
 from mbench.leaderboard import find_result, refresh_results
 from mbench.metrics import Profile
 from mbench.reproduction import compare_records
 from mbench.results import SCHEMA_VERSION, Costs, Metrics, Result, ResultStore, read_result, write_result
-from mbench.sandbox import Child
+from mbench.sandbox.child_process import Child
+from mbench.sandbox.tiers import choose_isolation
 from mbench.submission import read_submission
 from mbench.suite import tracks
 from mbench.suite.secrets import name_test_set

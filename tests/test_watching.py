@@ -8,11 +8,11 @@ from mbench.animate import read_digests
 from mbench.cells import Settings
 from mbench.errors import HarnessError, SubmissionError, UsageError
 from mbench.evaluation import plan_cell
-from mbench.isolation import choose_isolation
 from mbench.render.colours import BACKGROUND, SERIES
 from mbench.render.films import Curve, Instant, draw_frames, plan_instants, plan_layout
 from mbench.render.scenes import confusion_matrix, make_scene
 from mbench.render.stamp import Stamp
+from mbench.sandbox.tiers import choose_isolation
 from mbench.scoring import load_reference
 from mbench.submission import Source, read_submission
 from mbench.suite.tasks import load_task

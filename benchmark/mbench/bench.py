@@ -20,7 +20,7 @@ from mbench.cells import Cell, Progress, Settings
 from mbench.errors import HarnessError
 from mbench.evaluation import evaluate_source
 from mbench.results import Result, ResultStore
-from mbench.sandbox import child_environment
+from mbench.sandbox.child_process import child_environment
 from mbench.submission import BASELINES_FOLDER, Source, read_submission
 from mbench.suite.orbits import escape_time
 from mbench.suite.sampler import stream_key, uniform_rows

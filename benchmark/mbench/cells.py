@@ -11,9 +11,9 @@ from typing import Literal
 
 import numpy as np
 
-from mbench.isolation import Isolation, choose_isolation
 from mbench.results import Record, canonical_digest
-from mbench.sandbox import MEMORY_LIMIT_MB, Child, ChildFailure
+from mbench.sandbox.child_process import MEMORY_LIMIT_MB, Child, ChildFailure
+from mbench.sandbox.tiers import Isolation, choose_isolation
 from mbench.submission import Source
 from mbench.suite import tracks
 from mbench.suite.sampler import permutation, stream_key

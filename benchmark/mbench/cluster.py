@@ -21,9 +21,9 @@ from mbench.cells import Cell, Phase, Progress, Report, Settings, cell_key
 from mbench.disk import scratch_folder
 from mbench.errors import HarnessError, MbenchError, UsageError
 from mbench.evaluation import blank_record, run_cell
-from mbench.isolation import choose_isolation
 from mbench.results import Record, ResultStore
-from mbench.sandbox import Interrupted
+from mbench.sandbox.child_process import Interrupted
+from mbench.sandbox.tiers import choose_isolation
 from mbench.submission import Source
 from mbench.suite.tasks import Task, load_task
 from mbench.suite.tracks import SUITE_VERSION

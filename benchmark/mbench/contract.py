@@ -8,9 +8,9 @@ from typing import Literal
 
 import numpy as np
 
-from mbench.isolation import Isolation
-from mbench.nursery import Nursery
-from mbench.sandbox import Child, ChildFailure, open_nursery
+from mbench.sandbox.child_process import Child, ChildFailure, open_nursery
+from mbench.sandbox.nursery import Nursery
+from mbench.sandbox.tiers import Isolation
 from mbench.submission import Source
 from mbench.suite import tracks
 from mbench.suite.sampler import permutation, stream_key

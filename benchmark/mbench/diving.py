@@ -13,7 +13,7 @@ from mbench.errors import SubmissionError
 from mbench.evaluation import plan_cell
 from mbench.learned import find_artifacts, open_learned
 from mbench.results import ResultStore
-from mbench.sandbox import ChildFailure
+from mbench.sandbox.child_process import ChildFailure
 from mbench.submission import Source
 from mbench.suite.tasks import load_task
 from mbench.types import FloatArray, IntArray

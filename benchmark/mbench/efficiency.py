@@ -23,7 +23,7 @@ from mbench.errors import HarnessError, UsageError
 from mbench.evaluation import evaluate_source
 from mbench.leaderboard import RECORDED_FOLDER
 from mbench.results import Record, ResultStore
-from mbench.sandbox import open_nursery
+from mbench.sandbox.child_process import open_nursery
 from mbench.submission import Source
 from mbench.suite import tracks
 from mbench.suite.tasks import load_task

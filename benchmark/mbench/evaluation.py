@@ -25,9 +25,9 @@ from mbench.cells import (
 from mbench.environment import describe_environment
 from mbench.errors import HarnessError, MbenchError, MissingDataError, UsageError
 from mbench.executor import run_all
-from mbench.nursery import Nursery
 from mbench.results import SCHEMA_VERSION, Costs, Metrics, Record, Result, ResultStore, predictions_digest
-from mbench.sandbox import Child, ChildFailure, Interrupted
+from mbench.sandbox.child_process import Child, ChildFailure, Interrupted
+from mbench.sandbox.nursery import Nursery
 from mbench.submission import Source
 from mbench.suite import tracks
 from mbench.suite.secrets import PUBLIC, name_test_set

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mbench.cells import Cell, Settings, make_spec
 from mbench.results import ResultStore
-from mbench.sandbox import Child, open_nursery
+from mbench.sandbox.child_process import Child, open_nursery
 from mbench.submission import Source
 from mbench.suite import tracks
 from mbench.suite.tasks import Task

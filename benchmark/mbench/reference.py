@@ -11,7 +11,7 @@ from mbench.environment import describe_environment
 from mbench.errors import HarnessError
 from mbench.evaluation import evaluate_source, plan_cells
 from mbench.results import Record, ResultStore
-from mbench.sandbox import open_nursery
+from mbench.sandbox.child_process import open_nursery
 from mbench.submission import BASELINES_FOLDER, Source, read_submission
 from mbench.suite import tracks
 

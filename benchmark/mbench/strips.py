@@ -12,7 +12,7 @@ from mbench.errors import SubmissionError, UsageError
 from mbench.evaluation import plan_cell
 from mbench.learned import find_artifacts, open_learned
 from mbench.results import ResultStore
-from mbench.sandbox import ChildFailure
+from mbench.sandbox.child_process import ChildFailure
 from mbench.submission import Source, baseline_names, baseline_path, read_submission
 from mbench.suite.tasks import load_task
 from mbench.types import FloatArray

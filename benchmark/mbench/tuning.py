@@ -12,9 +12,9 @@ from mbench.cells import Cell, Report, Settings, make_spec
 from mbench.disk import write_json
 from mbench.errors import SubmissionError, UsageError
 from mbench.evaluation import FIRST_TUNING_REPLICATE, evaluate_source, plan_cells
-from mbench.nursery import Nursery
 from mbench.results import ResultStore
-from mbench.sandbox import Child, ChildFailure, open_nursery
+from mbench.sandbox.child_process import Child, ChildFailure, open_nursery
+from mbench.sandbox.nursery import Nursery
 from mbench.scoring import Entry, load_reference, score_entry
 from mbench.submission import Source
 from mbench.suite import tracks

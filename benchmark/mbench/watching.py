@@ -17,8 +17,8 @@ from mbench.errors import SubmissionError, UsageError
 from mbench.evaluation import plan_cell
 from mbench.executor import run_all
 from mbench.metrics import skill
-from mbench.nursery import Nursery
-from mbench.sandbox import Child, ChildFailure, open_nursery
+from mbench.sandbox.child_process import Child, ChildFailure, open_nursery
+from mbench.sandbox.nursery import Nursery
 from mbench.scoring import Reference, TaskReference
 from mbench.submission import Source
 from mbench.suite import tracks

@@ -52,7 +52,7 @@ def attack():
         "mbench.suite.orbits",
         "mbench.suite.tasks",
         "mbench.suite.sampler",
-        "mbench.sandbox",
+        "mbench.sandbox.child_process",
         "mbench.suite.datasets",
     ):
         attempt(module, lambda module=module: import_module(module))

@@ -18,8 +18,8 @@ from mbench.cells import REPEAT_TOLERANCE, Cell, Inconsistent, Phase, Settings, 
 from mbench.environment import describe_environment
 from mbench.errors import HarnessError
 from mbench.executor import run_all
-from mbench.nursery import Nursery
-from mbench.sandbox import Child, ChildFailure, Interrupted, open_nursery
+from mbench.sandbox.child_process import Child, ChildFailure, Interrupted, open_nursery
+from mbench.sandbox.nursery import Nursery
 from mbench.submission import Source
 from mbench.suite import orbits, tracks
 from mbench.suite.sampler import random_words, stream_key

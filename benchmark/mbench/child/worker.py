@@ -1,6 +1,6 @@
 """The child's side of a cell: obeys one command a line, runs the submission, answers with one JSON line.
 
-Commands: build, fit, watch, recall, predict, save, load. Started by `mbench.sandbox` in a scratch folder:
+Commands: build, fit, watch, recall, predict, save, load. Started by `mbench.sandbox.child_process` in a scratch folder:
 
     submission/          the source            out/predictions.npy   (m, k) float32, written by predict
     in/X.npy, in/y.npy   before fit, watch     out/artifact          the fitted estimator, written by save

@@ -32,7 +32,7 @@ def check(submission: Path, isolation: str | None, unsafe_no_sandbox: bool, as_j
     from mbench.cli.tables import last_lines
     from mbench.contract import Finding, check_submission
     from mbench.errors import SubmissionError
-    from mbench.isolation import choose_isolation
+    from mbench.sandbox.tiers import choose_isolation
     from mbench.submission import read_submission
 
     findings = []

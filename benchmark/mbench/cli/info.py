@@ -17,7 +17,7 @@ def info(as_json: bool) -> None:
     from mbench.cells import harness_digest
     from mbench.environment import describe_environment
     from mbench.errors import MbenchError
-    from mbench.isolation import choose_isolation
+    from mbench.sandbox.tiers import choose_isolation
     from mbench.suite import datasets, orbits, tracks
 
     isolation = choose_isolation(allow_none=True)

@@ -44,7 +44,7 @@ def _read_secret(ctx: click.Context, parameter: click.Parameter, path: Path | No
 def refuse_exposed_secret(path: Path) -> None:
     """Raise UsageError if a secret at this path could be read by submissions."""
     from mbench.errors import UsageError
-    from mbench.isolation import is_readable_inside
+    from mbench.sandbox.tiers import is_readable_inside
 
     if is_readable_inside(path):
         raise UsageError(f"{path}: lies where submissions may read. Keep the secret elsewhere")

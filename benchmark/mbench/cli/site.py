@@ -49,7 +49,7 @@ def site(
     the results folder learned is drawn for zooms and strips, in the sandbox; a second run draws only what is new.
     """
     from mbench.api import default_jobs
-    from mbench.isolation import choose_isolation
+    from mbench.sandbox.tiers import choose_isolation
     from mbench.site import build_site
 
     built = build_site(

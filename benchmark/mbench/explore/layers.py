@@ -16,7 +16,7 @@ from mbench.cells import Cell, Settings, make_spec
 from mbench.errors import HarnessError
 from mbench.explore.chart import Chart, Tile, first_tiles, tile_points, tile_truth
 from mbench.explore.targets import Target
-from mbench.sandbox import Child, ChildFailure, Interrupted
+from mbench.sandbox.child_process import Child, ChildFailure, Interrupted
 from mbench.types import FloatArray
 
 QUEUE_LIMIT = 64  # tiles waiting per layer; a page asks for two at a time

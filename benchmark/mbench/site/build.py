@@ -15,9 +15,9 @@ from mbench.disk import disk_error, write_atomically
 from mbench.efficiency import find_curves
 from mbench.errors import UsageError
 from mbench.executor import run_all
-from mbench.isolation import Isolation
 from mbench.results import Record, ResultStore
-from mbench.sandbox import ChildFailure
+from mbench.sandbox.child_process import ChildFailure
+from mbench.sandbox.tiers import Isolation
 from mbench.scoring import load_reference
 from mbench.site import media, pages, tiles
 from mbench.site.entries import SiteEntry, collect_entries

@@ -131,7 +131,16 @@ class Nursery:
     def __enter__(self) -> Nursery:
         """Start the nursery; it imports while the harness goes on. Raises HarnessError if it cannot be started."""
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        command = [sys.executable, "-s", "-P", "-B", "-m", "mbench.nursery", str(theirs.fileno()), *self._modules]
+        command = [
+            sys.executable,
+            "-s",
+            "-P",
+            "-B",
+            "-m",
+            "mbench.sandbox.nursery",
+            str(theirs.fileno()),
+            *self._modules,
+        ]
         try:
             self.folder = self._lent.enter_context(scratch_folder())
             self._process = subprocess.Popen(

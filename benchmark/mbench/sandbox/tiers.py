@@ -28,7 +28,7 @@ _TEMPORARY = str(64 << 20)  # bytes of /tmp and /dev/shm under bubblewrap; a chi
 
 # All of this package that a child may import; the rest tells the truth, or leads to it.
 _CHILD_SIDE = (
-    "__init__.py", "child", "disk.py", "errors.py", "nn", "nursery.py", "submission.py",
+    "__init__.py", "child", "disk.py", "errors.py", "nn", "sandbox", "submission.py",
     "suite", "types.py",
 )  # fmt: skip
 # Where libraries keep the data of tasks: with it, a submission would have the labels.
@@ -236,7 +236,7 @@ def _readable() -> tuple[str, ...]:
 @cache
 def _hidden() -> tuple[str, ...]:
     """Return what lies in those folders and a child may not read: the truth's side of mbench, and the tasks' data."""
-    package = Path(os.path.realpath(__file__)).parent
+    package = Path(os.path.realpath(__file__)).parents[1]
     found = [str(entry) for entry in sorted(package.iterdir()) if entry.name not in _CHILD_SIDE]
     found += [str(package / "nn" / "__pycache__")] if (package / "nn" / "__pycache__").exists() else []
     roots = dict.fromkeys(os.path.realpath(root) for root in (*_library_paths(), *_existing(_SYSTEM)))

@@ -29,11 +29,11 @@ from mbench.child.confinement import FILE_LIMIT
 from mbench.child.snapshots import MAX_STEP
 from mbench.disk import remove_folder, scratch_folder
 from mbench.errors import HarnessError, one_line
-from mbench.isolation import Isolation
-from mbench.nursery import IS_SUPPORTED, ForkedChild, Nursery, scratch_variables
+from mbench.sandbox.nursery import IS_SUPPORTED, ForkedChild, Nursery, scratch_variables
+from mbench.sandbox.tiers import Isolation
+from mbench.sandbox.usage import is_overfull, process_usage
 from mbench.submission import Source
 from mbench.types import FloatArray, Spec
-from mbench.usage import is_overfull, process_usage
 
 LOAD_LIMIT_S = 60.0  # importing a submission and building its estimator, before any data is there
 SAVE_LIMIT_S = 60.0
