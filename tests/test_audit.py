@@ -12,7 +12,6 @@ import pytest
 import scipy.stats
 
 from mbench.audit import calibration, relatives, run
-from mbench.audit.reports import BOUNDS_NAME, AuditReport, derive_bounds, load_bounds, read_report, write_report
 from mbench.audit.run import run_audit
 from mbench.audit.statistics import (
     DESCRIPTIONS,
@@ -27,6 +26,8 @@ from mbench.audit.statistics import (
 from mbench.audit.verdicts import ADVANTAGES, LEAKS, Statistic, compare_statistics, reach_verdict
 from mbench.cells import Settings
 from mbench.errors import HarnessError, UsageError
+from mbench.results import audits
+from mbench.results.audits import BOUNDS_NAME, AuditReport, derive_bounds, load_bounds, read_report, write_report
 from mbench.sandbox.tiers import choose_isolation
 from mbench.submission import read_submission
 from mbench.suite import tracks
@@ -188,7 +189,7 @@ def test_one_audit_in_a_thousand_of_a_fair_method_is_flagged():
 
 
 def test_the_frozen_bounds_follow_from_the_frozen_values():
-    content = json.loads((Path(run.__file__).parents[1] / BOUNDS_NAME).read_text())
+    content = json.loads((Path(audits.__file__).with_name(BOUNDS_NAME)).read_text())
     for name, bound in derive_bounds(content["baselines"]).items():
         assert asdict(bound) == pytest.approx(content["bounds"][name])
     assert content["secrets"] == {label: secret_digest(published_secret(label)) for label in calibration.LABELS}
@@ -198,7 +199,7 @@ def test_the_frozen_bounds_follow_from_the_frozen_values():
 
 
 def test_no_baseline_exceeds_its_bound_under_any_calibration_secret():
-    content = json.loads((Path(run.__file__).parents[1] / BOUNDS_NAME).read_text())
+    content = json.loads((Path(audits.__file__).with_name(BOUNDS_NAME)).read_text())
     for values in content["baselines"].values():
         for name, row in values.items():
             assert max(row) <= load_bounds()[name].threshold

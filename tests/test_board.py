@@ -15,19 +15,19 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from mbench import candidates
-from mbench.audit.reports import AuditReport, write_report
 from mbench.board import build_board
 from mbench.board_plots import draw_board
 from mbench.board_tables import board_as_json, board_rows, format_board
 from mbench.candidates import Candidate, find_baselines, find_local, find_submissions, keep_recorded
 from mbench.cli.tables import print_board
 from mbench.errors import UsageError
-from mbench.metrics import Profile
 from mbench.render import rankings
 from mbench.render.page import Page
 from mbench.render.rankings import find_front
-from mbench.results import SCHEMA_VERSION, Costs, Metrics, Record, Result, write_result
-from mbench.scoring import Reference, TaskReference, load_reference
+from mbench.results.audits import AuditReport, write_report
+from mbench.results.metrics import Profile
+from mbench.results.scoring import Reference, TaskReference, load_reference
+from mbench.results.store import SCHEMA_VERSION, Costs, Metrics, Record, Result, write_result
 from mbench.submission import baseline_path, read_submission
 from mbench.suite import tracks
 

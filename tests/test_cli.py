@@ -15,10 +15,10 @@ from mbench.cli import main
 from mbench.cli.progress import LiveProgress
 from mbench.cli.tables import print_entries
 from mbench.errors import HarnessError, SubmissionError, UsageError
-from mbench.leaderboard import recorded_baselines
-from mbench.results import SCHEMA_VERSION, Result, ResultStore
+from mbench.results.lookup import recorded_baselines
+from mbench.results.scoring import load_reference, score_entry
+from mbench.results.store import SCHEMA_VERSION, Result, ResultStore
 from mbench.sandbox.child_process import Child, ChildFailure
-from mbench.scoring import load_reference, score_entry
 from mbench.submission import read_submission
 from mbench.suite.tasks import load_task
 from mbench.suite.tracks import SUITE_VERSION

@@ -16,7 +16,7 @@ from mbench.cells import Cell, Settings
 from mbench.cluster import Cluster, Demand
 from mbench.errors import UsageError
 from mbench.evaluation import evaluate_source
-from mbench.results import ResultStore
+from mbench.results.store import ResultStore
 from mbench.sandbox.child_process import Interrupted
 from mbench.submission import read_submission
 from mbench.suite.tasks import load_task
@@ -222,7 +222,7 @@ from pathlib import Path
 from mbench.cells import Cell, Settings
 from mbench.cluster import Cluster
 from mbench.evaluation import evaluate_source
-from mbench.results import ResultStore
+from mbench.results.store import ResultStore
 from mbench.submission import read_submission
 with Cluster(sys.argv[3]) as connected:
     evaluate_source(

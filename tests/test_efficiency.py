@@ -6,10 +6,12 @@ from dataclasses import replace
 import pytest
 from PIL import Image
 
-from mbench import efficiency, leaderboard
 from mbench.api import make_settings
 from mbench.candidates import find_local
-from mbench.efficiency import (
+from mbench.errors import HarnessError, UsageError
+from mbench.reference import CURVE_SIZES
+from mbench.results import curves, lookup
+from mbench.results.curves import (
     Curve,
     CurveStore,
     Point,
@@ -21,11 +23,9 @@ from mbench.efficiency import (
     read_curves,
     write_curves,
 )
-from mbench.errors import HarnessError, UsageError
-from mbench.reference import CURVE_SIZES
-from mbench.results import ResultStore
+from mbench.results.scoring import load_reference
+from mbench.results.store import ResultStore
 from mbench.sandbox.child_process import Child
-from mbench.scoring import load_reference
 from mbench.submission import baseline_path, read_submission
 from mbench.suite.tasks import load_task
 
@@ -154,7 +154,7 @@ def test_curves_change_no_result(measured, mbench, submission_file, estimator, t
 
 
 def test_recorded_curves_are_nobodys_result(mbench, tmp_path, monkeypatch):
-    monkeypatch.setattr(leaderboard, "RECORDED_FOLDER", tmp_path)
+    monkeypatch.setattr(lookup, "RECORDED_FOLDER", tmp_path)
     write_curves(tmp_path / "curves.json", (make_curve(),))
     result = mbench("compare", "curves")
     assert (result.exit_code, "neither a file, nor evaluated here" in result.stderr) == (2, True)
@@ -238,7 +238,7 @@ def test_what_cannot_be_measured_is_a_usage_error(mbench, submission_file, estim
 
 def test_recorded_curves_are_drawn_with_the_board_if_they_are_of_its_sources(mbench, tmp_path, monkeypatch):
     recorded = tmp_path / "recorded.json"
-    monkeypatch.setattr(efficiency, "RECORDED_CURVES", recorded)
+    monkeypatch.setattr(curves, "RECORDED_CURVES", recorded)
     write_curves(recorded, (make_curve("knn"),))
     mbench("leaderboard", "--plots", "without")
     assert not (tmp_path / "without" / "curves-mandelbrot.png").exists()
@@ -249,14 +249,14 @@ def test_recorded_curves_are_drawn_with_the_board_if_they_are_of_its_sources(mbe
 
 def test_recording_adds_to_what_is_recorded(mbench, tmp_path, monkeypatch):
     recorded = tmp_path / "recorded.json"
-    monkeypatch.setattr(efficiency, "RECORDED_CURVES", recorded)
+    monkeypatch.setattr(curves, "RECORDED_CURVES", recorded)
     monkeypatch.setattr("mbench.reproduction.BASELINES_FOLDER", tmp_path / "baselines")  # a checkout, also for a wheel
     write_curves(recorded, (make_curve("rbf"),))
     (tmp_path / "constant").mkdir()  # of the same name, and no baseline
     (tmp_path / "constant" / "submission.py").write_text("def build(spec):\n    return None\n")
     result = mbench("curves", "constant", "--task", "curve", "--sizes", "100:100", "--jobs", 1, "--record")
     assert result.exit_code == 0, result.output
-    curves = read_curves(recorded)
+    measured = read_curves(recorded)
     assert [(curve.task, curve.name) for curve in curves] == [("curve", "constant"), ("mandelbrot", "rbf")]
     assert curves[0].source_digest == read_submission(baseline_path("constant")).digest
 

@@ -13,11 +13,12 @@ import psutil
 import pytest
 from PIL import Image
 
-from mbench import cells, evaluation, metrics
+from mbench import cells, evaluation
 from mbench.cells import Cell, Settings, cell_key
 from mbench.errors import HarnessError, MissingDataError, UsageError
 from mbench.evaluation import evaluate_source, plan_cells, rescore_record
-from mbench.results import ResultStore, canonical_digest, predictions_digest
+from mbench.results import metrics
+from mbench.results.store import ResultStore, canonical_digest, predictions_digest
 from mbench.sandbox.child_process import Child, Interrupted
 from mbench.sandbox.tiers import Isolation
 from mbench.submission import read_submission
@@ -401,7 +402,7 @@ from dataclasses import replace
 from pathlib import Path
 from mbench.cells import Cell, Settings
 from mbench.evaluation import evaluate_source
-from mbench.results import ResultStore
+from mbench.results.store import ResultStore
 from mbench.submission import read_submission
 {patch}
 cells = [Cell("curve", "quick", replicate, 60, 20.0) for replicate in range(4)]
@@ -681,7 +682,7 @@ def test_a_sample_is_the_same_drawn_in_parts(name, monkeypatch):
 
 
 def test_an_entry_without_all_its_replicates_is_incomplete(source, store):
-    from mbench.scoring import load_reference, score_entry
+    from mbench.results.scoring import load_reference, score_entry
 
     planned, _ = plan_cells("quick", ["curve", "sphere"])
     result, _ = evaluate_source(source, planned, store, Settings(jobs=2))

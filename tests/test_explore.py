@@ -28,7 +28,7 @@ from mbench.explore.layers import QUEUE_LIMIT, Layer, LayerFailure, PredictionLa
 from mbench.explore.sample_index import MAX_PER_TILE, SampleIndex
 from mbench.explore.server import Address
 from mbench.explore.targets import find_target
-from mbench.results import Result, ResultStore, write_result
+from mbench.results.store import Result, ResultStore, write_result
 from mbench.suite.tasks import load_task
 from mbench.suite.tracks import EXTRA_TASKS, SUITE_VERSION
 

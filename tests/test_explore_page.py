@@ -11,7 +11,7 @@ from explore_kit import PLANE, exploring, plane, store_fitted
 
 from mbench.explore.chart import TILE_PX, make_chart
 from mbench.render.colours import VALUE_ERRORS, paint_values
-from mbench.results import ResultStore
+from mbench.results.store import ResultStore
 from mbench.suite.tasks import load_task
 
 TASK = load_task("mandelbrot")

@@ -23,8 +23,8 @@ from mbench.cells import Cell, Settings
 from mbench.disk import DRAFT_SUFFIX
 from mbench.errors import HarnessError
 from mbench.evaluation import evaluate_source, rescore_record
-from mbench.leaderboard import find_result, newest_result
-from mbench.results import Costs, ResultStore, predictions_digest
+from mbench.results.lookup import find_result, newest_result
+from mbench.results.store import Costs, ResultStore, predictions_digest
 from mbench.sandbox.child_process import open_nursery
 from mbench.submission import read_submission
 
@@ -39,8 +39,8 @@ from dataclasses import replace
 from pathlib import Path
 from mbench.api import run_evaluation
 from mbench.disk import _adapter
-from mbench.results import *
-from mbench.results import Metrics, Record, predictions_digest
+from mbench.results.store import *
+from mbench.results.store import Metrics, Record, predictions_digest
 from mbench.submission import read_submission
 _adapter(Record)
 signal.signal(signal.SIGCHLD, signal.SIG_IGN)

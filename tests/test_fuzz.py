@@ -26,11 +26,11 @@ import numpy as np
 import pytest
 
 from mbench.errors import MbenchError
-from mbench.leaderboard import format_table, newest_result
-from mbench.metrics import Profile
-from mbench.results import SCHEMA_VERSION, Costs, Metrics, Record, Result, ResultStore, read_result
+from mbench.results.lookup import format_table, newest_result
+from mbench.results.metrics import Profile
+from mbench.results.scoring import load_reference, score_entry
+from mbench.results.store import SCHEMA_VERSION, Costs, Metrics, Record, Result, ResultStore, read_result
 from mbench.sandbox.child_process import ChildFailure, read_predictions
-from mbench.scoring import load_reference, score_entry
 from mbench.suite import tracks
 
 FEW = 2_000  # inputs per reader in a normal run of the tests

@@ -6,9 +6,9 @@ from types import MappingProxyType
 
 import pytest
 
-from mbench import leaderboard
 from mbench.errors import HarnessError, UsageError
-from mbench.leaderboard import (
+from mbench.results import lookup
+from mbench.results.lookup import (
     entry_as_json,
     entry_table,
     find_result,
@@ -17,9 +17,9 @@ from mbench.leaderboard import (
     newest_result,
     sort_entries,
 )
-from mbench.metrics import Profile
-from mbench.results import SCHEMA_VERSION, Metrics, Result, write_result
-from mbench.scoring import LearningCurve, Reference, TaskReference, score_entry
+from mbench.results.metrics import Profile
+from mbench.results.scoring import LearningCurve, Reference, TaskReference, score_entry
+from mbench.results.store import SCHEMA_VERSION, Metrics, Result, write_result
 from mbench.submission import read_submission
 from mbench.suite import tracks
 
@@ -80,7 +80,7 @@ def test_the_badge_needs_half_the_skill_in_every_other_family(make_entry, error)
 
 
 def test_threads_and_device_stand_beside_the_scores(make_entry):
-    (row,) = leaderboard.entry_rows([make_entry(threads=4, device="cuda")])
+    (row,) = lookup.entry_rows([make_entry(threads=4, device="cuda")])
     assert (row["threads"], row["device"]) == (4, "cuda")
 
 
@@ -173,7 +173,7 @@ def test_a_strangers_name_is_made_safe(tmp_path, make_record):
 
 
 def test_a_baseline_is_found_by_its_name_unless_evaluated_here(store, make_record, tmp_path, monkeypatch):
-    monkeypatch.setattr(leaderboard, "RECORDED_FOLDER", tmp_path)
+    monkeypatch.setattr(lookup, "RECORDED_FOLDER", tmp_path)
     recorded = result_of(make_record(submission="knn"), name="knn")
     write_result(tmp_path / "knn.json", recorded)
     assert find_result("knn", store) == recorded
@@ -183,7 +183,7 @@ def test_a_baseline_is_found_by_its_name_unless_evaluated_here(store, make_recor
 
 
 def test_a_baselines_track_counts_from_here_only_once_all_of_it_was_run_here(store, make_record, tmp_path, monkeypatch):
-    monkeypatch.setattr(leaderboard, "RECORDED_FOLDER", tmp_path)
+    monkeypatch.setattr(lookup, "RECORDED_FOLDER", tmp_path)
     recorded = [make_record(track=track, task=task) for track in ("quick", "standard") for task in ("curve", "sphere")]
     write_result(tmp_path / "knn.json", result_of(*recorded, name="knn"))
     here = [
@@ -204,7 +204,7 @@ def test_a_failure_of_ours_stands_for_no_cell_that_has_another_record(make_recor
 
 
 def test_a_folder_without_a_submission_does_not_hide_a_baseline(tmp_path, monkeypatch, make_record):
-    monkeypatch.setattr(leaderboard, "RECORDED_FOLDER", tmp_path)
+    monkeypatch.setattr(lookup, "RECORDED_FOLDER", tmp_path)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "knn").mkdir()
     write_result(tmp_path / "knn.json", result_of(make_record(), name="knn"))

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, mean_squared_error, r2_score
 
-from mbench import metrics
+from mbench.results import metrics
 
 
 @pytest.fixture

@@ -3,11 +3,11 @@ from dataclasses import replace
 
 import pytest
 
-from mbench.audit.reports import AuditReport, read_report, write_report
 from mbench.candidates import find_submissions
-from mbench.metrics import Profile
 from mbench.render.page import Page
-from mbench.results import Metrics, ResultStore, read_result
+from mbench.results.audits import AuditReport, read_report, write_report
+from mbench.results.metrics import Profile
+from mbench.results.store import Metrics, ResultStore, read_result
 from mbench.submission import read_submission
 from mbench.suite import tracks
 from mbench.verification import check_claim, read_claims

@@ -3,14 +3,15 @@ from dataclasses import replace
 
 import pytest
 
-from mbench import api, candidates, forecast, leaderboard, reproduction
+from mbench import api, candidates, forecast, reproduction
 from mbench.audit import calibration, relatives, repeatable, run
-from mbench.audit.reports import read_report
 from mbench.cells import Settings
 from mbench.errors import HarnessError, UsageError
 from mbench.evaluation import plan_cells
 from mbench.forecast import forecast_baseline
-from mbench.results import SCHEMA_VERSION, Costs, Metrics, Result, ResultStore, read_result, write_result
+from mbench.results import lookup
+from mbench.results.audits import read_report
+from mbench.results.store import SCHEMA_VERSION, Costs, Metrics, Result, ResultStore, read_result, write_result
 from mbench.sandbox.child_process import Child
 from mbench.sandbox.tiers import choose_isolation
 from mbench.submission import baseline_path, read_submission
@@ -22,7 +23,7 @@ from mbench.suite.tracks import SUITE_VERSION, TRACKS
 def recorded(tmp_path, monkeypatch):
     """Record to, and compare with, an empty folder."""
     folder = tmp_path / "recorded"
-    for module in (reproduction, forecast, candidates, leaderboard):
+    for module in (reproduction, forecast, candidates, lookup):
         monkeypatch.setattr(module, "RECORDED_FOLDER", folder)
     monkeypatch.setattr(reproduction, "check_checkout", lambda: None)  # that folder is nobody's installed package
     return folder
@@ -92,7 +93,7 @@ def test_the_expected_time_is_the_recorded_one_and_else_a_third_of_the_limit(mak
         make_record(task="curve", costs=Costs(fit_s=30.0, predict_s=12.0)),
         make_record(task="friedman", status="timeout", metrics=None, costs=Costs()),
     )
-    result = replace(read_result(leaderboard.BASELINES_FOLDER / "results" / "nearest.json"), records=records)
+    result = replace(read_result(lookup.BASELINES_FOLDER / "results" / "nearest.json"), records=records)
     write_result(recorded / "nearest.json", result)
     known = forecast_baseline("nearest", "quick", tmp_path, settings)
     assert {each.cell.task: each.expected_s for each in known.cells if not each.is_guess} == {"curve": 42.0}
@@ -244,4 +245,4 @@ def test_reproduce_records_results_and_audit_and_then_agrees_with_them(mbench, s
 def test_an_installed_package_records_nothing(monkeypatch, tmp_path):
     monkeypatch.setattr(reproduction, "BASELINES_FOLDER", tmp_path / "_baselines")
     with pytest.raises(UsageError, match="Record baselines in a checkout"):
-        reproduction.record_result(read_result(leaderboard.RECORDED_FOLDER / "knn.json"))
+        reproduction.record_result(read_result(lookup.RECORDED_FOLDER / "knn.json"))

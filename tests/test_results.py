@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from mbench.disk import DRAFT_SUFFIX
 from mbench.errors import HarnessError, MbenchError, UsageError
-from mbench.metrics import Profile
-from mbench.results import (
+from mbench.results.metrics import Profile
+from mbench.results.store import (
     RECORD_LIMIT,
     SCHEMA_VERSION,
     Costs,

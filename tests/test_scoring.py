@@ -6,9 +6,9 @@ from types import MappingProxyType
 
 import pytest
 
-from mbench.metrics import Profile, skill
-from mbench.results import Costs, Metrics, Record
-from mbench.scoring import LearningCurve, Reference, TaskReference, load_reference, score_entry
+from mbench.results.metrics import Profile, skill
+from mbench.results.scoring import LearningCurve, Reference, TaskReference, load_reference, score_entry
+from mbench.results.store import Costs, Metrics, Record
 from mbench.suite import tracks
 
 TASKS = tracks.TRACKS["quick"].tasks
@@ -152,9 +152,11 @@ def test_frozen_learning_curves_fall():
 
 
 def test_frozen_reference_says_how_it_was_made():
-    import mbench.scoring
+    import mbench.results.scoring
 
-    content = json.loads(Path(mbench.scoring.__file__).with_name(mbench.scoring.REFERENCE_NAME).read_text())
+    content = json.loads(
+        Path(mbench.results.scoring.__file__).with_name(mbench.results.scoring.REFERENCE_NAME).read_text()
+    )
     assert content["made_by"] == "mbench reference"
     assert content["environment"]["numpy"]
 

@@ -21,10 +21,10 @@ from mbench.candidates import find_baselines, find_submissions
 from mbench.cli import main
 from mbench.errors import UsageError
 from mbench.render.page import Page
-from mbench.results import ResultStore
+from mbench.results.scoring import load_reference
+from mbench.results.store import ResultStore
 from mbench.sandbox.child_process import ChildFailure
 from mbench.sandbox.tiers import choose_isolation
-from mbench.scoring import load_reference
 from mbench.site import build, media, pages, tiles
 from mbench.site.code import list_file, reveal
 from mbench.site.entries import collect_entries

@@ -9,7 +9,7 @@ from sklearn.datasets import load_digits as sklearn_digits
 from sklearn.datasets import load_sample_image, make_friedman1
 
 from mbench.errors import MissingDataError, UsageError
-from mbench.metrics import fraction_unexplained
+from mbench.results.metrics import fraction_unexplained
 from mbench.suite import orbits, tracks
 from mbench.suite.tasks import describe_tasks, load_task
 from mbench.suite.tasks.base import BoxTask

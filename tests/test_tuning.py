@@ -6,14 +6,15 @@ import numpy as np
 import pytest
 from sklearn.neighbors import KNeighborsRegressor
 
-from mbench import metrics, tuning
+from mbench import tuning
 from mbench.cells import Cell
 from mbench.errors import UsageError
 from mbench.evaluation import FIRST_TUNING_REPLICATE, plan_cells
-from mbench.leaderboard import find_result
-from mbench.results import ResultStore
+from mbench.results import metrics
+from mbench.results.lookup import find_result
+from mbench.results.scoring import load_reference, score_entry
+from mbench.results.store import ResultStore
 from mbench.sandbox.child_process import Child
-from mbench.scoring import load_reference, score_entry
 from mbench.submission import pickle_build, read_submission
 from mbench.suite.secrets import PUBLIC, name_test_set
 from mbench.suite.tasks import load_task

@@ -7,14 +7,14 @@ from click.testing import CliRunner
 
 from mbench import cli, evaluation, verification
 from mbench.api import run_evaluation
-from mbench.audit.reports import AuditReport, write_report
 from mbench.audit.statistics import DESCRIPTIONS, Bound
 from mbench.cells import Cell, Settings, cell_key
 from mbench.errors import HarnessError, UsageError
-from mbench.leaderboard import find_result, refresh_results
-from mbench.metrics import Profile
 from mbench.reproduction import compare_records
-from mbench.results import SCHEMA_VERSION, Costs, Metrics, Result, ResultStore, read_result, write_result
+from mbench.results.audits import AuditReport, write_report
+from mbench.results.lookup import find_result, refresh_results
+from mbench.results.metrics import Profile
+from mbench.results.store import SCHEMA_VERSION, Costs, Metrics, Result, ResultStore, read_result, write_result
 from mbench.sandbox.child_process import Child
 from mbench.sandbox.tiers import choose_isolation
 from mbench.submission import read_submission

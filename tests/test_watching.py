@@ -12,8 +12,8 @@ from mbench.render.colours import BACKGROUND, SERIES
 from mbench.render.films import Curve, Instant, draw_frames, plan_instants, plan_layout
 from mbench.render.scenes import confusion_matrix, make_scene
 from mbench.render.stamp import Stamp
+from mbench.results.scoring import load_reference
 from mbench.sandbox.tiers import choose_isolation
-from mbench.scoring import load_reference
 from mbench.submission import Source, read_submission
 from mbench.suite.tasks import load_task
 from mbench.watching import MAX_RACERS, shoot, watch

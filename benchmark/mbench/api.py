@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 from mbench.cells import Report, Settings, harness_digest
 from mbench.errors import UsageError
 from mbench.evaluation import Elsewhere, evaluate_source, plan_cells
-from mbench.leaderboard import manner, newest_result
 from mbench.pictures import Drawing, draw_pictures
-from mbench.results import RESULT_NAME, Record, Result, ResultStore, write_result
+from mbench.results.lookup import manner, newest_result
+from mbench.results.scoring import Entry, load_reference, score_entry
+from mbench.results.store import RESULT_NAME, Record, Result, ResultStore, write_result
 from mbench.sandbox.child_process import MEMORY_LIMIT_MB, open_nursery
 from mbench.sandbox.tiers import choose_isolation, has_gpu
-from mbench.scoring import Entry, load_reference, score_entry
 from mbench.submission import Source, pickle_build, read_submission
 from mbench.suite import tracks
 from mbench.suite.secrets import PUBLIC, name_test_set
@@ -233,7 +233,7 @@ def evaluate(
     """
     import pandas as pd
 
-    from mbench.leaderboard import entry_as_json
+    from mbench.results.lookup import entry_as_json
 
     if not (callable(submission) or isinstance(submission, str | os.PathLike)):
         kind = type(submission).__name__

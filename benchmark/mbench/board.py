@@ -9,10 +9,10 @@ from types import MappingProxyType
 
 import numpy as np
 
-from mbench.audit.reports import AuditReport
 from mbench.candidates import Candidate, Origin
-from mbench.metrics import Profile
-from mbench.scoring import Entry, Reference, score_entry
+from mbench.results.audits import AuditReport
+from mbench.results.metrics import Profile
+from mbench.results.scoring import Entry, Reference, score_entry
 from mbench.stats import (
     SIGNIFICANCE,
     Agreement,

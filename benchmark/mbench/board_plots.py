@@ -8,8 +8,8 @@ from pathlib import Path
 
 from mbench.board import FRACTALS, Board, Standing
 from mbench.disk import disk_error
-from mbench.efficiency import Curve
-from mbench.scoring import Reference
+from mbench.results.curves import Curve
+from mbench.results.scoring import Reference
 from mbench.stats import SIGNIFICANCE
 from mbench.submission import safe_name
 from mbench.suite import tracks

@@ -9,7 +9,7 @@ from typing import Any
 
 from mbench.board import Board, Standing
 from mbench.errors import one_line
-from mbench.leaderboard import TableFormat, entry_as_json, entry_rows, format_cell, format_rows
+from mbench.results.lookup import TableFormat, entry_as_json, entry_rows, format_cell, format_rows
 from mbench.stats import CONFIDENCE, MIN_REPLICATES, SIGNIFICANCE, Interval
 from mbench.suite import tracks
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from mbench.audit.reports import REPORT_NAME, AuditReport, find_report, report_places
 from mbench.errors import UsageError
-from mbench.leaderboard import RECORDED_FOLDER, newest_result
-from mbench.results import RESULT_NAME, Record, read_result
+from mbench.results.audits import REPORT_NAME, AuditReport, find_report, report_places
+from mbench.results.lookup import RECORDED_FOLDER, newest_result
+from mbench.results.store import RESULT_NAME, Record, read_result
 from mbench.submission import ENTRY_NAME, Source, baseline_names, baseline_path, read_submission, safe_name
 from mbench.suite import tracks
 from mbench.suite.ladder import OCTAVES

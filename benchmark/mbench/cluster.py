@@ -21,7 +21,7 @@ from mbench.cells import Cell, Phase, Progress, Report, Settings, cell_key
 from mbench.disk import scratch_folder
 from mbench.errors import HarnessError, MbenchError, UsageError
 from mbench.evaluation import blank_record, run_cell
-from mbench.results import Record, ResultStore
+from mbench.results.store import Record, ResultStore
 from mbench.sandbox.child_process import Interrupted
 from mbench.sandbox.tiers import choose_isolation
 from mbench.submission import Source

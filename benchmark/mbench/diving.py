@@ -12,7 +12,7 @@ from mbench.cells import Settings
 from mbench.errors import SubmissionError
 from mbench.evaluation import plan_cell
 from mbench.learned import find_artifacts, open_learned
-from mbench.results import ResultStore
+from mbench.results.store import ResultStore
 from mbench.sandbox.child_process import ChildFailure
 from mbench.submission import Source
 from mbench.suite.tasks import load_task

@@ -10,7 +10,6 @@ from pathlib import Path
 from threading import Event
 from typing import Protocol
 
-from mbench import metrics
 from mbench.cells import (
     N_REPEATED,
     Cell,
@@ -22,10 +21,11 @@ from mbench.cells import (
     make_spec,
     predict_shuffled,
 )
-from mbench.environment import describe_environment
 from mbench.errors import HarnessError, MbenchError, MissingDataError, UsageError
 from mbench.executor import run_all
-from mbench.results import SCHEMA_VERSION, Costs, Metrics, Record, Result, ResultStore, predictions_digest
+from mbench.results import metrics
+from mbench.results.environment import describe_environment
+from mbench.results.store import SCHEMA_VERSION, Costs, Metrics, Record, Result, ResultStore, predictions_digest
 from mbench.sandbox.child_process import Child, ChildFailure, Interrupted
 from mbench.sandbox.nursery import Nursery
 from mbench.submission import Source

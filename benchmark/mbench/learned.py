@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mbench.cells import Cell, Settings, make_spec
-from mbench.results import ResultStore
+from mbench.results.store import ResultStore
 from mbench.sandbox.child_process import Child, open_nursery
 from mbench.submission import Source
 from mbench.suite import tracks

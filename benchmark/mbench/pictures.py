@@ -12,10 +12,10 @@ from mbench.cells import Cell, Progress, Report, Settings, make_spec
 from mbench.disk import disk_error
 from mbench.errors import MbenchError
 from mbench.executor import run_all
-from mbench.results import Record, ResultStore
+from mbench.results.scoring import Reference, score_entry
+from mbench.results.store import Record, ResultStore
 from mbench.sandbox.child_process import Child, ChildFailure
 from mbench.sandbox.nursery import Nursery
-from mbench.scoring import Reference, score_entry
 from mbench.submission import Source
 from mbench.suite import tracks
 from mbench.suite.tasks import Task, load_task

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mbench.audit.reports import REPORT_NAME, find_report, report_places
 from mbench.disk import disk_error, write_atomically
 from mbench.errors import UsageError
-from mbench.leaderboard import escape_markdown, find_result, format_table
 from mbench.pictures import CARD_NAME
-from mbench.results import RESULT_NAME, Record, Result, ResultStore, read_result, write_result
-from mbench.scoring import Entry, load_reference, score_entry
+from mbench.results.audits import REPORT_NAME, find_report, report_places
+from mbench.results.lookup import escape_markdown, find_result, format_table
+from mbench.results.scoring import Entry, load_reference, score_entry
+from mbench.results.store import RESULT_NAME, Record, Result, ResultStore, read_result, write_result
 from mbench.submission import ENTRY_NAME, Source, read_submission
 from mbench.suite import tracks
 

@@ -7,10 +7,10 @@ from statistics import fmean
 from typing import Any
 
 from mbench.cells import Cell, Progress, Settings
-from mbench.environment import describe_environment
 from mbench.errors import HarnessError
 from mbench.evaluation import evaluate_source, plan_cells
-from mbench.results import Record, ResultStore
+from mbench.results.environment import describe_environment
+from mbench.results.store import Record, ResultStore
 from mbench.sandbox.child_process import open_nursery
 from mbench.submission import BASELINES_FOLDER, Source, read_submission
 from mbench.suite import tracks

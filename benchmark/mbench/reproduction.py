@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from mbench.api import Outcome, run_evaluation
-from mbench.audit.reports import AuditReport, read_report, write_report
 from mbench.errors import UsageError
-from mbench.leaderboard import RECORDED_FOLDER, manner
-from mbench.results import SCHEMA_VERSION, Record, Result, read_result, write_result
+from mbench.results.audits import AuditReport, read_report, write_report
+from mbench.results.lookup import RECORDED_FOLDER, manner
+from mbench.results.store import SCHEMA_VERSION, Record, Result, read_result, write_result
 from mbench.submission import BASELINES_FOLDER, baseline_names, baseline_path, read_submission
 from mbench.suite import tracks
 from mbench.suite.tasks import load_task

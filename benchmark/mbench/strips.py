@@ -11,7 +11,7 @@ from mbench.disk import check_place, disk_error
 from mbench.errors import SubmissionError, UsageError
 from mbench.evaluation import plan_cell
 from mbench.learned import find_artifacts, open_learned
-from mbench.results import ResultStore
+from mbench.results.store import ResultStore
 from mbench.sandbox.child_process import ChildFailure
 from mbench.submission import Source, baseline_names, baseline_path, read_submission
 from mbench.suite.tasks import load_task

@@ -12,10 +12,10 @@ from mbench.cells import Cell, Report, Settings, make_spec
 from mbench.disk import write_json
 from mbench.errors import SubmissionError, UsageError
 from mbench.evaluation import FIRST_TUNING_REPLICATE, evaluate_source, plan_cells
-from mbench.results import ResultStore
+from mbench.results.scoring import Entry, load_reference, score_entry
+from mbench.results.store import ResultStore
 from mbench.sandbox.child_process import Child, ChildFailure, open_nursery
 from mbench.sandbox.nursery import Nursery
-from mbench.scoring import Entry, load_reference, score_entry
 from mbench.submission import Source
 from mbench.suite import tracks
 from mbench.suite.secrets import name_test_set, published_secret

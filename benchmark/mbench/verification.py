@@ -9,14 +9,14 @@ from statistics import fmean
 from typing import Any
 
 from mbench.api import run_evaluation
-from mbench.audit.reports import REPORT_NAME, AuditReport, find_report
 from mbench.audit.statistics import Bound, Score, compare_bits
 from mbench.cells import Report
 from mbench.errors import UsageError
 from mbench.evaluation import plan_cells
 from mbench.reproduction import ERROR_TOLERANCE, compare_records
-from mbench.results import RESULT_NAME, Record, Result, read_result
-from mbench.scoring import load_reference
+from mbench.results.audits import REPORT_NAME, AuditReport, find_report
+from mbench.results.scoring import load_reference
+from mbench.results.store import RESULT_NAME, Record, Result, read_result
 from mbench.submission import Source, read_submission
 from mbench.suite import tracks
 from mbench.suite.secrets import PUBLIC

@@ -16,10 +16,10 @@ from mbench.cells import Cell, Settings, make_spec
 from mbench.errors import SubmissionError, UsageError
 from mbench.evaluation import plan_cell
 from mbench.executor import run_all
-from mbench.metrics import skill
+from mbench.results.metrics import skill
+from mbench.results.scoring import Reference, TaskReference
 from mbench.sandbox.child_process import Child, ChildFailure, open_nursery
 from mbench.sandbox.nursery import Nursery
-from mbench.scoring import Reference, TaskReference
 from mbench.submission import Source
 from mbench.suite import tracks
 from mbench.suite.tasks import Task, load_task

@@ -9,7 +9,7 @@ from kit import Mean, breach
 
 EXPECTED = "ok"
 TRUTH = ("mbench.suite.orbits", "mbench.suite.kernels", "mbench.suite.tasks", "mbench.suite.sampler", "mbench.suite.ladder", "mbench.cells",
-         "mbench.evaluation", "mbench.sandbox.child_process", "mbench.sandbox.tiers", "mbench.suite.datasets", "mbench.results")  # fmt: skip
+         "mbench.evaluation", "mbench.sandbox.child_process", "mbench.sandbox.tiers", "mbench.suite.datasets", "mbench.results.store")  # fmt: skip
 
 
 def walk(when, n_allowed):

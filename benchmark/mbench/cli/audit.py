@@ -19,8 +19,8 @@ from mbench.cli.options import (
 from mbench.suite.tracks import DEFAULT_TRACK
 
 if TYPE_CHECKING:
-    from mbench.audit.reports import AuditReport
     from mbench.cells import Settings
+    from mbench.results.audits import AuditReport
     from mbench.submission import Source
 
 
@@ -94,9 +94,9 @@ def audit_source(
     source: Source, settings: Settings, *, track: str, secret: bytes | None, out: Path
 ) -> tuple[AuditReport, Path]:
     """Audit a submission with live progress, say what it is audited under, and write the report."""
-    from mbench.audit.reports import REPORT_NAME, write_report
     from mbench.audit.run import run_audit
     from mbench.cli.progress import AuditLive
+    from mbench.results.audits import REPORT_NAME, write_report
     from mbench.suite.secrets import make_secret, secret_digest
 
     kind = "the secret" if secret is not None else "a fresh secret"

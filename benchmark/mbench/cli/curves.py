@@ -12,7 +12,7 @@ from mbench.cli.options import examples, json_option, out_option, running_option
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mbench.efficiency import Curve
+    from mbench.results.curves import Curve
     from mbench.submission import Source
 
 
@@ -64,32 +64,32 @@ def curves(
     import json
     from dataclasses import asdict
 
-    from mbench import efficiency
     from mbench.api import make_settings
     from mbench.board_plots import draw_curves
     from mbench.cli.progress import LiveProgress
     from mbench.reproduction import check_checkout
-    from mbench.scoring import load_reference
+    from mbench.results import curves
+    from mbench.results.scoring import load_reference
 
     sources = _find_sources(entries, only_baselines=record)
     if record:
         check_checkout()
-    wanted = efficiency.choose_sizes(*sizes, per_decade)
-    cells = [cell for task in dict.fromkeys(tasks) for cell in efficiency.plan_curve(task, wanted, replicates)]
+    wanted = curves.choose_sizes(*sizes, per_decade)
+    cells = [cell for task in dict.fromkeys(tasks) for cell in curves.plan_curve(task, wanted, replicates)]
     settings = make_settings(**running)
-    folder = out / efficiency.FOLDER_NAME
-    store = efficiency.CurveStore(folder)
-    path = folder / efficiency.CURVES_NAME
+    folder = out / curves.FOLDER_NAME
+    store = curves.CurveStore(folder)
+    path = folder / curves.CURVES_NAME
     made: list[Curve] = []
     for source in sources:
         click.echo(f"{source.name}:", err=True)
         with LiveProgress(None, describe=lambda cell: f"{cell.task} N={cell.n_samples:,} r{cell.replicate}") as live:
             live.expect(cells)
-            found = efficiency.measure_curves(source, cells, store, settings, live)
+            found = curves.measure_curves(source, cells, store, settings, live)
         made += found
-        for target in (path, efficiency.RECORDED_CURVES) if record else (path,):
-            efficiency.write_curves(target, efficiency.merge_curves(efficiency.read_curves(target), found))
-    shown = [curve for curve in efficiency.read_curves(path) if curve.task in tasks]
+        for target in (path, curves.RECORDED_CURVES) if record else (path,):
+            curves.write_curves(target, curves.merge_curves(curves.read_curves(target), found))
+    shown = [curve for curve in curves.read_curves(path) if curve.task in tasks]
     pictures = draw_curves(shown, load_reference(), folder)
     if as_json:
         click.echo(json.dumps([asdict(curve) for curve in made], indent=1))

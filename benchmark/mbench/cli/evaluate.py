@@ -67,8 +67,8 @@ def evaluate(
     from mbench.cli.progress import LiveProgress
     from mbench.cli.tables import print_entry
     from mbench.errors import UsageError
-    from mbench.leaderboard import entry_as_json
-    from mbench.scoring import load_reference
+    from mbench.results.lookup import entry_as_json
+    from mbench.results.scoring import load_reference
     from mbench.submission import read_submission
     from mbench.suite.secrets import name_test_set
 

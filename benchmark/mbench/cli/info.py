@@ -15,8 +15,8 @@ def info(as_json: bool) -> None:
 
     from mbench import __version__
     from mbench.cells import harness_digest
-    from mbench.environment import describe_environment
     from mbench.errors import MbenchError
+    from mbench.results.environment import describe_environment
     from mbench.sandbox.tiers import choose_isolation
     from mbench.suite import datasets, orbits, tracks
 

@@ -41,7 +41,7 @@ def leaderboard(
     from mbench.board import build_board
     from mbench.board_tables import format_board
     from mbench.candidates import find_baselines, find_local, find_submissions, keep_recorded
-    from mbench.scoring import load_reference
+    from mbench.results.scoring import load_reference
 
     known = [*find_baselines(), *find_submissions(submissions)]
     candidates = known if recorded else keep_recorded(known, find_local(out, track), track)
@@ -56,7 +56,7 @@ def leaderboard(
         click.echo(format_board(board, table_format))  # type: ignore[arg-type]
     if plots is not None:
         from mbench.board_plots import curves_on, draw_board, draw_curves
-        from mbench.efficiency import find_curves
+        from mbench.results.curves import find_curves
 
         # What is recorded stands, as on the board.
         curves = curves_on(board, find_curves(None if recorded else out))

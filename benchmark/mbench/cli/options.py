@@ -11,7 +11,7 @@ import click
 from mbench.suite.tracks import DEFAULT_TRACK, TRACKS
 
 if TYPE_CHECKING:
-    from mbench.results import ResultStore
+    from mbench.results.store import ResultStore
 
 DEFAULT_RESULTS = Path("results")
 

@@ -14,8 +14,8 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 
 from mbench.cells import Cell
 from mbench.cells import Progress as CellProgress
-from mbench.results import Record
-from mbench.scoring import Reference, score_entry
+from mbench.results.scoring import Reference, score_entry
+from mbench.results.store import Record
 
 if TYPE_CHECKING:
     from mbench.audit.run import AuditProgress

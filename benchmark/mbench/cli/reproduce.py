@@ -54,7 +54,7 @@ def reproduce(
     from mbench.cli.progress import AuditLive, LiveProgress
     from mbench.cli.tables import print_entries
     from mbench.errors import UsageError
-    from mbench.scoring import load_reference, score_entry
+    from mbench.results.scoring import load_reference, score_entry
     from mbench.submission import baseline_names, read_submission
 
     if dry_run and (audit or record or cluster):

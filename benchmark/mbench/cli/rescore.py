@@ -22,8 +22,8 @@ def rescore(folder: Path, secret: bytes | None, as_json: bool) -> None:
 
     from mbench.errors import UsageError
     from mbench.evaluation import rescore_record
-    from mbench.leaderboard import refresh_results
-    from mbench.results import ResultStore
+    from mbench.results.lookup import refresh_results
+    from mbench.results.store import ResultStore
 
     if not (folder / "cells").is_dir():
         raise UsageError(f"{folder}: no results here. Run `mbench evaluate` first, or name its results folder")

@@ -47,7 +47,7 @@ def strip(
     import json
 
     from mbench import api, strips
-    from mbench.results import ResultStore
+    from mbench.results.store import ResultStore
     from mbench.submission import find_submission
 
     drawn = strips.draw_strips(

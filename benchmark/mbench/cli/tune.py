@@ -54,7 +54,7 @@ def tune(
 
     from mbench import api, tuning
     from mbench.cli.progress import LiveProgress
-    from mbench.scoring import load_reference
+    from mbench.results.scoring import load_reference
     from mbench.submission import read_submission
     from mbench.variants import derive_source, parse_values
 

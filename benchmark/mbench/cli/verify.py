@@ -84,9 +84,9 @@ def _chain(first: list[Check], rest: Iterator[Check]) -> Iterator[Check]:
 
 
 def _run_stages(claim: Claim, settings: Settings, secret: bytes, out: Path, running: dict[str, Any]) -> Iterator[Check]:
-    from mbench.audit.reports import load_bounds
     from mbench.audit.run import run_audit
     from mbench.cli.progress import AuditLive, LiveProgress
+    from mbench.results.audits import load_bounds
     from mbench.verification import check_hidden, check_rerun, judge_audit
 
     with LiveProgress(None, "rerun") as live:

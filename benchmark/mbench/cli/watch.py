@@ -51,7 +51,7 @@ def watch(
     """
     from mbench import api, watching
     from mbench.cli.filming import FilmLive, print_film
-    from mbench.scoring import load_reference
+    from mbench.results.scoring import load_reference
     from mbench.submission import find_submission
 
     sources = [find_submission(path) for path in submissions]

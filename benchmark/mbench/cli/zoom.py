@@ -46,7 +46,7 @@ def zoom(
     """
     from mbench import api, diving
     from mbench.cli.filming import FilmLive, print_film
-    from mbench.results import ResultStore
+    from mbench.results.store import ResultStore
     from mbench.submission import find_submission
 
     with FilmLive() as live:

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 from matplotlib.colors import to_rgb
 
-from mbench.metrics import Profile
 from mbench.render.colours import (
     BACKGROUND,
     DIM,
@@ -26,6 +25,7 @@ from mbench.render.page import Box, Page, plain_style
 from mbench.render.plots import curve_page, depth_page, plot_depth
 from mbench.render.surface import View, draw_surface
 from mbench.render.views import MAGNIFICATIONS, Panel, Plan
+from mbench.results.metrics import Profile
 from mbench.types import FloatArray, IntArray, Sample
 
 _SIDE, _GAP, _GROUP_GAP = 248, 6, 24

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from mbench.metrics import Profile
 from mbench.render.colours import DIM, RAISED, SERIES, TEXT, VALUE_ERRORS
 from mbench.render.page import Box, Page, to_points
+from mbench.results.metrics import Profile
 from mbench.types import FloatArray, Sample
 
 _LEGEND: dict[str, Any] = {"labelcolor": TEXT, "facecolor": RAISED, "edgecolor": "none", "framealpha": 0.85}

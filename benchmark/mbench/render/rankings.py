@@ -11,10 +11,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, NullLocator
 
-from mbench.metrics import Profile
 from mbench.render.colours import DIM, RULE, SERIES, TEXT, tell_apart
 from mbench.render.labels import place_beside
 from mbench.render.page import Page, to_points
+from mbench.results.metrics import Profile
 from mbench.types import FloatArray
 
 _ROW = 40  # pixels a method takes in a list

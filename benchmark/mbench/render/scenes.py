@@ -10,7 +10,6 @@ import numpy as np
 from matplotlib.axes import Axes
 from PIL import Image
 
-from mbench.metrics import error_rate, fraction_unexplained
 from mbench.render.colours import (
     DIM,
     DISTANCE_ERRORS,
@@ -26,6 +25,7 @@ from mbench.render.colours import (
 from mbench.render.draw import SurfacePainter
 from mbench.render.page import Page, to_points
 from mbench.render.views import Panel, plan_curve, plan_image, plan_map, plan_surface
+from mbench.results.metrics import error_rate, fraction_unexplained
 from mbench.types import FloatArray, IntArray, Sample
 
 MAP_COLUMNS = 640

@@ -12,13 +12,13 @@ from mbench.board import Board, build_board
 from mbench.board_plots import curves_on
 from mbench.candidates import find_baselines, find_local, find_submissions, keep_recorded
 from mbench.disk import disk_error, write_atomically
-from mbench.efficiency import find_curves
 from mbench.errors import UsageError
 from mbench.executor import run_all
-from mbench.results import Record, ResultStore
+from mbench.results.curves import find_curves
+from mbench.results.scoring import load_reference
+from mbench.results.store import Record, ResultStore
 from mbench.sandbox.child_process import ChildFailure
 from mbench.sandbox.tiers import Isolation
-from mbench.scoring import load_reference
 from mbench.site import media, pages, tiles
 from mbench.site.entries import SiteEntry, collect_entries
 from mbench.site.pages import TrackViews, View

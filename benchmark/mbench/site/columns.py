@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any
 
 from mbench.board import Board, Standing
-from mbench.leaderboard import format_cell
+from mbench.results.lookup import format_cell
 from mbench.stats import Interval, bootstrap_interval
 from mbench.suite import tracks
 

@@ -13,7 +13,7 @@ from mbench.board import Board, Standing
 from mbench.candidates import RESULT_NAME, Candidate
 from mbench.disk import open_regular
 from mbench.errors import MbenchError
-from mbench.results import Record, read_result
+from mbench.results.store import Record, read_result
 from mbench.site.media import FILM
 from mbench.submission import Source, baseline_path, read_submission
 

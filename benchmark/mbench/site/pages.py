@@ -14,11 +14,11 @@ from markupsafe import Markup
 from mbench import __version__
 from mbench.board import Board
 from mbench.board_tables import LISTS, TITLES, board_as_json
-from mbench.efficiency import Curve
-from mbench.leaderboard import format_cell
 from mbench.render.colours import VALUE_ERRORS, VALUE_TICKS
 from mbench.render.landmarks import LANDMARKS
-from mbench.scoring import load_reference
+from mbench.results.curves import Curve
+from mbench.results.lookup import format_cell
+from mbench.results.scoring import load_reference
 from mbench.site import tiles
 from mbench.site.code import list_file, reveal
 from mbench.site.columns import bar_limits, board_columns, show

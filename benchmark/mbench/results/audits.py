@@ -100,7 +100,7 @@ def find_report(places: Sequence[Path], source_digest: str) -> tuple[Path, Audit
 
 def load_bounds() -> Mapping[str, Bound]:
     """Return the frozen bound of every statistic."""
-    return _parse_bounds(Path(__file__).parent.with_name(BOUNDS_NAME).read_text())
+    return _parse_bounds(Path(__file__).with_name(BOUNDS_NAME).read_text())
 
 
 @cache

@@ -13,8 +13,8 @@ from types import MappingProxyType
 from typing import Any
 
 from mbench.errors import HarnessError
-from mbench.metrics import equivalent_samples, skill
-from mbench.results import Record
+from mbench.results.metrics import equivalent_samples, skill
+from mbench.results.store import Record
 from mbench.suite import tracks
 
 REFERENCE_NAME = f"reference-{tracks.SUITE_VERSION}.json"  # lies beside this module; `mbench reference` remakes it

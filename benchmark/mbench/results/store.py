@@ -31,7 +31,7 @@ from mbench.disk import (
     write_json,
 )
 from mbench.errors import HarnessError, UsageError
-from mbench.metrics import Profile
+from mbench.results.metrics import Profile
 from mbench.suite.tracks import SUITE_VERSION, TRACKS, family_of
 from mbench.types import DEVICES, TIERS, FloatArray
 
