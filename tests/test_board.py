@@ -14,11 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from mbench import candidates
-from mbench.board import build_board
+from mbench.board import candidates
+from mbench.board.candidates import Candidate, find_baselines, find_local, find_submissions, keep_recorded
+from mbench.board.standings import build_board
+from mbench.board.tables import board_as_json, board_rows, format_board
 from mbench.board_plots import draw_board
-from mbench.board_tables import board_as_json, board_rows, format_board
-from mbench.candidates import Candidate, find_baselines, find_local, find_submissions, keep_recorded
 from mbench.cli.tables import print_board
 from mbench.errors import UsageError
 from mbench.render import rankings

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from mbench.api import make_settings
-from mbench.candidates import find_local
+from mbench.board.candidates import find_local
 from mbench.errors import HarnessError, UsageError
 from mbench.reference import CURVE_SIZES
 from mbench.results import curves, lookup
@@ -257,8 +257,8 @@ def test_recording_adds_to_what_is_recorded(mbench, tmp_path, monkeypatch):
     result = mbench("curves", "constant", "--task", "curve", "--sizes", "100:100", "--jobs", 1, "--record")
     assert result.exit_code == 0, result.output
     measured = read_curves(recorded)
-    assert [(curve.task, curve.name) for curve in curves] == [("curve", "constant"), ("mandelbrot", "rbf")]
-    assert curves[0].source_digest == read_submission(baseline_path("constant")).digest
+    assert [(curve.task, curve.name) for curve in measured] == [("curve", "constant"), ("mandelbrot", "rbf")]
+    assert measured[0].source_digest == read_submission(baseline_path("constant")).digest
 
 
 def test_a_failure_of_ours_is_no_point_of_a_curve(measured, monkeypatch, tmp_path):

@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from mbench.candidates import find_submissions
+from mbench.board.candidates import find_submissions
 from mbench.render.page import Page
 from mbench.results.audits import AuditReport, read_report, write_report
 from mbench.results.metrics import Profile

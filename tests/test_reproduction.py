@@ -3,8 +3,9 @@ from dataclasses import replace
 
 import pytest
 
-from mbench import api, candidates, forecast, reproduction
+from mbench import api, forecast, reproduction
 from mbench.audit import calibration, relatives, repeatable, run
+from mbench.board import candidates
 from mbench.cells import Settings
 from mbench.errors import HarnessError, UsageError
 from mbench.evaluation import plan_cells

@@ -16,8 +16,8 @@ from PIL import Image
 from site_entries import HOSTILE, HOSTILE_NAME, SHOWN, make_once, make_site, write_submission
 
 from mbench.animate import write_film
-from mbench.board import build_board
-from mbench.candidates import find_baselines, find_submissions
+from mbench.board.candidates import find_baselines, find_submissions
+from mbench.board.standings import build_board
 from mbench.cli import main
 from mbench.errors import UsageError
 from mbench.render.page import Page

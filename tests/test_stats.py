@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats as scipy_stats
 
-from mbench.stats import (
+from mbench.board.stats import (
     MIN_REPLICATES,
     adjust_holm,
     adjust_pairs,

@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from mbench.board import FRACTALS, Board, Standing
+from mbench.board.standings import FRACTALS, Board, Standing
+from mbench.board.stats import SIGNIFICANCE
 from mbench.disk import disk_error
 from mbench.results.curves import Curve
 from mbench.results.scoring import Reference
-from mbench.stats import SIGNIFICANCE
 from mbench.submission import safe_name
 from mbench.suite import tracks
 

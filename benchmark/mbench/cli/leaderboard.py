@@ -38,9 +38,9 @@ def leaderboard(
     the audit passed (audit.json beside a result, on whatever track; of a baseline NAME.audit.json). Others are shown
     with what they lack. Whom the audit found to know the rule stands on a list of its own, or is rejected.
     """
-    from mbench.board import build_board
-    from mbench.board_tables import format_board
-    from mbench.candidates import find_baselines, find_local, find_submissions, keep_recorded
+    from mbench.board.candidates import find_baselines, find_local, find_submissions, keep_recorded
+    from mbench.board.standings import build_board
+    from mbench.board.tables import format_board
     from mbench.results.scoring import load_reference
 
     known = [*find_baselines(), *find_submissions(submissions)]

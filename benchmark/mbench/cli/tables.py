@@ -11,8 +11,8 @@ from rich.measure import Measurement
 from rich.table import Table
 
 from mbench.api import Outcome
-from mbench.board import Board
-from mbench.board_tables import TITLES, board_rows, describe_statistics, describe_track, shown_rows
+from mbench.board.standings import Board
+from mbench.board.tables import TITLES, board_rows, describe_statistics, describe_track, shown_rows
 from mbench.errors import one_line
 from mbench.results.lookup import entry_rows, format_cell, recorded_baselines
 from mbench.results.scoring import Entry, load_reference, score_entry

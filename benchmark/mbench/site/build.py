@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 
-from mbench.board import Board, build_board
+from mbench.board.candidates import find_baselines, find_local, find_submissions, keep_recorded
+from mbench.board.standings import Board, build_board
 from mbench.board_plots import curves_on
-from mbench.candidates import find_baselines, find_local, find_submissions, keep_recorded
 from mbench.disk import disk_error, write_atomically
 from mbench.errors import UsageError
 from mbench.executor import run_all

@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from mbench.board import Board, Standing
-from mbench.candidates import RESULT_NAME, Candidate
+from mbench.board.candidates import RESULT_NAME, Candidate
+from mbench.board.standings import Board, Standing
 from mbench.disk import open_regular
 from mbench.errors import MbenchError
 from mbench.results.store import Record, read_result

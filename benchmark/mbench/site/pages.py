@@ -12,8 +12,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from mbench import __version__
-from mbench.board import Board
-from mbench.board_tables import LISTS, TITLES, board_as_json
+from mbench.board.columns import bar_limits, board_columns, show
+from mbench.board.standings import Board
+from mbench.board.tables import LISTS, TITLES, board_as_json
 from mbench.render.colours import VALUE_ERRORS, VALUE_TICKS
 from mbench.render.landmarks import LANDMARKS
 from mbench.results.curves import Curve
@@ -21,7 +22,6 @@ from mbench.results.lookup import format_cell
 from mbench.results.scoring import load_reference
 from mbench.site import tiles
 from mbench.site.code import list_file, reveal
-from mbench.site.columns import bar_limits, board_columns, show
 from mbench.site.entries import SiteEntry
 from mbench.site.media import Media
 from mbench.site.tiles import Tiles

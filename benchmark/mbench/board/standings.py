@@ -9,11 +9,8 @@ from types import MappingProxyType
 
 import numpy as np
 
-from mbench.candidates import Candidate, Origin
-from mbench.results.audits import AuditReport
-from mbench.results.metrics import Profile
-from mbench.results.scoring import Entry, Reference, score_entry
-from mbench.stats import (
+from mbench.board.candidates import Candidate, Origin
+from mbench.board.stats import (
     SIGNIFICANCE,
     Agreement,
     Interval,
@@ -24,6 +21,9 @@ from mbench.stats import (
     find_groups,
     share_ranks,
 )
+from mbench.results.audits import AuditReport
+from mbench.results.metrics import Profile
+from mbench.results.scoring import Entry, Reference, score_entry
 from mbench.suite import tracks
 from mbench.types import FloatArray
 

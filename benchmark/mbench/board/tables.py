@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from mbench.board import Board, Standing
+from mbench.board.standings import Board, Standing
+from mbench.board.stats import CONFIDENCE, MIN_REPLICATES, SIGNIFICANCE, Interval
 from mbench.errors import one_line
 from mbench.results.lookup import TableFormat, entry_as_json, entry_rows, format_cell, format_rows
-from mbench.stats import CONFIDENCE, MIN_REPLICATES, SIGNIFICANCE, Interval
 from mbench.suite import tracks
 
 LISTS = ("board", "discovery", "rejected")

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from mbench.board import Board, Standing
+from mbench.board.standings import Board, Standing
+from mbench.board.stats import Interval, bootstrap_interval
 from mbench.results.lookup import format_cell
-from mbench.stats import Interval, bootstrap_interval
 from mbench.suite import tracks
 
 

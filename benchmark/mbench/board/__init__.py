@@ -1,0 +1,1 @@
+"""Who stands where: statistics, candidates, standings, the one list of columns, and a board in every format."""
