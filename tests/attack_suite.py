@@ -30,7 +30,7 @@ import numpy as np
 import psutil
 
 import mbench
-from mbench.cells import Cell, predict_shuffled
+from mbench.runs.cells import Cell, predict_shuffled
 from mbench.sandbox import child_process
 from mbench.sandbox.child_process import CAPTURE_LIMIT, Child, ChildFailure, open_nursery
 from mbench.sandbox.tiers import Isolation, choose_isolation
@@ -402,7 +402,7 @@ def run_attack(attack: Attack, ground: Ground) -> Outcome:
 
 
 def _save(child: Child) -> bytes:
-    """As `mbench.evaluation`: what cannot be stored is scored all the same."""
+    """As `mbench.runs.evaluate`: what cannot be stored is scored all the same."""
     try:
         return child.save().read_bytes()
     except (ChildFailure, FileNotFoundError):

@@ -7,11 +7,11 @@ import threading
 
 import numpy as np
 
-from mbench.cells import Cell, Settings, make_spec
 from mbench.explore.app import open_session
 from mbench.explore.server import make_server, new_address, open_socket
 from mbench.explore.targets import Target
 from mbench.results.store import ResultStore
+from mbench.runs.cells import Cell, Settings, make_spec
 from mbench.sandbox.child_process import Child
 from mbench.sandbox.tiers import choose_isolation
 from mbench.submission import read_submission

@@ -10,9 +10,9 @@ import mbench
 from mbench import api
 from mbench.api import default_jobs, make_settings, run_evaluation
 from mbench.errors import HarnessError, SubmissionError, UsageError
-from mbench.evaluation import blank_record
 from mbench.results.lookup import newest_result
 from mbench.results.store import ResultStore, read_result
+from mbench.runs.evaluate import blank_record
 from mbench.sandbox.child_process import Child
 from mbench.sandbox.tiers import Isolation
 from mbench.submission import read_submission

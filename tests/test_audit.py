@@ -24,10 +24,10 @@ from mbench.audit.statistics import (
     score_answers,
 )
 from mbench.audit.verdicts import ADVANTAGES, LEAKS, Statistic, compare_statistics, reach_verdict
-from mbench.cells import Settings
 from mbench.errors import HarnessError, UsageError
 from mbench.results import audits
 from mbench.results.audits import BOUNDS_NAME, AuditReport, derive_bounds, load_bounds, read_report, write_report
+from mbench.runs.cells import Settings
 from mbench.sandbox.tiers import choose_isolation
 from mbench.submission import read_submission
 from mbench.suite import tracks

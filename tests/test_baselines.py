@@ -9,8 +9,8 @@ from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 from sklearn.neighbors import KNeighborsRegressor
 from threadpoolctl import threadpool_limits
 
-from mbench import contract
-from mbench.contract import check_submission
+from mbench.runs import check
+from mbench.runs.check import check_submission
 from mbench.sandbox.tiers import choose_isolation
 from mbench.submission import baseline_names, baseline_path, read_submission
 from mbench.types import Spec
@@ -69,7 +69,7 @@ def test_a_baseline_says_where_it_comes_from_and_how_it_is_set(name):
 
 @pytest.mark.parametrize("name", sorted(set(baseline_names()) - NETWORKS - {"constant", "knn"}))
 def test_a_baseline_keeps_the_contract_on_every_shape(name, monkeypatch):
-    monkeypatch.setattr(contract, "FIT_LIMIT_S", 60.0)  # how fast this machine is today is not the question
+    monkeypatch.setattr(check, "FIT_LIMIT_S", 60.0)  # how fast this machine is today is not the question
     findings = list(check_submission(read_submission(baseline_path(name)), choose_isolation()))
     assert [finding for finding in findings if finding.verdict != "ok"] == []
     assert sum("do not depend on order or batch" in finding.what for finding in findings) == 4

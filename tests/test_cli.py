@@ -10,7 +10,6 @@ import click
 import numpy as np
 import pytest
 
-from mbench.cells import Cell, Progress
 from mbench.cli import main
 from mbench.cli.progress import LiveProgress
 from mbench.cli.tables import print_entries
@@ -18,6 +17,7 @@ from mbench.errors import HarnessError, SubmissionError, UsageError
 from mbench.results.lookup import recorded_baselines
 from mbench.results.scoring import load_reference, score_entry
 from mbench.results.store import SCHEMA_VERSION, Result, ResultStore
+from mbench.runs.cells import Cell, Progress
 from mbench.sandbox.child_process import Child, ChildFailure
 from mbench.submission import read_submission
 from mbench.suite.tasks import load_task

@@ -11,12 +11,12 @@ import numpy as np
 import psutil
 import pytest
 
-from mbench import cells, cluster
-from mbench.cells import Cell, Settings
-from mbench.cluster import Cluster, Demand
 from mbench.errors import UsageError
-from mbench.evaluation import evaluate_source
 from mbench.results.store import ResultStore
+from mbench.runs import cells, on_cluster
+from mbench.runs.cells import Cell, Settings
+from mbench.runs.evaluate import evaluate_source
+from mbench.runs.on_cluster import Cluster, Demand
 from mbench.sandbox.child_process import Interrupted
 from mbench.submission import read_submission
 from mbench.suite.tasks import load_task
@@ -219,9 +219,9 @@ def test_a_killed_client_leaves_no_child(scheduler, workers, submission_file, es
 CLIENT = """
 import sys
 from pathlib import Path
-from mbench.cells import Cell, Settings
-from mbench.cluster import Cluster
-from mbench.evaluation import evaluate_source
+from mbench.runs.cells import Cell, Settings
+from mbench.runs.on_cluster import Cluster
+from mbench.runs.evaluate import evaluate_source
 from mbench.results.store import ResultStore
 from mbench.submission import read_submission
 with Cluster(sys.argv[3]) as connected:
@@ -266,14 +266,14 @@ def test_tier_c_is_taken_with_consent_and_a_failure_is_the_submissions(
 
 
 def test_a_scheduler_without_workers_says_how_to_start_some(start_scheduler, monkeypatch):
-    monkeypatch.setattr(cluster, "WORKERS_LIMIT_S", 0.1)
+    monkeypatch.setattr(on_cluster, "WORKERS_LIMIT_S", 0.1)
     with pytest.raises(UsageError, match=r"has no workers. Start some with `dask worker tcp://.* --nthreads N`"):
         Cluster(start_scheduler()).__enter__()
 
 
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "nonsense", "tcp://"])
 def test_an_address_where_nobody_is_says_so(address, monkeypatch):
-    monkeypatch.setattr(cluster, "CONNECT_LIMIT_S", 0.5)
+    monkeypatch.setattr(on_cluster, "CONNECT_LIMIT_S", 0.5)
     with pytest.raises(UsageError, match=r"no scheduler answers .*`dask scheduler`"):
         Cluster(address).__enter__()
 

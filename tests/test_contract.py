@@ -1,7 +1,7 @@
 import pytest
 
-from mbench import contract
-from mbench.contract import check_submission
+from mbench.runs import check
+from mbench.runs.check import check_submission
 from mbench.sandbox.tiers import choose_isolation
 from mbench.submission import baseline_path, read_submission
 
@@ -94,6 +94,6 @@ def test_parameters_are_reported(findings):
 
 
 def test_a_hang_ends_the_check(findings, monkeypatch):
-    monkeypatch.setattr(contract, "FIT_LIMIT_S", 0.5)
+    monkeypatch.setattr(check, "FIT_LIMIT_S", 0.5)
     (failure,) = failures(findings(fit="while True: pass"))
     assert "timeout: fit ran past its limit" in failure

@@ -13,12 +13,12 @@ import psutil
 import pytest
 from PIL import Image
 
-from mbench import cells, evaluation
-from mbench.cells import Cell, Settings, cell_key
 from mbench.errors import HarnessError, MissingDataError, UsageError
-from mbench.evaluation import evaluate_source, plan_cells, rescore_record
 from mbench.results import metrics
 from mbench.results.store import ResultStore, canonical_digest, predictions_digest
+from mbench.runs import cells, evaluate
+from mbench.runs.cells import Cell, Settings, cell_key
+from mbench.runs.evaluate import evaluate_source, plan_cells, rescore_record
 from mbench.sandbox.child_process import Child, Interrupted
 from mbench.sandbox.tiers import Isolation
 from mbench.submission import read_submission
@@ -51,7 +51,7 @@ def children(monkeypatch):
             started.append(self)
             return super().__enter__()
 
-    monkeypatch.setattr(evaluation, "Child", Counted)
+    monkeypatch.setattr(evaluate, "Child", Counted)
     return started
 
 
@@ -352,13 +352,13 @@ def failing_child(times):
 
 
 def test_a_failure_of_ours_is_tried_again(evaluate, monkeypatch):
-    monkeypatch.setattr(evaluation, "Child", failing_child(1))
+    monkeypatch.setattr(evaluate, "Child", failing_child(1))
     assert evaluate().ok
 
 
 def test_a_lasting_failure_of_ours_is_recorded_as_ours_and_run_again_next_time(evaluate, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(evaluation, "Child", failing_child(2))
+        patch.setattr(evaluate, "Child", failing_child(2))
         record = evaluate()
     assert (record.status, record.reason) == ("infrastructure", "no process today")
     assert evaluate().ok
@@ -400,8 +400,8 @@ RUN = """
 import sys
 from dataclasses import replace
 from pathlib import Path
-from mbench.cells import Cell, Settings
-from mbench.evaluation import evaluate_source
+from mbench.runs.cells import Cell, Settings
+from mbench.runs.evaluate import evaluate_source
 from mbench.results.store import ResultStore
 from mbench.submission import read_submission
 {patch}
@@ -648,7 +648,7 @@ def test_missing_data_of_a_task_asked_for_is_an_error(monkeypatch, tmp_path):
 
 
 def test_the_harness_digest_covers_what_makes_predictions():
-    folder = Path(evaluation.__file__).parent
+    folder = Path(evaluate.__file__).parent
     covered = {path.name for pattern in cells._TRAINING_SIDE for path in folder.glob(pattern)}
     assert {"worker.py", "sampler.py", "suite.py", "escape.py", "ladder.py", "cells.py", "base.py"} <= covered
 
@@ -672,9 +672,9 @@ def test_queries_come_shuffled_and_some_of_them_twice(source, store, monkeypatch
 
 @pytest.mark.parametrize("name", ["mandelbrot", "friedman", "china", "digits"])
 def test_a_sample_is_the_same_drawn_in_parts(name, monkeypatch):
-    monkeypatch.setattr(evaluation, "_PART_VALUES", 300)
+    monkeypatch.setattr(evaluate, "_PART_VALUES", 300)
     task = load_task(name)
-    parts = list(evaluation.draw_parts(task, Cell(name, "quick", 3, 500, 5.0)))
+    parts = list(evaluate.draw_parts(task, Cell(name, "quick", 3, 500, 5.0)))
     whole = task.draw_sample(500, 3)
     assert max(X.size for X, _ in parts) <= 300
     assert np.array_equal(np.concatenate([X for X, _ in parts]), whole.X)

@@ -2,7 +2,7 @@ from threading import Barrier, Event, Lock
 
 import pytest
 
-from mbench.executor import run_all
+from mbench.runs.in_threads import run_all
 
 
 @pytest.mark.parametrize("jobs", [1, 2, 7])

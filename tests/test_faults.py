@@ -19,12 +19,12 @@ import pytest
 
 import mbench
 from mbench import disk
-from mbench.cells import Cell, Settings
 from mbench.disk import DRAFT_SUFFIX
 from mbench.errors import HarnessError
-from mbench.evaluation import evaluate_source, rescore_record
 from mbench.results.lookup import find_result, newest_result
 from mbench.results.store import Costs, ResultStore, predictions_digest
+from mbench.runs.cells import Cell, Settings
+from mbench.runs.evaluate import evaluate_source, rescore_record
 from mbench.sandbox.child_process import open_nursery
 from mbench.submission import read_submission
 

@@ -66,7 +66,7 @@ def test_module_imports_only_from_rows_below(module, path):
     "source",
     [
         "from mbench.cli import main",
-        "import mbench.evaluation",
+        "import mbench.runs.evaluate",
         "from mbench import api",
         "def f():\n  from mbench.child.worker import Worker",
     ],

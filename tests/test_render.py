@@ -9,8 +9,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mbench.cells import Settings
-from mbench.evaluation import evaluate_source, plan_cells
 from mbench.pictures import CARD_NAME, STRIP_NAME, draw_pictures
 from mbench.render.colours import ERROR_COLOURS, VALUE_COLOURS, VALUE_ERRORS, paint, paint_values
 from mbench.render.draw import draw_card, draw_depth_profile, draw_picture, zoom_boxes
@@ -19,6 +17,8 @@ from mbench.render.surface import View, draw_surface
 from mbench.render.views import Plan, plan_image, plan_picture, plan_surface, plan_zoom
 from mbench.results.metrics import Profile
 from mbench.results.scoring import load_reference
+from mbench.runs.cells import Settings
+from mbench.runs.evaluate import evaluate_source, plan_cells
 from mbench.sandbox.tiers import choose_isolation
 from mbench.submission import read_submission
 from mbench.suite.tasks import load_task

@@ -6,13 +6,13 @@ import pytest
 from mbench import api, forecast, reproduction
 from mbench.audit import calibration, relatives, repeatable, run
 from mbench.board import candidates
-from mbench.cells import Settings
 from mbench.errors import HarnessError, UsageError
-from mbench.evaluation import plan_cells
 from mbench.forecast import forecast_baseline
 from mbench.results import lookup
 from mbench.results.audits import read_report
 from mbench.results.store import SCHEMA_VERSION, Costs, Metrics, Result, ResultStore, read_result, write_result
+from mbench.runs.cells import Settings
+from mbench.runs.evaluate import plan_cells
 from mbench.sandbox.child_process import Child
 from mbench.sandbox.tiers import choose_isolation
 from mbench.submission import baseline_path, read_submission

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mbench.cells import Settings
 from mbench.errors import HarnessError, SubmissionError, UsageError
 from mbench.render.colours import RAISED, VALUE_ERRORS, paint_values
 from mbench.render.landmarks import LANDMARKS, find_landmark
 from mbench.render.strip import OCTAVES, draw_sheet, draw_strip, plan_strip, strip_boxes
 from mbench.results.store import ResultStore
+from mbench.runs.cells import Settings
 from mbench.sandbox.tiers import choose_isolation
 from mbench.strips import draw_strips
 from mbench.submission import Source, read_submission

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
-from mbench.cells import Cell, Settings, make_spec
 from mbench.child.worker import check_answer, seed_everything
-from mbench.evaluation import evaluate_source
 from mbench.results import metrics
+from mbench.runs.cells import Cell, Settings, make_spec
+from mbench.runs.evaluate import evaluate_source
 from mbench.sandbox.child_process import open_nursery
 from mbench.sandbox.tiers import choose_isolation
 from mbench.submission import read_submission

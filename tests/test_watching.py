@@ -5,14 +5,14 @@ import numpy as np
 import pytest
 
 from mbench.animate import read_digests
-from mbench.cells import Settings
 from mbench.errors import HarnessError, SubmissionError, UsageError
-from mbench.evaluation import plan_cell
 from mbench.render.colours import BACKGROUND, SERIES
 from mbench.render.films import Curve, Instant, draw_frames, plan_instants, plan_layout
 from mbench.render.scenes import confusion_matrix, make_scene
 from mbench.render.stamp import Stamp
 from mbench.results.scoring import load_reference
+from mbench.runs.cells import Settings
+from mbench.runs.evaluate import plan_cell
 from mbench.sandbox.tiers import choose_isolation
 from mbench.submission import Source, read_submission
 from mbench.suite.tasks import load_task

@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mbench.cells import Report, Settings, harness_digest
 from mbench.errors import UsageError
-from mbench.evaluation import Elsewhere, evaluate_source, plan_cells
 from mbench.pictures import Drawing, draw_pictures
 from mbench.results.lookup import manner, newest_result
 from mbench.results.scoring import Entry, load_reference, score_entry
 from mbench.results.store import RESULT_NAME, Record, Result, ResultStore, write_result
+from mbench.runs.cells import Report, Settings, harness_digest
+from mbench.runs.evaluate import Elsewhere, evaluate_source, plan_cells
 from mbench.sandbox.child_process import MEMORY_LIMIT_MB, open_nursery
 from mbench.sandbox.tiers import choose_isolation, has_gpu
 from mbench.submission import Source, pickle_build, read_submission

@@ -16,10 +16,10 @@ from typing import TypeVar
 import numpy as np
 
 from mbench.api import run_evaluation
-from mbench.cells import Cell, Progress, Settings
 from mbench.errors import HarnessError
-from mbench.evaluation import evaluate_source
 from mbench.results.store import Result, ResultStore
+from mbench.runs.cells import Cell, Progress, Settings
+from mbench.runs.evaluate import evaluate_source
 from mbench.sandbox.child_process import child_environment
 from mbench.submission import BASELINES_FOLDER, Source, read_submission
 from mbench.suite.orbits import escape_time

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from mbench.cells import Settings
 from mbench.errors import SubmissionError
-from mbench.evaluation import plan_cell
-from mbench.learned import find_artifacts, open_learned
 from mbench.results.store import ResultStore
+from mbench.runs.cells import Settings
+from mbench.runs.evaluate import plan_cell
+from mbench.runs.learned import find_artifacts, open_learned
 from mbench.sandbox.child_process import ChildFailure
 from mbench.submission import Source
 from mbench.suite.tasks import load_task

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from mbench.cells import Cell, Settings, cell_key
 from mbench.errors import HarnessError
-from mbench.evaluation import is_kept, plan_cells
 from mbench.reproduction import find_baseline
 from mbench.results.lookup import RECORDED_FOLDER
 from mbench.results.store import Record, ResultStore, read_result
+from mbench.runs.cells import Cell, Settings, cell_key
+from mbench.runs.evaluate import is_kept, plan_cells
 from mbench.submission import read_submission
 from mbench.suite.tasks import load_task
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 
-from mbench.cells import Cell, Progress, Report, Settings, make_spec
 from mbench.disk import disk_error
 from mbench.errors import MbenchError
-from mbench.executor import run_all
 from mbench.results.scoring import Reference, score_entry
 from mbench.results.store import Record, ResultStore
+from mbench.runs.cells import Cell, Progress, Report, Settings, make_spec
+from mbench.runs.in_threads import run_all
 from mbench.sandbox.child_process import Child, ChildFailure
 from mbench.sandbox.nursery import Nursery
 from mbench.submission import Source

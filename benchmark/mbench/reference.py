@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from statistics import fmean
 from typing import Any
 
-from mbench.cells import Cell, Progress, Settings
 from mbench.errors import HarnessError
-from mbench.evaluation import evaluate_source, plan_cells
 from mbench.results.environment import describe_environment
 from mbench.results.store import Record, ResultStore
+from mbench.runs.cells import Cell, Progress, Settings
+from mbench.runs.evaluate import evaluate_source, plan_cells
 from mbench.sandbox.child_process import open_nursery
 from mbench.submission import BASELINES_FOLDER, Source, read_submission
 from mbench.suite import tracks

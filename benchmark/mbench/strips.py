@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mbench.cells import Settings
 from mbench.disk import check_place, disk_error
 from mbench.errors import SubmissionError, UsageError
-from mbench.evaluation import plan_cell
-from mbench.learned import find_artifacts, open_learned
 from mbench.results.store import ResultStore
+from mbench.runs.cells import Settings
+from mbench.runs.evaluate import plan_cell
+from mbench.runs.learned import find_artifacts, open_learned
 from mbench.sandbox.child_process import ChildFailure
 from mbench.submission import Source, baseline_names, baseline_path, read_submission
 from mbench.suite.tasks import load_task

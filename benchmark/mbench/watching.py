@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from mbench.cells import Cell, Settings, make_spec
 from mbench.errors import SubmissionError, UsageError
-from mbench.evaluation import plan_cell
-from mbench.executor import run_all
 from mbench.results.metrics import skill
 from mbench.results.scoring import Reference, TaskReference
+from mbench.runs.cells import Cell, Settings, make_spec
+from mbench.runs.evaluate import plan_cell
+from mbench.runs.in_threads import run_all
 from mbench.sandbox.child_process import Child, ChildFailure, open_nursery
 from mbench.sandbox.nursery import Nursery
 from mbench.submission import Source

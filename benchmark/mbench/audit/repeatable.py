@@ -8,9 +8,9 @@ from pathlib import Path
 
 from mbench.audit.calibration import sets_digest
 from mbench.audit.run import Report, judge_sets, run_audit
-from mbench.cells import Settings, harness_digest
 from mbench.errors import HarnessError, UsageError
 from mbench.results.audits import AuditReport, read_report, write_report
+from mbench.runs.cells import Settings, harness_digest
 from mbench.submission import Source
 from mbench.suite import tracks
 from mbench.suite.secrets import published_secret

@@ -19,8 +19,8 @@ from mbench.cli.options import (
 from mbench.suite.tracks import DEFAULT_TRACK
 
 if TYPE_CHECKING:
-    from mbench.cells import Settings
     from mbench.results.audits import AuditReport
+    from mbench.runs.cells import Settings
     from mbench.submission import Source
 
 

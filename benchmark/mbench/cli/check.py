@@ -12,7 +12,7 @@ import click
 from mbench.cli.options import examples, isolation_option, json_option, unsafe_option
 
 if TYPE_CHECKING:
-    from mbench.contract import Finding
+    from mbench.runs.check import Finding
 
 _MARKS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "failed": ("✗", "red")}
 
@@ -30,8 +30,8 @@ def check(submission: Path, isolation: str | None, unsafe_no_sandbox: bool, as_j
     import shlex
 
     from mbench.cli.tables import last_lines
-    from mbench.contract import Finding, check_submission
     from mbench.errors import SubmissionError
+    from mbench.runs.check import Finding, check_submission
     from mbench.sandbox.tiers import choose_isolation
     from mbench.submission import read_submission
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from mbench.cluster import Cluster
+    from mbench.runs.on_cluster import Cluster
 
 
 @contextlib.contextmanager
@@ -21,7 +21,7 @@ def connect(address: str | None, running: dict[str, Any]) -> Iterator[Cluster | 
     if address is None:
         yield None
         return
-    from mbench.cluster import Cluster, Demand
+    from mbench.runs.on_cluster import Cluster, Demand
 
     demand = Demand(running["isolation"], running["unsafe_no_sandbox"], running["device"])
     with Cluster(address, demand) as cluster:

@@ -14,9 +14,9 @@ def info(as_json: bool) -> None:
     import json
 
     from mbench import __version__
-    from mbench.cells import harness_digest
     from mbench.errors import MbenchError
     from mbench.results.environment import describe_environment
+    from mbench.runs.cells import harness_digest
     from mbench.sandbox.tiers import choose_isolation
     from mbench.suite import datasets, orbits, tracks
 

@@ -12,10 +12,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from mbench.cells import Cell
-from mbench.cells import Progress as CellProgress
 from mbench.results.scoring import Reference, score_entry
 from mbench.results.store import Record
+from mbench.runs.cells import Cell
+from mbench.runs.cells import Progress as CellProgress
 
 if TYPE_CHECKING:
     from mbench.audit.run import AuditProgress

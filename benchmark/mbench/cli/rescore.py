@@ -21,9 +21,9 @@ def rescore(folder: Path, secret: bytes | None, as_json: bool) -> None:
     import json
 
     from mbench.errors import UsageError
-    from mbench.evaluation import rescore_record
     from mbench.results.lookup import refresh_results
     from mbench.results.store import ResultStore
+    from mbench.runs.evaluate import rescore_record
 
     if not (folder / "cells").is_dir():
         raise UsageError(f"{folder}: no results here. Run `mbench evaluate` first, or name its results folder")

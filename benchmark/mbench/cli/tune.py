@@ -10,7 +10,7 @@ import click
 from mbench.cli.options import examples, json_option, out_option, running_options, track_option
 
 if TYPE_CHECKING:
-    from mbench.tuning import Search
+    from mbench.runs.tune import Search
 
 
 @click.command(
@@ -52,28 +52,29 @@ def tune(
     """
     import json
 
-    from mbench import api, tuning
+    from mbench import api
     from mbench.cli.progress import LiveProgress
     from mbench.results.scoring import load_reference
+    from mbench.runs import tune
+    from mbench.runs.variants import derive_source, parse_values
     from mbench.submission import read_submission
-    from mbench.variants import derive_source, parse_values
 
     source = read_submission(submission)
     grid = parse_values(values)
     settings = api.make_settings(**running)
     derive_source(source, parameter, grid[0])  # a parameter that is none ends the run before the first cell
-    plan = tuning.plan_trials(track, tasks, replicates)
+    plan = tune.plan_trials(track, tasks, replicates)
     click.echo(f"{source.name} on track {track}, isolation tier {settings.isolation.tier}: "
                f"{settings.isolation.summary}", err=True)  # fmt: skip
     trials = []
     for value in grid:
         click.echo(f"{parameter} = {value!r}:", err=True)
         with LiveProgress(load_reference()) as live:
-            trials.append(tuning.try_value(source, parameter, value, plan, out, settings, live))
-    search = tuning.Search(source.name, source.digest, parameter, plan, tuple(trials))
-    path = tuning.write_search(out, search)
+            trials.append(tune.try_value(source, parameter, value, plan, out, settings, live))
+    search = tune.Search(source.name, source.digest, parameter, plan, tuple(trials))
+    path = tune.write_search(out, search)
     if as_json:
-        click.echo(json.dumps(tuning.search_as_json(search) | {"paths": [str(path)]}, indent=1))
+        click.echo(json.dumps(tune.search_as_json(search) | {"paths": [str(path)]}, indent=1))
     else:
         _print_search(search)
         click.echo(f"\nWritten:\n  {path}")

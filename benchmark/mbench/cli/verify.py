@@ -11,7 +11,7 @@ import click
 from mbench.cli.options import examples, hidden_option, json_option, unsafe_option
 
 if TYPE_CHECKING:
-    from mbench.cells import Settings
+    from mbench.runs.cells import Settings
     from mbench.verification import Check, Claim
 
 TIER = "A"

@@ -19,7 +19,6 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from mbench.cells import Settings
 from mbench.explore.chart import TILE_PX, Chart, Tile, check_tile, make_chart
 from mbench.explore.guard import Guard
 from mbench.explore.layers import TILE_LIMIT_S, Layer, LayerFailure, PredictionLayer, QueueFull, TruthLayer
@@ -27,6 +26,7 @@ from mbench.explore.palette import describe_palettes
 from mbench.explore.sample_index import SampleIndex
 from mbench.explore.targets import Target
 from mbench.render.landmarks import LANDMARKS
+from mbench.runs.cells import Settings
 from mbench.suite.tasks import load_task
 
 _STATIC = Path(__file__).parent / "static"

@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from threading import Event, Lock
 from typing import Any, Literal, TypeVar
 
-from mbench.cells import Cell, Settings, make_spec
 from mbench.errors import HarnessError
 from mbench.explore.chart import Chart, Tile, first_tiles, tile_points, tile_truth
 from mbench.explore.targets import Target
+from mbench.runs.cells import Cell, Settings, make_spec
 from mbench.sandbox.child_process import Child, ChildFailure, Interrupted
 from mbench.types import FloatArray
 

@@ -16,13 +16,13 @@ from typing import ClassVar
 
 import numpy as np
 
-from mbench.cells import Cell, Report, Settings
 from mbench.disk import STRICT, parse_json, read_bytes, write_json
 from mbench.errors import HarnessError, UsageError
-from mbench.evaluation import evaluate_source
 from mbench.results.environment import describe_environment
 from mbench.results.lookup import RECORDED_FOLDER
 from mbench.results.store import Record, ResultStore
+from mbench.runs.cells import Cell, Report, Settings
+from mbench.runs.evaluate import evaluate_source
 from mbench.sandbox.child_process import open_nursery
 from mbench.submission import Source
 from mbench.suite import tracks

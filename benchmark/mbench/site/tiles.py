@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from mbench.cells import Cell, Settings, make_spec
 from mbench.disk import write_atomically
 from mbench.render.colours import ERROR_COLOURS, VALUE_COLOURS, VALUE_ERRORS, paint, paint_values
 from mbench.render.landmarks import LANDMARKS, Landmark
@@ -22,6 +21,7 @@ from mbench.render.strip import Strip, plan_strip
 from mbench.render.views import Panel, Plan, plan_octaves, plan_window
 from mbench.results.metrics import fraction_unexplained
 from mbench.results.store import Record, ResultStore
+from mbench.runs.cells import Cell, Settings, make_spec
 from mbench.sandbox.child_process import Child
 from mbench.sandbox.tiers import Isolation
 from mbench.submission import Source

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from mbench.cells import Cell, Settings, make_spec
 from mbench.results.store import ResultStore
+from mbench.runs.cells import Cell, Settings, make_spec
 from mbench.sandbox.child_process import Child, open_nursery
 from mbench.submission import Source
 from mbench.suite import tracks

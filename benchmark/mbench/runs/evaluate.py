@@ -10,7 +10,11 @@ from pathlib import Path
 from threading import Event
 from typing import Protocol
 
-from mbench.cells import (
+from mbench.errors import HarnessError, MbenchError, MissingDataError, UsageError
+from mbench.results import metrics
+from mbench.results.environment import describe_environment
+from mbench.results.store import SCHEMA_VERSION, Costs, Metrics, Record, Result, ResultStore, predictions_digest
+from mbench.runs.cells import (
     N_REPEATED,
     Cell,
     Progress,
@@ -21,11 +25,7 @@ from mbench.cells import (
     make_spec,
     predict_shuffled,
 )
-from mbench.errors import HarnessError, MbenchError, MissingDataError, UsageError
-from mbench.executor import run_all
-from mbench.results import metrics
-from mbench.results.environment import describe_environment
-from mbench.results.store import SCHEMA_VERSION, Costs, Metrics, Record, Result, ResultStore, predictions_digest
+from mbench.runs.in_threads import run_all
 from mbench.sandbox.child_process import Child, ChildFailure, Interrupted
 from mbench.sandbox.nursery import Nursery
 from mbench.submission import Source
@@ -83,7 +83,7 @@ def plan_cell(task: Task, track_name: str, replicate: int = 0) -> Cell:
 
 
 class Elsewhere(Protocol):
-    """Where cells are run other than on this machine (`mbench.cluster`)."""
+    """Where cells are run other than on this machine (`mbench.runs.on_cluster`)."""
 
     tier: Tier
 

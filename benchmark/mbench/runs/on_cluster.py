@@ -16,12 +16,12 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, cast
 
-from mbench import cells
-from mbench.cells import Cell, Phase, Progress, Report, Settings, cell_key
 from mbench.disk import scratch_folder
 from mbench.errors import HarnessError, MbenchError, UsageError
-from mbench.evaluation import blank_record, run_cell
 from mbench.results.store import Record, ResultStore
+from mbench.runs import cells
+from mbench.runs.cells import Cell, Phase, Progress, Report, Settings, cell_key
+from mbench.runs.evaluate import blank_record, run_cell
 from mbench.sandbox.child_process import Interrupted
 from mbench.sandbox.tiers import choose_isolation
 from mbench.submission import Source

@@ -8,12 +8,13 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from mbench.cells import Cell, Report, Settings, make_spec
 from mbench.disk import write_json
 from mbench.errors import SubmissionError, UsageError
-from mbench.evaluation import FIRST_TUNING_REPLICATE, evaluate_source, plan_cells
 from mbench.results.scoring import Entry, load_reference, score_entry
 from mbench.results.store import ResultStore
+from mbench.runs.cells import Cell, Report, Settings, make_spec
+from mbench.runs.evaluate import FIRST_TUNING_REPLICATE, evaluate_source, plan_cells
+from mbench.runs.variants import derive_source
 from mbench.sandbox.child_process import Child, ChildFailure, open_nursery
 from mbench.sandbox.nursery import Nursery
 from mbench.submission import Source
@@ -21,7 +22,6 @@ from mbench.suite import tracks
 from mbench.suite.secrets import name_test_set, published_secret
 from mbench.suite.tasks import Task, load_task
 from mbench.types import FloatArray, Queries
-from mbench.variants import derive_source
 
 SECRET = published_secret(tracks.stream_label("tune", "test", 0))
 FOLDER = "tune"  # in the results folder, with cells of its own: no table and no board looks there

@@ -26,7 +26,7 @@ REPEAT_TOLERANCE = 1e-4
 
 # What samples, queries and predictions depend on, beside the submission and the data, which have digests of their own.
 _TRAINING_SIDE = (
-    "cells.py",
+    "runs/cells.py",
     "suite/*.py",
     "child/worker.py",
     "suite/tasks/*.py",
@@ -100,7 +100,7 @@ def cell_key(cell: Cell, task: Task, source: Source, settings: Settings) -> str:
 @cache
 def harness_digest() -> str:
     """Return the SHA-256 of the files that make samples, queries and predictions."""
-    folder = Path(__file__).parent
+    folder = Path(__file__).parents[1]
     digest = hashlib.sha256()
     for path in sorted(path for pattern in _TRAINING_SIDE for path in folder.glob(pattern)):
         digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes())
