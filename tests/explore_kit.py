@@ -7,15 +7,15 @@ import threading
 
 import numpy as np
 
-from mbench.explore.app import open_session
-from mbench.explore.server import make_server, new_address, open_socket
-from mbench.explore.targets import Target
 from mbench.results.store import ResultStore
 from mbench.runs.cells import Cell, Settings, make_spec
 from mbench.sandbox.child_process import Child
 from mbench.sandbox.tiers import choose_isolation
 from mbench.submission import read_submission
 from mbench.suite.tasks import load_task
+from mbench.views.explore.app import open_session
+from mbench.views.explore.server import make_server, new_address, open_socket
+from mbench.views.explore.targets import Target
 
 ISOLATION = choose_isolation(allow_none=True)
 SETTINGS = Settings(isolation=ISOLATION)

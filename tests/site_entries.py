@@ -16,9 +16,9 @@ from mbench.results.metrics import Profile
 from mbench.results.scoring import load_reference
 from mbench.results.store import SCHEMA_VERSION, Costs, Metrics, Record, Result, write_result
 from mbench.sandbox.tiers import choose_isolation
-from mbench.site import Site, build_site
 from mbench.submission import Source, read_submission
 from mbench.suite import tracks
+from mbench.views.site import Site, build_site
 
 # In every place that takes words. What runs of it sets `pwned`; what becomes an element has the tag.
 HOSTILE = (

@@ -3,9 +3,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mbench.animate import SUFFIXES, frame_s, read_digests, write_film
 from mbench.disk import check_place
 from mbench.errors import HarnessError, UsageError
+from mbench.views.film_file import SUFFIXES, frame_s, read_digests, write_film
 
 
 def moving_square(n_frames, size=(64, 96)):

@@ -18,18 +18,18 @@ from mbench.board import candidates
 from mbench.board.candidates import Candidate, find_baselines, find_local, find_submissions, keep_recorded
 from mbench.board.standings import build_board
 from mbench.board.tables import board_as_json, board_rows, format_board
-from mbench.board_plots import draw_board
 from mbench.cli.tables import print_board
 from mbench.errors import UsageError
-from mbench.render import rankings
-from mbench.render.page import Page
-from mbench.render.rankings import find_front
 from mbench.results.audits import AuditReport, write_report
 from mbench.results.metrics import Profile
 from mbench.results.scoring import Reference, TaskReference, load_reference
 from mbench.results.store import SCHEMA_VERSION, Costs, Metrics, Record, Result, write_result
 from mbench.submission import baseline_path, read_submission
 from mbench.suite import tracks
+from mbench.views.board_plots import draw_board
+from mbench.views.render import rankings
+from mbench.views.render.page import Page
+from mbench.views.render.rankings import find_front
 
 README = Path(__file__).parents[1] / "README.md"
 STANDARD = tracks.TRACKS["standard"]

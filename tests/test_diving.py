@@ -6,17 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mbench.animate import read_digests
-from mbench.diving import zoom
 from mbench.errors import HarnessError, UsageError
-from mbench.render.dive import OCTAVES, Dive, KeyPicture, draw_dive, plan_octaves
-from mbench.render.landmarks import LANDMARKS
 from mbench.results.store import ResultStore
 from mbench.runs.cells import Settings
 from mbench.runs.evaluate import evaluate_source, plan_cells
 from mbench.sandbox.tiers import choose_isolation
 from mbench.submission import Source, read_submission
 from mbench.suite.tasks import load_task
+from mbench.views.dive_film import zoom
+from mbench.views.film_file import read_digests
+from mbench.views.render.dive import OCTAVES, Dive, KeyPicture, draw_dive, plan_octaves
+from mbench.views.render.landmarks import LANDMARKS
 
 SETTINGS = Settings(isolation=choose_isolation("C", allow_none=True))
 SHARE = st.floats(0.02, 0.98)

@@ -21,16 +21,16 @@ from hypothesis import strategies as st
 
 from mbench.cli import main
 from mbench.errors import HarnessError, UsageError
-from mbench.explore import layers
-from mbench.explore.app import Session, make_app
-from mbench.explore.chart import TILE_PX, Tile, check_tile, first_tiles, make_chart, tile_points, tile_truth
-from mbench.explore.layers import QUEUE_LIMIT, Layer, LayerFailure, PredictionLayer, QueueFull
-from mbench.explore.sample_index import MAX_PER_TILE, SampleIndex
-from mbench.explore.server import Address
-from mbench.explore.targets import find_target
 from mbench.results.store import Result, ResultStore, write_result
 from mbench.suite.tasks import load_task
 from mbench.suite.tracks import EXTRA_TASKS, SUITE_VERSION
+from mbench.views.explore import layers
+from mbench.views.explore.app import Session, make_app
+from mbench.views.explore.chart import TILE_PX, Tile, check_tile, first_tiles, make_chart, tile_points, tile_truth
+from mbench.views.explore.layers import QUEUE_LIMIT, Layer, LayerFailure, PredictionLayer, QueueFull
+from mbench.views.explore.sample_index import MAX_PER_TILE, SampleIndex
+from mbench.views.explore.server import Address
+from mbench.views.explore.targets import find_target
 
 MANDELBROT = load_task("mandelbrot")
 CHART = make_chart(MANDELBROT)
@@ -425,7 +425,7 @@ def test_a_crash_is_told_and_a_restart_mends_it(stored):
     ],
 )
 def test_every_end_of_a_submission_has_its_reason(stored, predict, reason, monkeypatch):
-    monkeypatch.setattr("mbench.explore.layers.TILE_LIMIT_S", 0.5)
+    monkeypatch.setattr("mbench.views.explore.layers.TILE_LIMIT_S", 0.5)
     with exploring(stored(predict=predict)) as (_, client):
         status, _, body = client.ask("tiles/r0/0/0/0")
         assert status == 424
@@ -540,8 +540,8 @@ def test_what_is_missing_is_said_with_the_command(stored, store, tmp_path, monke
     if change == "artifact":
         target.artifact.unlink()
     elif change == "record":
-        monkeypatch.setattr("mbench.explore.targets.baseline_names", lambda: ["idea"])
-        monkeypatch.setattr("mbench.explore.targets.baseline_path", lambda name: tmp_path / "submissions/idea.py")
+        monkeypatch.setattr("mbench.views.explore.targets.baseline_names", lambda: ["idea"])
+        monkeypatch.setattr("mbench.views.explore.targets.baseline_path", lambda name: tmp_path / "submissions/idea.py")
         (store.cells / f"{KEY}.json").unlink()
     with pytest.raises(UsageError, match=message) as caught:
         find_target(name, "julia" if change == "task" else "mandelbrot", "quick", store.folder)

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from explore_kit import PLANE, exploring, plane, store_fitted
 
-from mbench.explore.chart import TILE_PX, make_chart
-from mbench.render.colours import VALUE_ERRORS, paint_values
 from mbench.results.store import ResultStore
 from mbench.suite.tasks import load_task
+from mbench.views.explore.chart import TILE_PX, make_chart
+from mbench.views.render.colours import VALUE_ERRORS, paint_values
 
 TASK = load_task("mandelbrot")
 CHART = make_chart(TASK)

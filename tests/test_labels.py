@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mbench.render.colours import FAINT, N_HIGHLIGHTED, tell_apart
-from mbench.render.labels import place_beside, spread
+from mbench.views.render.colours import FAINT, N_HIGHLIGHTED, tell_apart
+from mbench.views.render.labels import place_beside, spread
 
 PLACES = st.lists(st.floats(0, 1_000), min_size=1, max_size=30)
 

@@ -4,13 +4,13 @@ from dataclasses import replace
 import pytest
 
 from mbench.board.candidates import find_submissions
-from mbench.render.page import Page
 from mbench.results.audits import AuditReport, read_report, write_report
 from mbench.results.metrics import Profile
 from mbench.results.store import Metrics, ResultStore, read_result
 from mbench.submission import read_submission
 from mbench.suite import tracks
 from mbench.verification import check_claim, read_claims
+from mbench.views.render.page import Page
 
 QUICK = tracks.TRACKS["quick"]
 DEPTH = Profile((0.2,) * 15, (0.2,) * 15, (0.2,) * 15)

@@ -9,12 +9,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mbench.pictures import CARD_NAME, STRIP_NAME, draw_pictures
-from mbench.render.colours import ERROR_COLOURS, VALUE_COLOURS, VALUE_ERRORS, paint, paint_values
-from mbench.render.draw import draw_card, draw_depth_profile, draw_picture, zoom_boxes
-from mbench.render.page import Page, read_fit
-from mbench.render.surface import View, draw_surface
-from mbench.render.views import Plan, plan_image, plan_picture, plan_surface, plan_zoom
 from mbench.results.metrics import Profile
 from mbench.results.scoring import load_reference
 from mbench.runs.cells import Settings
@@ -24,6 +18,12 @@ from mbench.submission import read_submission
 from mbench.suite.tasks import load_task
 from mbench.suite.tasks.images import Image as ImageTask
 from mbench.types import Sample
+from mbench.views.pictures import CARD_NAME, STRIP_NAME, draw_pictures
+from mbench.views.render.colours import ERROR_COLOURS, VALUE_COLOURS, VALUE_ERRORS, paint, paint_values
+from mbench.views.render.draw import draw_card, draw_depth_profile, draw_picture, zoom_boxes
+from mbench.views.render.page import Page, read_fit
+from mbench.views.render.surface import View, draw_surface
+from mbench.views.render.views import Plan, plan_image, plan_picture, plan_surface, plan_zoom
 
 SMALL = 31  # pixels a side: the layout does not depend on it, and it is quick to draw
 PROFILE = Profile(tuple(0.9**k for k in range(15)), (0.1,) * 15, (0.95,) * 15)
@@ -207,7 +207,7 @@ def test_colour_maps_grow_lighter_evenly(cmap):
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("rubbish", ["huge", "noise", "constant"])
 def test_rubbish_is_drawn_too(tmp_path, monkeypatch, kind, rubbish):
-    monkeypatch.setattr("mbench.render.draw._SURFACE_PX", 200)  # what noise costs grows with the picture
+    monkeypatch.setattr("mbench.views.render.draw._SURFACE_PX", 200)  # what noise costs grows with the picture
     plan, truth = small_plan(kind)
     rng = np.random.default_rng(0)
     predictions = {
@@ -220,7 +220,7 @@ def test_rubbish_is_drawn_too(tmp_path, monkeypatch, kind, rubbish):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_same_arrays_give_the_same_bytes_whatever_the_style(tmp_path, monkeypatch, kind):
-    monkeypatch.setattr("mbench.render.draw._SURFACE_PX", 200)
+    monkeypatch.setattr("mbench.views.render.draw._SURFACE_PX", 200)
     plan, truth = small_plan(kind)
     sample = Sample(X=np.zeros((3, 1)), y=np.full((3, 1), 0.5), points=np.linspace(0, 1, 3)[:, None])
 

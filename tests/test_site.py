@@ -15,22 +15,22 @@ from click.testing import CliRunner
 from PIL import Image
 from site_entries import HOSTILE, HOSTILE_NAME, SHOWN, make_once, make_site, write_submission
 
-from mbench.animate import write_film
 from mbench.board.candidates import find_baselines, find_submissions
 from mbench.board.standings import build_board
 from mbench.cli import main
 from mbench.errors import UsageError
-from mbench.render.page import Page
 from mbench.results.scoring import load_reference
 from mbench.results.store import ResultStore
 from mbench.sandbox.child_process import ChildFailure
 from mbench.sandbox.tiers import choose_isolation
-from mbench.site import build, media, pages, tiles
-from mbench.site.code import list_file, reveal
-from mbench.site.entries import collect_entries
-from mbench.site.pages import POLICY
 from mbench.submission import read_submission, safe_name
 from mbench.suite.tasks import load_task
+from mbench.views.film_file import write_film
+from mbench.views.render.page import Page
+from mbench.views.site import build, media, pages, tiles
+from mbench.views.site.code import list_file, reveal
+from mbench.views.site.entries import collect_entries
+from mbench.views.site.pages import POLICY
 
 FIRST_VIEW = 1_000_000  # bytes
 

@@ -9,15 +9,15 @@ import pytest
 from PIL import Image
 
 from mbench.errors import HarnessError, SubmissionError, UsageError
-from mbench.render.colours import RAISED, VALUE_ERRORS, paint_values
-from mbench.render.landmarks import LANDMARKS, find_landmark
-from mbench.render.strip import OCTAVES, draw_sheet, draw_strip, plan_strip, strip_boxes
 from mbench.results.store import ResultStore
 from mbench.runs.cells import Settings
 from mbench.sandbox.tiers import choose_isolation
-from mbench.strips import draw_strips
 from mbench.submission import Source, read_submission
 from mbench.suite.tasks import load_task
+from mbench.views.render.colours import RAISED, VALUE_ERRORS, paint_values
+from mbench.views.render.landmarks import LANDMARKS, find_landmark
+from mbench.views.render.strip import OCTAVES, draw_sheet, draw_strip, plan_strip, strip_boxes
+from mbench.views.strips import draw_strips
 
 CENTRE = find_landmark("mandelbrot", "seahorse").centre
 SETTINGS = Settings(isolation=choose_isolation("C", allow_none=True))
@@ -148,7 +148,7 @@ def test_a_disk_that_fills_up_is_said(submission_file, estimator, tmp_path, monk
     def refuse(*arguments, **options):
         raise OSError(errno.ENOSPC, "no space")
 
-    monkeypatch.setattr("mbench.render.strip.draw_strip", refuse)
+    monkeypatch.setattr("mbench.views.render.strip.draw_strip", refuse)
     source, store = read_submission(submission_file(estimator())), ResultStore(tmp_path / "results")
     with pytest.raises(HarnessError, match=r"s\.png: the disk is full"):
         draw_strips([source], "mandelbrot", tmp_path / "s.png", store, SETTINGS, track="quick")

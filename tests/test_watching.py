@@ -4,19 +4,19 @@ import av
 import numpy as np
 import pytest
 
-from mbench.animate import read_digests
 from mbench.errors import HarnessError, SubmissionError, UsageError
-from mbench.render.colours import BACKGROUND, SERIES
-from mbench.render.films import Curve, Instant, draw_frames, plan_instants, plan_layout
-from mbench.render.scenes import confusion_matrix, make_scene
-from mbench.render.stamp import Stamp
 from mbench.results.scoring import load_reference
 from mbench.runs.cells import Settings
 from mbench.runs.evaluate import plan_cell
 from mbench.sandbox.tiers import choose_isolation
 from mbench.submission import Source, read_submission
 from mbench.suite.tasks import load_task
-from mbench.watching import MAX_RACERS, shoot, watch
+from mbench.views.film_file import read_digests
+from mbench.views.learning_film import MAX_RACERS, shoot, watch
+from mbench.views.render.colours import BACKGROUND, SERIES
+from mbench.views.render.films import Curve, Instant, draw_frames, plan_instants, plan_layout
+from mbench.views.render.scenes import confusion_matrix, make_scene
+from mbench.views.render.stamp import Stamp
 
 SETTINGS = Settings(isolation=choose_isolation("C", allow_none=True), jobs=2)
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mbench.errors import UsageError
-from mbench.pictures import Drawing, draw_pictures
 from mbench.results.lookup import manner, newest_result
 from mbench.results.scoring import Entry, load_reference, score_entry
 from mbench.results.store import RESULT_NAME, Record, Result, ResultStore, write_result
@@ -24,6 +23,7 @@ from mbench.suite import tracks
 from mbench.suite.secrets import PUBLIC, name_test_set
 from mbench.suite.tasks import load_task
 from mbench.types import FloatArray
+from mbench.views.pictures import Drawing, draw_pictures
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -186,7 +186,7 @@ def render(
     **running: Any,
 ) -> list[Drawing]:
     """Draw an evaluated submission from its stored estimators. Raises UsageError where there is nothing to draw."""
-    from mbench.render.views import plan_picture
+    from mbench.views.render.views import plan_picture
 
     for task in tasks:
         if plan_picture(load_task(task)) is None:

@@ -9,13 +9,13 @@ from pathlib import Path
 
 from mbench.disk import disk_error, write_atomically
 from mbench.errors import UsageError
-from mbench.pictures import CARD_NAME
 from mbench.results.audits import REPORT_NAME, find_report, report_places
 from mbench.results.lookup import escape_markdown, find_result, format_table
 from mbench.results.scoring import Entry, load_reference, score_entry
 from mbench.results.store import RESULT_NAME, Record, Result, ResultStore, read_result, write_result
 from mbench.submission import ENTRY_NAME, Source, read_submission
 from mbench.suite import tracks
+from mbench.views.pictures import CARD_NAME
 
 README_NAME = "README.md"
 BEGIN, END = "<!-- result -->", "<!-- end of result -->"  # what lies between is ours, the rest of a README its author's
@@ -117,7 +117,7 @@ def _check_room(folder: Path, source: Source, update: bool) -> None:
 
 
 def _find_card(made: Path, records: Sequence[Record], notes: list[str]) -> bytes | None:
-    from mbench.render.page import read_fit
+    from mbench.views.render.page import read_fit
 
     first = {record.fit_id for record in records if (record.task, record.replicate) == ("mandelbrot", 0)}
     if read_fit(made / CARD_NAME) in first:

@@ -65,11 +65,11 @@ def curves(
     from dataclasses import asdict
 
     from mbench.api import make_settings
-    from mbench.board_plots import draw_curves
     from mbench.cli.progress import LiveProgress
     from mbench.reproduction import check_checkout
     from mbench.results import curves
     from mbench.results.scoring import load_reference
+    from mbench.views.board_plots import draw_curves
 
     sources = _find_sources(entries, only_baselines=record)
     if record:

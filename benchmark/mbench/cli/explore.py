@@ -46,9 +46,9 @@ def explore(
 
     from mbench.api import make_settings
     from mbench.errors import UsageError
-    from mbench.explore.app import MAX_TARGETS, open_session
-    from mbench.explore.server import Address, open_socket, serve
-    from mbench.explore.targets import find_target
+    from mbench.views.explore.app import MAX_TARGETS, open_session
+    from mbench.views.explore.server import Address, open_socket, serve
+    from mbench.views.explore.targets import find_target
 
     if len(results) > MAX_TARGETS:
         raise UsageError(f"{len(results)} results are more than fit side by side: give at most {MAX_TARGETS}")

@@ -11,7 +11,7 @@ from rich.markup import escape
 from mbench.cli.progress import Live
 
 if TYPE_CHECKING:
-    from mbench.watching import Film, WatchProgress
+    from mbench.views.learning_film import Film, WatchProgress
 
 _PHASES = {
     "training": "trains",

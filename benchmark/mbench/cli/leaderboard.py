@@ -55,8 +55,8 @@ def leaderboard(
     else:
         click.echo(format_board(board, table_format))  # type: ignore[arg-type]
     if plots is not None:
-        from mbench.board_plots import curves_on, draw_board, draw_curves
         from mbench.results.curves import find_curves
+        from mbench.views.board_plots import curves_on, draw_board, draw_curves
 
         # What is recorded stands, as on the board.
         curves = curves_on(board, find_curves(None if recorded else out))

@@ -50,7 +50,7 @@ def site(
     """
     from mbench.api import default_jobs
     from mbench.sandbox.tiers import choose_isolation
-    from mbench.site import build_site
+    from mbench.views.site import build_site
 
     built = build_site(
         folder,

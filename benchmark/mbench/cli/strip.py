@@ -46,9 +46,10 @@ def strip(
     """
     import json
 
-    from mbench import api, strips
+    from mbench import api
     from mbench.results.store import ResultStore
     from mbench.submission import find_submission
+    from mbench.views import strips
 
     drawn = strips.draw_strips(
         [find_submission(path) for path in submissions], task, out, ResultStore(results), api.make_settings(**running),

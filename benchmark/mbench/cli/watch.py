@@ -49,14 +49,15 @@ def watch(
     snapshots) or at equal seconds. Each FILE may be a baseline's name. The ending of --out says what is written: .mp4
     (H.264), .gif or .webp.
     """
-    from mbench import api, watching
+    from mbench import api
     from mbench.cli.filming import FilmLive, print_film
     from mbench.results.scoring import load_reference
     from mbench.submission import find_submission
+    from mbench.views import learning_film
 
     sources = [find_submission(path) for path in submissions]
     with FilmLive() as live:
-        film = watching.watch(
+        film = learning_film.watch(
             sources, task, out, api.make_settings(**running), load_reference(), track=track,
             race="seconds" if race == "seconds" else "steps", grow=grow, n_shots=n_shots, fps=fps, report=live,
         )  # fmt: skip

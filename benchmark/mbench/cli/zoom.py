@@ -44,13 +44,14 @@ def zoom(
     FILE may be a baseline's name. What an evaluation stored is asked; a submission that was not evaluated learns first.
     The ending of --out says what is written: .mp4 (H.264), .gif or .webp.
     """
-    from mbench import api, diving
+    from mbench import api
     from mbench.cli.filming import FilmLive, print_film
     from mbench.results.store import ResultStore
     from mbench.submission import find_submission
+    from mbench.views import dive_film
 
     with FilmLive() as live:
-        film = diving.zoom(
+        film = dive_film.zoom(
             find_submission(submission), task, out, ResultStore(results), api.make_settings(**running), track=track,
             landmark=landmark, seconds=seconds, report=live,
         )  # fmt: skip

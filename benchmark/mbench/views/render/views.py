@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from mbench.render.landmarks import LANDMARKS, Landmark
 from mbench.types import FloatArray
+from mbench.views.render.landmarks import LANDMARKS, Landmark
 
 MAGNIFICATIONS = (1, 8, 64, 512)
 PANEL_PX = 248

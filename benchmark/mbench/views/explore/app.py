@@ -19,15 +19,15 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from mbench.explore.chart import TILE_PX, Chart, Tile, check_tile, make_chart
-from mbench.explore.guard import Guard
-from mbench.explore.layers import TILE_LIMIT_S, Layer, LayerFailure, PredictionLayer, QueueFull, TruthLayer
-from mbench.explore.palette import describe_palettes
-from mbench.explore.sample_index import SampleIndex
-from mbench.explore.targets import Target
-from mbench.render.landmarks import LANDMARKS
 from mbench.runs.cells import Settings
 from mbench.suite.tasks import load_task
+from mbench.views.explore.chart import TILE_PX, Chart, Tile, check_tile, make_chart
+from mbench.views.explore.guard import Guard
+from mbench.views.explore.layers import TILE_LIMIT_S, Layer, LayerFailure, PredictionLayer, QueueFull, TruthLayer
+from mbench.views.explore.palette import describe_palettes
+from mbench.views.explore.sample_index import SampleIndex
+from mbench.views.explore.targets import Target
+from mbench.views.render.landmarks import LANDMARKS
 
 _STATIC = Path(__file__).parent / "static"
 _KINDS = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}

@@ -15,17 +15,17 @@ from mbench import __version__
 from mbench.board.columns import bar_limits, board_columns, show
 from mbench.board.standings import Board
 from mbench.board.tables import LISTS, TITLES, board_as_json
-from mbench.render.colours import VALUE_ERRORS, VALUE_TICKS
-from mbench.render.landmarks import LANDMARKS
 from mbench.results.curves import Curve
 from mbench.results.lookup import format_cell
 from mbench.results.scoring import load_reference
-from mbench.site import tiles
-from mbench.site.code import list_file, reveal
-from mbench.site.entries import SiteEntry
-from mbench.site.media import Media
-from mbench.site.tiles import Tiles
 from mbench.suite import tracks
+from mbench.views.render.colours import VALUE_ERRORS, VALUE_TICKS
+from mbench.views.render.landmarks import LANDMARKS
+from mbench.views.site import tiles
+from mbench.views.site.code import list_file, reveal
+from mbench.views.site.entries import SiteEntry
+from mbench.views.site.media import Media
+from mbench.views.site.tiles import Tiles
 
 _START = 3  # the slider's octave to begin with: of the first landmark, the panel of the same number
 _PLOTTED = ("name", "mandelbrot", "mandelbrot_interval", "worth", "depth_octaves")

@@ -9,7 +9,9 @@ from pathlib import Path
 import numpy as np
 from matplotlib.colors import to_rgb
 
-from mbench.render.colours import (
+from mbench.results.metrics import Profile
+from mbench.types import FloatArray, IntArray, Sample
+from mbench.views.render.colours import (
     BACKGROUND,
     DIM,
     DISTANCE_ERRORS,
@@ -21,12 +23,10 @@ from mbench.render.colours import (
     paint_photo,
     paint_values,
 )
-from mbench.render.page import Box, Page, plain_style
-from mbench.render.plots import curve_page, depth_page, plot_depth
-from mbench.render.surface import View, draw_surface
-from mbench.render.views import MAGNIFICATIONS, Panel, Plan
-from mbench.results.metrics import Profile
-from mbench.types import FloatArray, IntArray, Sample
+from mbench.views.render.page import Box, Page, plain_style
+from mbench.views.render.plots import curve_page, depth_page, plot_depth
+from mbench.views.render.surface import View, draw_surface
+from mbench.views.render.views import MAGNIFICATIONS, Panel, Plan
 
 _SIDE, _GAP, _GROUP_GAP = 248, 6, 24
 _GROUP = 3 * _SIDE + 2 * _GAP

@@ -46,8 +46,8 @@ def draw_strips(
     Raises UsageError for a task or landmark that has no strip, SubmissionError where a single submission fails,
     HarnessError where the disk refuses.
     """
-    from mbench.render.landmarks import find_landmark
-    from mbench.render.strip import COLUMNS, SHEET_COLUMNS, draw_sheet, draw_strip, plan_strip
+    from mbench.views.render.landmarks import find_landmark
+    from mbench.views.render.strip import COLUMNS, SHEET_COLUMNS, draw_sheet, draw_strip, plan_strip
 
     if path.suffix.lower() != ".png":
         raise UsageError(f"{path}: a strip ends in .png. Give another --out")

@@ -10,7 +10,6 @@ from threading import Event
 
 from mbench.board.candidates import find_baselines, find_local, find_submissions, keep_recorded
 from mbench.board.standings import Board, build_board
-from mbench.board_plots import curves_on
 from mbench.disk import disk_error, write_atomically
 from mbench.errors import UsageError
 from mbench.results.curves import find_curves
@@ -19,11 +18,12 @@ from mbench.results.store import Record, ResultStore
 from mbench.runs.in_threads import run_all
 from mbench.sandbox.child_process import ChildFailure
 from mbench.sandbox.tiers import Isolation
-from mbench.site import media, pages, tiles
-from mbench.site.entries import SiteEntry, collect_entries
-from mbench.site.pages import TrackViews, View
-from mbench.site.tiles import Tiles
 from mbench.suite import tracks
+from mbench.views.board_plots import curves_on
+from mbench.views.site import media, pages, tiles
+from mbench.views.site.entries import SiteEntry, collect_entries
+from mbench.views.site.pages import TrackViews, View
+from mbench.views.site.tiles import Tiles
 
 STATIC = Path(__file__).with_name("static")
 MARKER = "mbench-site.json"  # a folder that has it is ours to write to

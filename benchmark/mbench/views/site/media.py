@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mbench.disk import write_atomically
-from mbench.site.tiles import encode
+from mbench.views.site.tiles import encode
 
 FOLDER = "media"
 FILM = "film.mp4"
@@ -63,7 +63,7 @@ def _take_picture(site: Path, path: Path, name: str, fits: frozenset[str]) -> Pi
     """Write a PNG again as a WebP fit for a page, named by its content so that none is written twice."""
     from PIL import Image
 
-    from mbench.render.page import read_fit
+    from mbench.views.render.page import read_fit
 
     try:
         if read_fit(path) not in fits:
@@ -84,7 +84,7 @@ def _take_picture(site: Path, path: Path, name: str, fits: frozenset[str]) -> Pi
 
 
 def _take_film(site: Path, path: Path, digest: str) -> str | None:
-    from mbench.animate import read_digests
+    from mbench.views.film_file import read_digests
 
     if digest not in read_digests(path):
         return None
@@ -104,7 +104,7 @@ def _take_poster(site: Path, film: str) -> Picture | None:
     """Write the last frame of a film of the site beside it: what is shown until it plays, in its place and size."""
     from PIL import Image
 
-    from mbench.animate import read_last_frame
+    from mbench.views.film_file import read_last_frame
 
     target = str(Path(film).with_suffix(".webp"))
     try:

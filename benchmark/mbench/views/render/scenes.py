@@ -10,7 +10,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from PIL import Image
 
-from mbench.render.colours import (
+from mbench.results.metrics import error_rate, fraction_unexplained
+from mbench.types import FloatArray, IntArray, Sample
+from mbench.views.render.colours import (
     DIM,
     DISTANCE_ERRORS,
     RULE,
@@ -22,11 +24,9 @@ from mbench.render.colours import (
     paint_photo,
     paint_values,
 )
-from mbench.render.draw import SurfacePainter
-from mbench.render.page import Page, to_points
-from mbench.render.views import Panel, plan_curve, plan_image, plan_map, plan_surface
-from mbench.results.metrics import error_rate, fraction_unexplained
-from mbench.types import FloatArray, IntArray, Sample
+from mbench.views.render.draw import SurfacePainter
+from mbench.views.render.page import Page, to_points
+from mbench.views.render.views import Panel, plan_curve, plan_image, plan_map, plan_surface
 
 MAP_COLUMNS = 640
 MAX_PIXELS = 300_000  # of a photo; china and flower have 273,280

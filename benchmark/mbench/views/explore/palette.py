@@ -1,4 +1,4 @@
-"""The colours of `mbench.render.colours` for the page, which paints values itself."""
+"""The colours of `mbench.views.render.colours` for the page, which paints values itself."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from matplotlib.colors import Colormap
 
-from mbench.render.colours import ERROR_COLOURS, VALUE_COLOURS, VALUE_ERRORS, VALUE_POWER
+from mbench.views.render.colours import ERROR_COLOURS, VALUE_COLOURS, VALUE_ERRORS, VALUE_POWER
 
 _N_COLOURS = 256
 

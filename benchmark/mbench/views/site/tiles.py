@@ -14,11 +14,6 @@ from typing import Any
 import numpy as np
 
 from mbench.disk import write_atomically
-from mbench.render.colours import ERROR_COLOURS, VALUE_COLOURS, VALUE_ERRORS, paint, paint_values
-from mbench.render.landmarks import LANDMARKS, Landmark
-from mbench.render.strip import OCTAVES as STRIP_OCTAVES
-from mbench.render.strip import Strip, plan_strip
-from mbench.render.views import Panel, Plan, plan_octaves, plan_window
 from mbench.results.metrics import fraction_unexplained
 from mbench.results.store import Record, ResultStore
 from mbench.runs.cells import Cell, Settings, make_spec
@@ -28,6 +23,11 @@ from mbench.submission import Source
 from mbench.suite import tracks
 from mbench.suite.tasks import load_task
 from mbench.types import FloatArray, IntArray
+from mbench.views.render.colours import ERROR_COLOURS, VALUE_COLOURS, VALUE_ERRORS, paint, paint_values
+from mbench.views.render.landmarks import LANDMARKS, Landmark
+from mbench.views.render.strip import OCTAVES as STRIP_OCTAVES
+from mbench.views.render.strip import Strip, plan_strip
+from mbench.views.render.views import Panel, Plan, plan_octaves, plan_window
 
 TASK = "mandelbrot"
 OCTAVES = 10

@@ -22,8 +22,8 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from mbench.disk import Draft
-from mbench.render.colours import BACKGROUND, DIM, RAISED, RULE, TEXT, paint
 from mbench.types import IntArray
+from mbench.views.render.colours import BACKGROUND, DIM, RAISED, RULE, TEXT, paint
 
 _FIT = "mbench-fit"
 _DPI = 100

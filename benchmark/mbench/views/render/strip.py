@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from matplotlib.colors import to_rgb
 
-from mbench.render.colours import DIM, ERROR_COLOURS, RAISED, VALUE_ERRORS, paint_values
-from mbench.render.page import Box, Page, plain_style, shorten
 from mbench.types import BoolArray, FloatArray, IntArray
+from mbench.views.render.colours import DIM, ERROR_COLOURS, RAISED, VALUE_ERRORS, paint_values
+from mbench.views.render.page import Box, Page, plain_style, shorten
 
 OCTAVES = 14
 COLUMNS = 256  # of a strip of one: 99,186 points, which 12-NN answers in 0.2 s; truth and drawing take 0.15 s

@@ -14,8 +14,8 @@ from mbench.board.standings import Board, Standing
 from mbench.disk import open_regular
 from mbench.errors import MbenchError
 from mbench.results.store import Record, read_result
-from mbench.site.media import FILM
 from mbench.submission import Source, baseline_path, read_submission
+from mbench.views.site.media import FILM
 
 README_NAME = "README.md"
 _README_LIMIT = 64_000  # bytes shown of an entry's README

@@ -64,8 +64,8 @@ def _draw_pictures(
     nursery: Nursery | None,
     report: Report,
 ) -> list[Drawing]:
-    from mbench.render.draw import draw_depth_profile
-    from mbench.render.page import read_fit
+    from mbench.views.render.draw import draw_depth_profile
+    from mbench.views.render.page import read_fit
 
     cancel = Event()
     folder.mkdir(parents=True, exist_ok=True)
@@ -116,10 +116,10 @@ def _draw_cell(
     report: Report,
     cancel: Event,
 ) -> None:
-    from mbench.render.draw import draw_card, draw_picture
-    from mbench.render.landmarks import find_landmark
-    from mbench.render.strip import draw_strip, plan_strip
-    from mbench.render.views import plan_picture
+    from mbench.views.render.draw import draw_card, draw_picture
+    from mbench.views.render.landmarks import find_landmark
+    from mbench.views.render.strip import draw_strip, plan_strip
+    from mbench.views.render.views import plan_picture
 
     plan = plan_picture(task)
     assert plan is not None

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.spatial import KDTree
 
-from mbench.explore.chart import Chart, Tile, tile_corner, tile_side
 from mbench.types import FloatArray
+from mbench.views.explore.chart import Chart, Tile, tile_corner, tile_side
 
 MAX_PER_TILE = 1_024
 

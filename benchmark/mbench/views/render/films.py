@@ -9,11 +9,11 @@ from typing import Literal
 import numpy as np
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from mbench.render.colours import DIM, SERIES, TEXT
-from mbench.render.page import Box, Page, plain_style, shorten, to_points
-from mbench.render.scenes import Scene
-from mbench.render.stamp import Stamp, reveal
 from mbench.types import FloatArray, IntArray
+from mbench.views.render.colours import DIM, SERIES, TEXT
+from mbench.views.render.page import Box, Page, plain_style, shorten, to_points
+from mbench.views.render.scenes import Scene
+from mbench.views.render.stamp import Stamp, reveal
 
 Unit = Literal["steps", "points", "seconds"]
 

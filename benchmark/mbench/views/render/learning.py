@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from mbench.render.colours import Look, tell_apart
-from mbench.render.labels import spread
-from mbench.render.page import Page
+from mbench.views.render.colours import Look, tell_apart
+from mbench.views.render.labels import spread
+from mbench.views.render.page import Page
 
 _ROW = 36  # pixels a name takes
 _SMALLEST = 1e-12  # an error of nothing has no place on a log axis

@@ -9,9 +9,9 @@ from matplotlib import font_manager
 from matplotlib.font_manager import FontProperties
 from PIL import Image, ImageDraw, ImageFont
 
-from mbench.render.colours import BACKGROUND, TEXT
-from mbench.render.page import Box, printable
 from mbench.types import IntArray
+from mbench.views.render.colours import BACKGROUND, TEXT
+from mbench.views.render.page import Box, printable
 
 
 class Stamp:

@@ -26,8 +26,8 @@ from mbench.suite.tasks import Task, load_task
 from mbench.types import FloatArray, IntArray
 
 if TYPE_CHECKING:
-    from mbench.render.films import Curve, Unit
-    from mbench.render.scenes import Scene
+    from mbench.views.render.films import Curve, Unit
+    from mbench.views.render.scenes import Scene
 
 FEWEST_POINTS = 100
 MAX_RACERS = 8  # as many colours as `render.colours.SERIES` has
@@ -105,9 +105,9 @@ def watch(
     Raises UsageError for what cannot be filmed, SubmissionError for a submission that fails, HarnessError where the
     disk refuses.
     """
-    from mbench.animate import check_film_path, frame_s, write_film
-    from mbench.render.films import draw_frames, plan_instants
-    from mbench.render.scenes import make_scene
+    from mbench.views.film_file import check_film_path, frame_s, write_film
+    from mbench.views.render.films import draw_frames, plan_instants
+    from mbench.views.render.scenes import make_scene
 
     check_film_path(path)
     if not 0 < len(sources) <= MAX_RACERS:
@@ -246,7 +246,7 @@ def shoot_growth(
 
 
 def _curve(footage: Footage, unit: Unit, n_samples: int, scene: Scene, reference: TaskReference | None) -> Curve:
-    from mbench.render.films import Curve
+    from mbench.views.render.films import Curve
 
     errors = [scene.error(shot.predictions) for shot in footage.shots]
     scores = [

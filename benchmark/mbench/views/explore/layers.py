@@ -13,11 +13,11 @@ from threading import Event, Lock
 from typing import Any, Literal, TypeVar
 
 from mbench.errors import HarnessError
-from mbench.explore.chart import Chart, Tile, first_tiles, tile_points, tile_truth
-from mbench.explore.targets import Target
 from mbench.runs.cells import Cell, Settings, make_spec
 from mbench.sandbox.child_process import Child, ChildFailure, Interrupted
 from mbench.types import FloatArray
+from mbench.views.explore.chart import Chart, Tile, first_tiles, tile_points, tile_truth
+from mbench.views.explore.targets import Target
 
 QUEUE_LIMIT = 64  # tiles waiting per layer; a page asks for two at a time
 CACHE_TILES = 1_024  # 64 KB each of a fractal

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import uvicorn
 
 from mbench.errors import UsageError
-from mbench.explore.app import Session, make_app
+from mbench.views.explore.app import Session, make_app
 
 LOOPBACK = "127.0.0.1"
 _MAX_REQUESTS = 256  # at a time; a page has some ten

@@ -11,11 +11,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, NullLocator
 
-from mbench.render.colours import DIM, RULE, SERIES, TEXT, tell_apart
-from mbench.render.labels import place_beside
-from mbench.render.page import Page, to_points
 from mbench.results.metrics import Profile
 from mbench.types import FloatArray
+from mbench.views.render.colours import DIM, RULE, SERIES, TEXT, tell_apart
+from mbench.views.render.labels import place_beside
+from mbench.views.render.page import Page, to_points
 
 _ROW = 40  # pixels a method takes in a list
 

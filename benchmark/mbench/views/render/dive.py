@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from mbench.render.colours import DIM, SERIES, VALUE_ERRORS, paint_values
-from mbench.render.page import Page, plain_style, shorten, to_points
-from mbench.render.stamp import Stamp, reveal
-from mbench.render.views import Panel
 from mbench.types import FloatArray, IntArray
+from mbench.views.render.colours import DIM, SERIES, VALUE_ERRORS, paint_values
+from mbench.views.render.page import Page, plain_style, shorten, to_points
+from mbench.views.render.stamp import Stamp, reveal
+from mbench.views.render.views import Panel
 
 OCTAVES = 14
 PANEL_WIDTH = 560

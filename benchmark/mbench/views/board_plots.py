@@ -30,8 +30,8 @@ def draw_board(board: Board, folder: Path) -> list[Path]:
     Everybody on the board is drawn, ranked or not; discoveries and rejected entries are not. Raises HarnessError when
     the disk refuses.
     """
-    from mbench.render.page import plain_style
-    from mbench.render.rankings import Mark, depths_page, difference_page, front_page
+    from mbench.views.render.page import plain_style
+    from mbench.views.render.rankings import Mark, depths_page, difference_page, front_page
 
     scored = [standing for standing in board.shown if standing.entry.mandelbrot is not None]
     names = Counter(standing.name for standing in scored)
@@ -85,8 +85,8 @@ def draw_curves(curves: Sequence[Curve], reference: Reference, folder: Path) -> 
 
     A line ends before the first size at which the method failed. Raises HarnessError when the disk refuses.
     """
-    from mbench.render.learning import efficiency_page
-    from mbench.render.page import plain_style
+    from mbench.views.render.learning import efficiency_page
+    from mbench.views.render.page import plain_style
 
     paths = []
     for task in dict.fromkeys(curve.task for curve in curves):

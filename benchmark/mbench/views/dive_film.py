@@ -17,7 +17,7 @@ from mbench.sandbox.child_process import ChildFailure
 from mbench.submission import Source
 from mbench.suite.tasks import load_task
 from mbench.types import FloatArray, IntArray
-from mbench.watching import Film, Report, WatchProgress
+from mbench.views.learning_film import Film, Report, WatchProgress
 
 FPS = 25  # a GIF, which counts in hundredths of a second, has these frames even, too
 HOLD_S = 1.0  # that the first and the last frame stay
@@ -41,10 +41,10 @@ def zoom(
     Raises UsageError for a task or landmark without a dive, SubmissionError where the submission fails, HarnessError
     where the disk refuses.
     """
-    from mbench.animate import check_film_path, write_film
-    from mbench.render.dive import OCTAVES, Dive, KeyPicture, draw_dive, plan_octaves
-    from mbench.render.landmarks import find_landmark
-    from mbench.render.views import pixel_centres
+    from mbench.views.film_file import check_film_path, write_film
+    from mbench.views.render.dive import OCTAVES, Dive, KeyPicture, draw_dive, plan_octaves
+    from mbench.views.render.landmarks import find_landmark
+    from mbench.views.render.views import pixel_centres
 
     check_film_path(path)
     task = load_task(task_name)

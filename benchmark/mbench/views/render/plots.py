@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from mbench.render.colours import DIM, RAISED, SERIES, TEXT, VALUE_ERRORS
-from mbench.render.page import Box, Page, to_points
 from mbench.results.metrics import Profile
 from mbench.types import FloatArray, Sample
+from mbench.views.render.colours import DIM, RAISED, SERIES, TEXT, VALUE_ERRORS
+from mbench.views.render.page import Box, Page, to_points
 
 _LEGEND: dict[str, Any] = {"labelcolor": TEXT, "facecolor": RAISED, "edgecolor": "none", "framealpha": 0.85}
 

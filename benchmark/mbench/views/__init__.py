@@ -1,0 +1,1 @@
+"""What people look at: pictures, strips, films, the explorer and the site."""
