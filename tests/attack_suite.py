@@ -246,7 +246,7 @@ class World:
                     content, attributes,
                 )  # fmt: skip
         package = Path(mbench.__file__).parent
-        for name in ("__init__.py", "child/worker.py", "metrics.py"):
+        for name in ("__init__.py", "child/worker.py", "suite/tracks.py"):
             status = (package / name).stat()
             seen[name] = status.st_mode, status.st_uid, status.st_size
         libraries = (sysconfig.get_path("purelib"), sysconfig.get_path("stdlib"), sysconfig.get_path("scripts"))

@@ -11,9 +11,12 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from mbench.audit import calibration, relatives, run
-from mbench.audit.run import run_audit
-from mbench.audit.statistics import (
+from mbench.errors import HarnessError, UsageError
+from mbench.results import audits
+from mbench.results.audits import BOUNDS_NAME, AuditReport, derive_bounds, load_bounds, read_report, write_report
+from mbench.review.audit import calibration, relatives, run
+from mbench.review.audit.run import run_audit
+from mbench.review.audit.statistics import (
     DESCRIPTIONS,
     Bound,
     Score,
@@ -23,10 +26,7 @@ from mbench.audit.statistics import (
     prediction_bound,
     score_answers,
 )
-from mbench.audit.verdicts import ADVANTAGES, LEAKS, Statistic, compare_statistics, reach_verdict
-from mbench.errors import HarnessError, UsageError
-from mbench.results import audits
-from mbench.results.audits import BOUNDS_NAME, AuditReport, derive_bounds, load_bounds, read_report, write_report
+from mbench.review.audit.verdicts import ADVANTAGES, LEAKS, Statistic, compare_statistics, reach_verdict
 from mbench.runs.cells import Settings
 from mbench.sandbox.tiers import choose_isolation
 from mbench.submission import read_submission
@@ -324,9 +324,9 @@ def test_what_cannot_be_scored_is_named(audit, estimator, monkeypatch, predict, 
 def report(all_sets):
     sets = all_sets()
     return AuditReport(
-        schema=1, suite=tracks.SUITE_VERSION, name="idea", source_digest="1" * 64, track="quick", secret_sha256="2" * 64,
-        verdict="passed", reason="fine", sets=sets, statistics=(Statistic("precision", 0.0, 0.0, 0.5),), threads=1,
-        device="cpu", isolation="A", environment={}, created="2026-01-01T00:00:00+00:00",
+        schema=1, suite=tracks.SUITE_VERSION, name="idea", source_digest="1" * 64, track="quick",
+        secret_sha256="2" * 64, verdict="passed", reason="fine", sets=sets,
+        statistics=(Statistic("precision", 0.0, 0.0, 0.5),), threads=1, device="cpu", isolation="A", environment={}, created="2026-01-01T00:00:00+00:00",
     )  # fmt: skip
 
 

@@ -9,7 +9,6 @@ from PIL import Image
 from mbench.api import make_settings
 from mbench.board.candidates import find_local
 from mbench.errors import HarnessError, UsageError
-from mbench.reference import CURVE_SIZES
 from mbench.results import curves, lookup
 from mbench.results.curves import (
     Curve,
@@ -25,6 +24,7 @@ from mbench.results.curves import (
 )
 from mbench.results.scoring import load_reference
 from mbench.results.store import ResultStore
+from mbench.review.freeze_reference import CURVE_SIZES
 from mbench.sandbox.child_process import Child
 from mbench.submission import baseline_path, read_submission
 from mbench.suite.tasks import load_task
@@ -250,7 +250,9 @@ def test_recorded_curves_are_drawn_with_the_board_if_they_are_of_its_sources(mbe
 def test_recording_adds_to_what_is_recorded(mbench, tmp_path, monkeypatch):
     recorded = tmp_path / "recorded.json"
     monkeypatch.setattr(curves, "RECORDED_CURVES", recorded)
-    monkeypatch.setattr("mbench.reproduction.BASELINES_FOLDER", tmp_path / "baselines")  # a checkout, also for a wheel
+    monkeypatch.setattr(
+        "mbench.review.reproduce.BASELINES_FOLDER", tmp_path / "baselines"
+    )  # a checkout, also for a wheel
     write_curves(recorded, (make_curve("rbf"),))
     (tmp_path / "constant").mkdir()  # of the same name, and no baseline
     (tmp_path / "constant" / "submission.py").write_text("def build(spec):\n    return None\n")

@@ -16,7 +16,8 @@ from PIL import Image
 from mbench.errors import HarnessError, MissingDataError, UsageError
 from mbench.results import metrics
 from mbench.results.store import ResultStore, canonical_digest, predictions_digest
-from mbench.runs import cells, evaluate
+from mbench.runs import cells
+from mbench.runs import evaluate as evaluation
 from mbench.runs.cells import Cell, Settings, cell_key
 from mbench.runs.evaluate import evaluate_source, plan_cells, rescore_record
 from mbench.sandbox.child_process import Child, Interrupted
@@ -51,7 +52,7 @@ def children(monkeypatch):
             started.append(self)
             return super().__enter__()
 
-    monkeypatch.setattr(evaluate, "Child", Counted)
+    monkeypatch.setattr(evaluation, "Child", Counted)
     return started
 
 
@@ -352,13 +353,13 @@ def failing_child(times):
 
 
 def test_a_failure_of_ours_is_tried_again(evaluate, monkeypatch):
-    monkeypatch.setattr(evaluate, "Child", failing_child(1))
+    monkeypatch.setattr(evaluation, "Child", failing_child(1))
     assert evaluate().ok
 
 
 def test_a_lasting_failure_of_ours_is_recorded_as_ours_and_run_again_next_time(evaluate, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(evaluate, "Child", failing_child(2))
+        patch.setattr(evaluation, "Child", failing_child(2))
         record = evaluate()
     assert (record.status, record.reason) == ("infrastructure", "no process today")
     assert evaluate().ok
@@ -648,9 +649,9 @@ def test_missing_data_of_a_task_asked_for_is_an_error(monkeypatch, tmp_path):
 
 
 def test_the_harness_digest_covers_what_makes_predictions():
-    folder = Path(evaluate.__file__).parent
+    folder = Path(evaluation.__file__).parents[1]
     covered = {path.name for pattern in cells._TRAINING_SIDE for path in folder.glob(pattern)}
-    assert {"worker.py", "sampler.py", "suite.py", "escape.py", "ladder.py", "cells.py", "base.py"} <= covered
+    assert {"worker.py", "sampler.py", "tracks.py", "orbits.py", "ladder.py", "cells.py", "base.py"} <= covered
 
 
 def test_queries_come_shuffled_and_some_of_them_twice(source, store, monkeypatch):
@@ -672,9 +673,9 @@ def test_queries_come_shuffled_and_some_of_them_twice(source, store, monkeypatch
 
 @pytest.mark.parametrize("name", ["mandelbrot", "friedman", "china", "digits"])
 def test_a_sample_is_the_same_drawn_in_parts(name, monkeypatch):
-    monkeypatch.setattr(evaluate, "_PART_VALUES", 300)
+    monkeypatch.setattr(evaluation, "_PART_VALUES", 300)
     task = load_task(name)
-    parts = list(evaluate.draw_parts(task, Cell(name, "quick", 3, 500, 5.0)))
+    parts = list(evaluation.draw_parts(task, Cell(name, "quick", 3, 500, 5.0)))
     whole = task.draw_sample(500, 3)
     assert max(X.size for X, _ in parts) <= 300
     assert np.array_equal(np.concatenate([X for X, _ in parts]), whole.X)

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.skipif(not IS_SUPPORTED, reason="children are forked on
         ("from . import torch\nfrom .numpy import x", ()),
         ("from mbench.nn import MLP\nimport mbench.nn.features", ("mbench.nn", "mbench.nn.features")),
         (
-            "import mbench.suite.orbits\nfrom mbench.suite.tasks.surfaces import Shell\nfrom mbench.suite import orbits",
+            "import mbench.suite.orbits\nfrom mbench.suite.tasks.surfaces import Shell\nfrom mbench import suite",
             (),
         ),
         ("import sklearn.conftest\nfrom sklearn.tree.tests.test_tree import digits\nimport torch._C", ()),

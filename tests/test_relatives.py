@@ -4,9 +4,9 @@ import math
 import numpy as np
 import pytest
 
-from mbench.audit import quadratics, relatives
-from mbench.audit.relatives import N_CENTRES, N_TEST, draw_sets, predict_by_neighbours
-from mbench.audit.warps import CONTRACTION, Warp, draw_warp
+from mbench.review.audit import quadratics, relatives
+from mbench.review.audit.relatives import N_CENTRES, N_TEST, draw_sets, predict_by_neighbours
+from mbench.review.audit.warps import CONTRACTION, Warp, draw_warp
 from mbench.suite import orbits
 from mbench.suite.sampler import stream_key
 from mbench.suite.tasks import load_task

@@ -3,14 +3,15 @@ from dataclasses import replace
 
 import pytest
 
-from mbench import api, forecast, reproduction
-from mbench.audit import calibration, relatives, repeatable, run
+from mbench import api
 from mbench.board import candidates
 from mbench.errors import HarnessError, UsageError
-from mbench.forecast import forecast_baseline
 from mbench.results import lookup
 from mbench.results.audits import read_report
 from mbench.results.store import SCHEMA_VERSION, Costs, Metrics, Result, ResultStore, read_result, write_result
+from mbench.review import forecast, reproduce
+from mbench.review.audit import calibration, relatives, repeatable, run
+from mbench.review.forecast import forecast_baseline
 from mbench.runs.cells import Settings
 from mbench.runs.evaluate import plan_cells
 from mbench.sandbox.child_process import Child
@@ -24,9 +25,9 @@ from mbench.suite.tracks import SUITE_VERSION, TRACKS
 def recorded(tmp_path, monkeypatch):
     """Record to, and compare with, an empty folder."""
     folder = tmp_path / "recorded"
-    for module in (reproduction, forecast, candidates, lookup):
+    for module in (reproduce, forecast, candidates, lookup):
         monkeypatch.setattr(module, "RECORDED_FOLDER", folder)
-    monkeypatch.setattr(reproduction, "check_checkout", lambda: None)  # that folder is nobody's installed package
+    monkeypatch.setattr(reproduce, "check_checkout", lambda: None)  # that folder is nobody's installed package
     return folder
 
 
@@ -115,18 +116,18 @@ def test_results_are_recorded_cell_by_cell(recorded, make_record):
         return Result(schema=SCHEMA_VERSION, suite=SUITE_VERSION, name="knn", records=records)
 
     old = [make_record(task=task, reason="old") for task in ("curve", "sphere")]
-    path = reproduction.record_result(result_of(*old))
+    path = reproduce.record_result(result_of(*old))
     new = make_record(task="sphere", reason="new")
-    reproduction.record_result(result_of(new))
+    reproduce.record_result(result_of(new))
     assert read_result(path).records == (old[0], new)
     others = make_record(track="standard", source_digest="edited"), replace(new, source_digest="edited")
-    reproduction.record_result(result_of(*others))
+    reproduce.record_result(result_of(*others))
     assert read_result(path).records == (others[1], others[0])  # what was made of another source is gone
-    reproduction.record_result(result_of(old[0], new))
+    reproduce.record_result(result_of(old[0], new))
     assert read_result(path).records == (old[0], new, others[0])
     ours = make_record(task="curve", status="infrastructure", metrics=None, reason="no disk")
     with pytest.raises(HarnessError, match=r"knn on curve: no disk\. Nothing of it was recorded"):
-        reproduction.record_result(result_of(new, ours))
+        reproduce.record_result(result_of(new, ours))
     assert read_result(path).records == (old[0], new, others[0])
 
 
@@ -149,8 +150,8 @@ def test_a_failure_of_ours_is_our_fault_and_is_not_recorded(mbench, recorded, mo
 
 
 def test_recording_into_an_installed_package_is_refused_before_anything_runs(mbench, monkeypatch, tmp_path):
-    monkeypatch.setattr(reproduction, "BASELINES_FOLDER", tmp_path / "_baselines")
-    monkeypatch.setattr(reproduction, "run_baseline", lambda *_, **__: pytest.fail("it was run"))
+    monkeypatch.setattr(reproduce, "BASELINES_FOLDER", tmp_path / "_baselines")
+    monkeypatch.setattr(reproduce, "run_baseline", lambda *_, **__: pytest.fail("it was run"))
     result = mbench("reproduce", "constant", "--record")
     assert result.exit_code == 2
     assert "belongs to an installed mbench" in result.stderr
@@ -173,7 +174,7 @@ def fail_at(what):
 )
 def test_a_few_flipped_digits_are_no_difference(make_record, task, error, recorded_error, agrees):
     now, before = (make_record(task=task, metrics=Metrics(error=each)) for each in (error, recorded_error))
-    assert (reproduction.compare_records([now], [before], "here") == []) == agrees
+    assert (reproduce.compare_records([now], [before], "here") == []) == agrees
 
 
 # The recorded audit
@@ -238,12 +239,12 @@ def test_reproduce_records_results_and_audit_and_then_agrees_with_them(mbench, s
         ("failed (for a reason), recorded passed", "FVU", "under the secret", "nothing recorded"),
         strict=True,
     ):
-        (line,) = reproduction.compare_audit(other)
+        (line,) = reproduce.compare_audit(other)
         assert message in line
-    assert reproduction.compare_audit(report) == []
+    assert reproduce.compare_audit(report) == []
 
 
 def test_an_installed_package_records_nothing(monkeypatch, tmp_path):
-    monkeypatch.setattr(reproduction, "BASELINES_FOLDER", tmp_path / "_baselines")
+    monkeypatch.setattr(reproduce, "BASELINES_FOLDER", tmp_path / "_baselines")
     with pytest.raises(UsageError, match="Record baselines in a checkout"):
-        reproduction.record_result(read_result(lookup.RECORDED_FOLDER / "knn.json"))
+        reproduce.record_result(read_result(lookup.RECORDED_FOLDER / "knn.json"))

@@ -11,7 +11,7 @@ from mbench.results import metrics
 from mbench.results.lookup import find_result
 from mbench.results.scoring import load_reference, score_entry
 from mbench.results.store import ResultStore
-from mbench.runs import tune
+from mbench.runs import tune as tuning
 from mbench.runs.cells import Cell
 from mbench.runs.evaluate import FIRST_TUNING_REPLICATE, plan_cells
 from mbench.runs.tune import Plan, Search, Trial, load_tuning_task, plan_trials
@@ -105,7 +105,7 @@ def test_every_value_is_a_source_of_its_own_that_travels_with_the_whole_submissi
 def test_points_that_never_run_out_are_asked_about_elsewhere(name):
     task = load_tuning_task(name)
     assert type(task) is type(load_task(name))
-    tuned, public = (task.draw_queries(10, 0, secret).points for secret in (tune.SECRET, None))
+    tuned, public = (task.draw_queries(10, 0, secret).points for secret in (tuning.SECRET, None))
     assert not set(map(tuple, tuned)) & set(map(tuple, public))
 
 
@@ -153,7 +153,7 @@ def test_a_value_scores_what_scikit_learn_itself_does_with_it(tune, tmp_path):
     assert result.exit_code == 0, result.output
     content = json.loads(result.stdout)
     task, errors = load_tuning_task("curve"), {}
-    sample, queries = task.draw_sample(1_000, 1_000), task.draw_queries(1_000, 1_000, tune.SECRET)
+    sample, queries = task.draw_sample(1_000, 1_000), task.draw_queries(1_000, 1_000, tuning.SECRET)
     for value in (1, 5, 400):
         predicted = KNeighborsRegressor(value).fit(sample.X, sample.y).predict(queries.X).astype(np.float32)
         errors[value] = metrics.fraction_unexplained(predicted, task.truth(queries.points), queries.weight)
@@ -257,7 +257,7 @@ def test_a_tuned_record_never_stands_for_a_public_one(tune, mbench, submission_f
     assert tune("--replicates", "2").exit_code == 0
     results = tmp_path / "results"
     tuned = list(ResultStore(results / "tune").records())
-    assert {(r.test_set, r.replicate) for r in tuned} == {(name_test_set(tune.SECRET), r) for r in (1_000, 1_001)}
+    assert {(r.test_set, r.replicate) for r in tuned} == {(name_test_set(tuning.SECRET), r) for r in (1_000, 1_001)}
     assert len(list(ResultStore(results).records())) == 1
     for file in (results / "tune/cells").glob("*"):  # even where somebody puts them among the others
         shutil.copy(file, results / "cells")

@@ -5,24 +5,17 @@ from dataclasses import replace
 import pytest
 from click.testing import CliRunner
 
-from mbench import cli, verification
+from mbench import cli
 from mbench.api import run_evaluation
-from mbench.audit.statistics import DESCRIPTIONS, Bound
 from mbench.errors import HarnessError, UsageError
-from mbench.reproduction import compare_records
 from mbench.results.audits import AuditReport, write_report
 from mbench.results.lookup import find_result, refresh_results
 from mbench.results.metrics import Profile
 from mbench.results.store import SCHEMA_VERSION, Costs, Metrics, Result, ResultStore, read_result, write_result
-from mbench.runs import evaluate
-from mbench.runs.cells import Cell, Settings, cell_key
-from mbench.sandbox.child_process import Child
-from mbench.sandbox.tiers import choose_isolation
-from mbench.submission import read_submission
-from mbench.suite import tracks
-from mbench.suite.secrets import name_test_set
-from mbench.suite.tasks import load_task
-from mbench.verification import (
+from mbench.review import verify as verification
+from mbench.review.audit.statistics import DESCRIPTIONS, Bound
+from mbench.review.reproduce import compare_records
+from mbench.review.verify import (
     FLIPPED_DIGITS,
     Check,
     check_claim,
@@ -31,6 +24,14 @@ from mbench.verification import (
     judge_audit,
     read_claims,
 )
+from mbench.runs import evaluate as evaluation
+from mbench.runs.cells import Cell, Settings, cell_key
+from mbench.sandbox.child_process import Child
+from mbench.sandbox.tiers import choose_isolation
+from mbench.submission import read_submission
+from mbench.suite import tracks
+from mbench.suite.secrets import name_test_set
+from mbench.suite.tasks import load_task
 
 SECRET, OTHER = bytes(range(32)), bytes(32)
 RUNNING = {"jobs": 1, "isolation": "C", "unsafe_no_sandbox": True}
@@ -95,7 +96,7 @@ def test_a_result_of_several_test_sets_is_refused(make_record, tmp_path):
 def test_a_hidden_record_is_rescored_under_its_own_secret_only(evaluate, tmp_path, secret, scored):
     _, hidden = evaluate(SECRET)
     store, record = ResultStore(tmp_path / "results"), hidden.result.records[0]
-    metrics, reason = evaluate.rescore_record(record, store, secret)
+    metrics, reason = evaluation.rescore_record(record, store, secret)
     assert (metrics == record.metrics) is scored
     assert scored or "give its secret with --hidden-seed" in reason
 
@@ -103,7 +104,7 @@ def test_a_hidden_record_is_rescored_under_its_own_secret_only(evaluate, tmp_pat
 def test_a_public_record_is_rescored_as_it_is_whatever_secret_is_given(evaluate, tmp_path):
     _, public = evaluate()
     store, record = ResultStore(tmp_path / "results"), public.result.records[0]
-    assert evaluate.rescore_record(record, store, SECRET) == (record.metrics, "")
+    assert evaluation.rescore_record(record, store, SECRET) == (record.metrics, "")
 
 
 # Verification

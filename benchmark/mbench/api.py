@@ -22,6 +22,7 @@ from mbench.submission import Source, pickle_build, read_submission
 from mbench.suite import tracks
 from mbench.suite.secrets import PUBLIC, name_test_set
 from mbench.suite.tasks import load_task
+from mbench.suite.tracks import SUITE_VERSION as SUITE_VERSION
 from mbench.types import FloatArray
 from mbench.views.pictures import Drawing, draw_pictures
 

@@ -13,11 +13,12 @@ EXPECTED = "ok"
 
 def attack():
     package = importlib.util.find_spec("mbench").submodule_search_locations[0]
-    for path in (f"{package}/__init__.py", f"{package}/child/worker.py", f"{package}/metrics.py", np.__file__,
-                 os.__file__, os.path.realpath(sys.executable), f"{sys.prefix}/pyvenv.cfg", "/usr/bin/env"):  # fmt: skip
+    for path in (f"{package}/__init__.py", f"{package}/child/worker.py", f"{package}/suite/tracks.py",
+                 np.__file__, os.__file__, os.path.realpath(sys.executable), f"{sys.prefix}/pyvenv.cfg",
+                 "/usr/bin/env"):  # fmt: skip
         attempt(f"append {path}", lambda path=path: open(path, "r+b"))
         attempt(f"replace {path}", lambda path=path: os.replace(path, path + TOKEN))
-    for folder in (package, f"{package}/tasks", os.path.dirname(np.__file__), f"{sys.prefix}/bin", *sys.path):
+    for folder in (package, f"{package}/suite", os.path.dirname(np.__file__), f"{sys.prefix}/bin", *sys.path):
         attempt(f"plant {folder}", lambda folder=folder: open(f"{folder}/planted_{TOKEN}.py", "x"))
 
 

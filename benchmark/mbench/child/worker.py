@@ -24,7 +24,6 @@ from typing import Any
 import numpy as np
 
 from mbench.child.snapshots import Snapshot, SnapshotError, Snapshots, takes_snapshot
-from mbench.submission import PICKLED_ENTRY
 from mbench.types import FloatArray, Spec
 
 # Rows per call of predict: bounds a submission's memory. A stream comes in at least three blocks, so that queries asked
@@ -152,7 +151,7 @@ class Worker:
         self.estimator = fitted if callable(getattr(fitted, "predict", None)) else self.estimator
 
     def _import_build(self) -> Callable[..., Any] | None:
-        if self.entry.name == PICKLED_ENTRY:
+        if self.entry.suffix == ".pkl":  # a build function given from Python
             import cloudpickle
 
             return cloudpickle.loads(self.entry.read_bytes())

@@ -94,9 +94,9 @@ def audit_source(
     source: Source, settings: Settings, *, track: str, secret: bytes | None, out: Path
 ) -> tuple[AuditReport, Path]:
     """Audit a submission with live progress, say what it is audited under, and write the report."""
-    from mbench.audit.run import run_audit
     from mbench.cli.progress import AuditLive
     from mbench.results.audits import REPORT_NAME, write_report
+    from mbench.review.audit.run import run_audit
     from mbench.suite.secrets import make_secret, secret_digest
 
     kind = "the secret" if secret is not None else "a fresh secret"
@@ -129,7 +129,7 @@ def print_report(report: AuditReport) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from mbench.audit.statistics import DESCRIPTIONS
+    from mbench.review.audit.statistics import DESCRIPTIONS
 
     console = Console(highlight=False)
     if not console.is_terminal:
@@ -181,9 +181,9 @@ def _number(value: float | None) -> str:
 def _calibrate(folder: Path, settings: Settings, write: Path | None) -> None:
     import json
 
-    from mbench.audit.calibration import calibrate
     from mbench.cli.progress import AuditLive
     from mbench.disk import check_place, write_json
+    from mbench.review.audit.calibration import calibrate
 
     if write is not None:
         check_place(write)

@@ -20,7 +20,7 @@ def bench(groups: tuple[str, ...], as_json: bool) -> None:
     import json
     from dataclasses import asdict
 
-    from mbench.bench import GROUPS
+    from mbench.review.bench import GROUPS
 
     measured = []
     if not as_json:

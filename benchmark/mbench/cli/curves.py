@@ -66,9 +66,9 @@ def curves(
 
     from mbench.api import make_settings
     from mbench.cli.progress import LiveProgress
-    from mbench.reproduction import check_checkout
     from mbench.results import curves
     from mbench.results.scoring import load_reference
+    from mbench.review.reproduce import check_checkout
     from mbench.views.board_plots import draw_curves
 
     sources = _find_sources(entries, only_baselines=record)

@@ -18,7 +18,7 @@ from mbench.runs.cells import Cell
 from mbench.runs.cells import Progress as CellProgress
 
 if TYPE_CHECKING:
-    from mbench.audit.run import AuditProgress
+    from mbench.review.audit.run import AuditProgress
 
 
 class Live:

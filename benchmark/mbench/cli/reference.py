@@ -26,7 +26,7 @@ def reference(out: Path, write: Path | None, **running: Any) -> None:
     from mbench.api import make_settings
     from mbench.cli.progress import LiveProgress
     from mbench.disk import check_place, write_json
-    from mbench.reference import FOLDER_NAME, ReferenceStore, make_reference
+    from mbench.review.freeze_reference import FOLDER_NAME, ReferenceStore, make_reference
     from mbench.suite.tasks import load_task
 
     # What would end the run after minutes ends it now.

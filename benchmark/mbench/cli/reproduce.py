@@ -11,7 +11,7 @@ import click
 from mbench.cli.options import cluster_option, examples, json_option, out_option, running_options, track_option
 
 if TYPE_CHECKING:
-    from mbench.forecast import Forecast
+    from mbench.review.forecast import Forecast
 
 
 @click.command(
@@ -48,21 +48,22 @@ def reproduce(
     """
     import json
 
-    from mbench import api, reproduction
-    from mbench.audit.repeatable import audit_repeatably
+    from mbench import api
     from mbench.cli.connection import connect
     from mbench.cli.progress import AuditLive, LiveProgress
     from mbench.cli.tables import print_entries
     from mbench.errors import UsageError
     from mbench.results.scoring import load_reference, score_entry
+    from mbench.review import reproduce
+    from mbench.review.audit.repeatable import audit_repeatably
     from mbench.submission import baseline_names, read_submission
 
     if dry_run and (audit or record or cluster):
         raise UsageError("--dry-run counts cells only: give it without --audit, --record and --cluster")
     for name in names:
-        reproduction.find_baseline(name)  # an unknown one ends the run before the first is trained
+        reproduce.find_baseline(name)  # an unknown one ends the run before the first is trained
     if record:
-        reproduction.check_checkout()
+        reproduce.check_checkout()
     names = names or tuple(baseline_names())
     settings = api.make_settings(**running) if audit else None  # as above: where there is no sandbox here
     if dry_run:
@@ -74,23 +75,23 @@ def reproduce(
         for name in names:
             click.echo(f"{name}:", err=True)
             with LiveProgress(load_reference()) as live:
-                outcomes.append(reproduction.run_baseline(name, report=live, **options))
+                outcomes.append(reproduce.run_baseline(name, report=live, **options))
             if record:  # at once: whatever ends the run keeps what was recorded
-                paths.append(reproduction.record_result(outcomes[-1].result))
+                paths.append(reproduce.record_result(outcomes[-1].result))
             if settings is not None:
-                source = read_submission(reproduction.find_baseline(name))
+                source = read_submission(reproduce.find_baseline(name))
                 with AuditLive() as live:
                     made = audit_repeatably(source, out / "audits", settings, track=track, report=live)
                 click.echo(f"audit of {name}: {made.verdict}: {made.reason}", err=True)
                 audits.append(made)
                 if record:
-                    paths.append(reproduction.record_audit(made))
+                    paths.append(reproduce.record_audit(made))
     results = [outcome.result for outcome in outcomes]
     missing = {task: reason for outcome in outcomes for task, reason in outcome.missing.items()}
     differences = []
     if not record:
-        differences += [line for result in results for line in reproduction.compare_recorded(result, track)]
-        differences += [line for made in audits for line in reproduction.compare_audit(made)]
+        differences += [line for result in results for line in reproduce.compare_recorded(result, track)]
+        differences += [line for made in audits for line in reproduce.compare_audit(made)]
     entries = [score_entry(result.name, track, result.records, load_reference()) for result in results]
     if as_json:
         content = {"differences": differences, "missing": missing, "recorded": [str(path) for path in paths]}
@@ -118,7 +119,7 @@ def _forecast(names: Sequence[str], track: str, out: Path, as_json: bool, runnin
     from dataclasses import asdict
 
     from mbench import api
-    from mbench.forecast import forecast_baseline
+    from mbench.review.forecast import forecast_baseline
 
     settings = api.make_settings(**running)
     forecasts = [forecast_baseline(name, track, out, settings) for name in names]
@@ -145,7 +146,7 @@ def _print_forecasts(forecasts: Sequence[Forecast], total: dict[str, float]) -> 
     from rich.console import Console
     from rich.table import Table
 
-    from mbench.forecast import UNKNOWN_SHARE
+    from mbench.review.forecast import UNKNOWN_SHARE
 
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1))
     for heading in ("name", "cells", "kept", "to run", "expected"):

@@ -48,7 +48,7 @@ def submit(
 
     SUBMISSION is the folder with submission.py that was evaluated on the track.
     """
-    from mbench.publishing import publish
+    from mbench.review.publish import publish
 
     published = publish(
         submission, out, submissions, track=track, name=name, update=update, accept_incomplete=incomplete,

@@ -11,8 +11,8 @@ import click
 from mbench.cli.options import examples, hidden_option, json_option, unsafe_option
 
 if TYPE_CHECKING:
+    from mbench.review.verify import Check, Claim
     from mbench.runs.cells import Settings
-    from mbench.verification import Check, Claim
 
 TIER = "A"
 RUNNABLE = ("source", "test set", "one manner", "tasks")  # without these there is nothing to run again
@@ -42,8 +42,8 @@ def verify(
 
     from mbench import api
     from mbench.errors import UsageError
+    from mbench.review.verify import check_claim, read_claims
     from mbench.suite.secrets import make_secret, secret_digest
-    from mbench.verification import check_claim, read_claims
 
     claims = read_claims(folder)
     running = {"jobs": jobs, "isolation": isolation, "unsafe_no_sandbox": unsafe_no_sandbox}
@@ -84,10 +84,10 @@ def _chain(first: list[Check], rest: Iterator[Check]) -> Iterator[Check]:
 
 
 def _run_stages(claim: Claim, settings: Settings, secret: bytes, out: Path, running: dict[str, Any]) -> Iterator[Check]:
-    from mbench.audit.run import run_audit
     from mbench.cli.progress import AuditLive, LiveProgress
     from mbench.results.audits import load_bounds
-    from mbench.verification import check_hidden, check_rerun, judge_audit
+    from mbench.review.audit.run import run_audit
+    from mbench.review.verify import check_hidden, check_rerun, judge_audit
 
     with LiveProgress(None, "rerun") as live:
         rerun = check_rerun(claim, out, live, running)

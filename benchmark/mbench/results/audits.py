@@ -12,10 +12,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from mbench.audit.statistics import DESCRIPTIONS, Bound, SetScore, prediction_bound
-from mbench.audit.verdicts import Statistic, Verdict
 from mbench.disk import STRICT, parse_json, read_bytes, write_json
 from mbench.errors import HarnessError, MbenchError, UsageError
+from mbench.review.audit.statistics import DESCRIPTIONS, Bound, SetScore, prediction_bound
+from mbench.review.audit.verdicts import Statistic, Verdict
 from mbench.suite import tracks
 
 SCHEMA_VERSION = 1

@@ -27,9 +27,10 @@ import psutil
 
 from mbench.child.confinement import FILE_LIMIT
 from mbench.child.snapshots import MAX_STEP
+from mbench.child.start import scratch_variables
 from mbench.disk import remove_folder, scratch_folder
 from mbench.errors import HarnessError, one_line
-from mbench.sandbox.nursery import IS_SUPPORTED, ForkedChild, Nursery, scratch_variables
+from mbench.sandbox.nursery import IS_SUPPORTED, ForkedChild, Nursery
 from mbench.sandbox.tiers import Isolation
 from mbench.sandbox.usage import is_overfull, process_usage
 from mbench.submission import Source
@@ -52,22 +53,6 @@ _BUSY_SLACK_S = 1.0  # of start and end, and of what the kernel counts coarsely
 # What the operating system says where the child removed or replaced a folder: its doing, not a failure of ours.
 _TAMPERED = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.EACCES, errno.EPERM)
 _CLOSELY_EVERY = 10  # ticks between looks at the child's own children and files, which cost a scan of all processes
-
-# A child's first words, in a process of one thread still: NumPy, which may start more, comes with the worker.
-_START = """
-import json, sys
-from mbench.child.confinement import Confinement, bind_lifetimes, confine
-bind_lifetimes()
-if len(sys.argv) > 3:
-    confine(Confinement(**json.loads(sys.argv[3])), ".")
-from mbench.child import worker
-for module in sys.argv[2].split():  # as a nursery would: what is there when the worker seeds is seeded
-    try:
-        __import__(module)
-    except BaseException:  # it fails again in the submission, and is its failure
-        pass
-worker.main(sys.argv[1])
-"""
 
 # Passed on to the child; everything else of our environment stays here.
 _KEPT_VARIABLES = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "SYSTEMROOT")
@@ -178,7 +163,7 @@ class Child:
             return self._nursery.fork(self._scratch, self._source.entry, confinement)
         # -s, -P: neither the user's site folder nor the current folder is searched for modules. Not -I, which would
         # ignore PYTHONHASHSEED; the environment is ours anyway.
-        command = [sys.executable, "-s", "-P", "-B", "-c", _START, self._source.entry]
+        command = [sys.executable, "-s", "-P", "-B", "-m", "mbench.child.start", self._source.entry]
         command += [" ".join(self._source.libraries)]
         command += [] if confinement is None else [json.dumps(asdict(confinement))]
         return subprocess.Popen(

@@ -26,11 +26,9 @@ from mbench.types import TIERS, Tier
 _PROBE_LIMIT_S = 20.0
 _TEMPORARY = str(64 << 20)  # bytes of /tmp and /dev/shm under bubblewrap; a child's own are in its scratch folder
 
-# All of this package that a child may import; the rest tells the truth, or leads to it.
-_CHILD_SIDE = (
-    "__init__.py", "child", "disk.py", "errors.py", "nn", "sandbox", "submission.py",
-    "suite", "types.py",
-)  # fmt: skip
+# All of this package that a child may import: a room of its own, the pieces for submissions, and what both stand on.
+# The rest tells the truth, or leads to it.
+_CHILD_SIDE = ("__init__.py", "errors.py", "types.py", "child", "nn")
 # Where libraries keep the data of tasks: with it, a submission would have the labels.
 _LABELS = ("data", "images")  # in sklearn/datasets
 # Where other interpreters' libraries lie below a folder that a child may read: a virtual environment's base, say.

@@ -53,9 +53,9 @@ def build_site(
 ) -> Site:
     """Write the site to a folder and return what was written.
 
-    track_names: those without any entry are left out.  results: where local results and fitted estimators lie; None to show
-    recorded entries only and draw nothing new.  isolate: returns what holds the estimators, and is called only where
-    one is asked.
+    track_names: those without any entry are left out.  results: where local results and fitted estimators lie; None to
+    show recorded entries only and draw nothing new.  isolate: returns what holds the estimators, and is called only
+    where one is asked.
     Raises UsageError for a folder that holds something else, HarnessError when the disk refuses.
     """
     _claim(folder)

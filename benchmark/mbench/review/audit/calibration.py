@@ -8,12 +8,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from mbench.audit.run import Report, score_sets
-from mbench.audit.statistics import RULE, SetScore, compute_statistics
 from mbench.disk import parse_json, write_json
 from mbench.errors import HarnessError
 from mbench.results.audits import derive_bounds
 from mbench.results.environment import describe_environment
+from mbench.review.audit.run import Report, score_sets
+from mbench.review.audit.statistics import RULE, SetScore, compute_statistics
 from mbench.runs.cells import Settings
 from mbench.submission import BASELINES_FOLDER, Source, baseline_names, read_submission
 from mbench.suite import tracks

@@ -9,9 +9,9 @@ from typing import Any, Literal
 import numpy as np
 from scipy.spatial import KDTree
 
-from mbench.audit import quadratics
-from mbench.audit.warps import Warp, draw_warp
 from mbench.results import metrics
+from mbench.review.audit import quadratics
+from mbench.review.audit.warps import Warp, draw_warp
 from mbench.suite import ladder, orbits
 from mbench.suite.ladder import Centres, ladder_points, misiurewicz_points
 from mbench.suite.orbits import Family

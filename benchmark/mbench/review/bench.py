@@ -211,7 +211,7 @@ def bench_memory() -> Iterator[Measurement]:
 
 def _measure_peak(function: str) -> tuple[float, float]:
     """Return the peak memory in MB of a process that calls one of the two below, and of its largest child."""
-    code = f"import sys; from mbench import bench; print(bench.{function}(sys.argv[1]), bench.own_peak_mb())"
+    code = f"import sys; from mbench.review import bench; print(bench.{function}(sys.argv[1]), bench.own_peak_mb())"
     with tempfile.TemporaryDirectory() as folder:
         answer = subprocess.run([sys.executable, "-c", code, folder], capture_output=True, text=True, check=True)
     child_mb, peak_mb = map(float, answer.stdout.split())

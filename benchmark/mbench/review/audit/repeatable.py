@@ -6,10 +6,10 @@ import hashlib
 from dataclasses import replace
 from pathlib import Path
 
-from mbench.audit.calibration import sets_digest
-from mbench.audit.run import Report, judge_sets, run_audit
 from mbench.errors import HarnessError, UsageError
 from mbench.results.audits import AuditReport, read_report, write_report
+from mbench.review.audit.calibration import sets_digest
+from mbench.review.audit.run import Report, judge_sets, run_audit
 from mbench.runs.cells import Settings, harness_digest
 from mbench.submission import Source
 from mbench.suite import tracks

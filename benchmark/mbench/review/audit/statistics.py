@@ -11,10 +11,10 @@ from typing import ClassVar, Literal, get_args
 
 import numpy as np
 
-from mbench.audit.relatives import Group
 from mbench.disk import STRICT
 from mbench.results import metrics
 from mbench.results.store import Status
+from mbench.review.audit.relatives import Group
 from mbench.types import FloatArray, Queries
 
 FVU_FLOOR = 1e-9  # an exact formula gains a finite number of bits

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from mbench.audit.statistics import DESCRIPTIONS, Bound, SetScore
 from mbench.disk import STRICT
+from mbench.review.audit.statistics import DESCRIPTIONS, Bound, SetScore
 
 Verdict = Literal[
     "passed",

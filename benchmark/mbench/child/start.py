@@ -1,0 +1,50 @@
+"""A child that no nursery forks: `python -m mbench.child.start ENTRY "LIBRARY …" [CONFINEMENT]`, in its scratch folder.
+
+This module imports little: until a child is confined its process has one thread, and NumPy, which comes with the
+worker, may start more.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import json
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from mbench.child.confinement import Confinement, bind_lifetimes, confine
+
+
+def scratch_variables(scratch: str | Path) -> dict[str, str]:
+    """Return the variables that keep a child's caches and temporary files in its scratch folder."""
+    home = Path(scratch, "home")
+    return {
+        "HOME": str(home),
+        "TMPDIR": str(home),
+        "NUMBA_CACHE_DIR": str(home / "numba"),
+        "MPLCONFIGDIR": str(home / "matplotlib"),
+    }
+
+
+def import_ahead(modules: Iterable[str]) -> None:
+    """Import what a submission will: what is there before the worker seeds is seeded."""
+    for module in modules:
+        with contextlib.suppress(BaseException):  # it fails again in the submission, and is its failure
+            importlib.import_module(module)
+
+
+def main() -> None:
+    """Confine this process, then serve the submission named on the command line."""
+    entry, libraries, *confinement = sys.argv[1:]
+    bind_lifetimes()
+    if confinement:
+        confine(Confinement(**json.loads(confinement[0])), ".")
+    from mbench.child import worker
+
+    import_ahead(libraries.split())
+    worker.main(entry)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""What a maintainer does: audit, reproduce, forecast, verify, publish, freeze the reference, bench."""
