@@ -9,7 +9,8 @@ import pytest
 from click.testing import CliRunner
 
 from mbench.cli import main
-from mbench.results.store import SCHEMA_VERSION, Costs, Metrics, Record, ResultStore
+from mbench.results.record import SCHEMA_VERSION, Costs, Metrics, Record
+from mbench.results.store import ResultStore
 from mbench.suite.tracks import SUITE_VERSION
 
 # What a shell starts in the background ignores SIGINT, and so would the commands started here to be interrupted.

@@ -9,12 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from mbench.api import make_settings, run_evaluation
-from mbench.results.audits import AuditReport, write_report
+from mbench.results.audits import AuditReport, Statistic, write_report
 from mbench.results.curves import CURVES_NAME, FOLDER_NAME, Curve, Point, write_curves
 from mbench.results.metrics import Profile
-from mbench.results.scoring import load_reference
-from mbench.results.store import SCHEMA_VERSION, Costs, Metrics, Record, Result, write_result
-from mbench.review.audit.verdicts import Statistic
+from mbench.results.record import SCHEMA_VERSION, Costs, Metrics, Record, Result
+from mbench.results.reference import load_reference
+from mbench.results.store import write_result
 from mbench.sandbox.tiers import choose_isolation
 from mbench.submission import Source, read_submission
 from mbench.suite import tracks

@@ -13,20 +13,23 @@ import scipy.stats
 
 from mbench.errors import HarnessError, UsageError
 from mbench.results import audits
-from mbench.results.audits import BOUNDS_NAME, AuditReport, derive_bounds, load_bounds, read_report, write_report
-from mbench.review.audit import calibration, relatives, run
-from mbench.review.audit.run import run_audit
-from mbench.review.audit.statistics import (
+from mbench.results.audits import (
+    BOUNDS_NAME,
     DESCRIPTIONS,
+    AuditReport,
     Bound,
     Score,
     SetScore,
-    compute_statistics,
-    correlate,
-    prediction_bound,
-    score_answers,
+    Statistic,
+    load_bounds,
+    read_report,
+    write_report,
 )
-from mbench.review.audit.verdicts import ADVANTAGES, LEAKS, Statistic, compare_statistics, reach_verdict
+from mbench.review.audit import calibration, relatives, run
+from mbench.review.audit.calibration import derive_bounds
+from mbench.review.audit.run import run_audit
+from mbench.review.audit.statistics import compute_statistics, correlate, prediction_bound, score_answers
+from mbench.review.audit.verdicts import ADVANTAGES, LEAKS, compare_statistics, reach_verdict
 from mbench.runs.cells import Settings
 from mbench.sandbox.tiers import choose_isolation
 from mbench.submission import read_submission
@@ -326,7 +329,8 @@ def report(all_sets):
     return AuditReport(
         schema=1, suite=tracks.SUITE_VERSION, name="idea", source_digest="1" * 64, track="quick",
         secret_sha256="2" * 64, verdict="passed", reason="fine", sets=sets,
-        statistics=(Statistic("precision", 0.0, 0.0, 0.5),), threads=1, device="cpu", isolation="A", environment={}, created="2026-01-01T00:00:00+00:00",
+        statistics=(Statistic("precision", 0.0, 0.0, 0.5),), threads=1, device="cpu", isolation="A", environment={},
+        created="2026-01-01T00:00:00+00:00",
     )  # fmt: skip
 
 

@@ -22,8 +22,9 @@ from mbench.cli.tables import print_board
 from mbench.errors import UsageError
 from mbench.results.audits import AuditReport, write_report
 from mbench.results.metrics import Profile
-from mbench.results.scoring import Reference, TaskReference, load_reference
-from mbench.results.store import SCHEMA_VERSION, Costs, Metrics, Record, Result, write_result
+from mbench.results.record import SCHEMA_VERSION, Costs, Metrics, Record, Result
+from mbench.results.reference import Reference, TaskReference, load_reference
+from mbench.results.store import write_result
 from mbench.submission import baseline_path, read_submission
 from mbench.suite import tracks
 from mbench.views.board_plots import draw_board

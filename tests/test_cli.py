@@ -15,8 +15,10 @@ from mbench.cli.progress import LiveProgress
 from mbench.cli.tables import print_entries
 from mbench.errors import HarnessError, SubmissionError, UsageError
 from mbench.results.lookup import recorded_baselines
-from mbench.results.scoring import load_reference, score_entry
-from mbench.results.store import SCHEMA_VERSION, Result, ResultStore
+from mbench.results.record import SCHEMA_VERSION, Result
+from mbench.results.reference import load_reference
+from mbench.results.scoring import score_entry
+from mbench.results.store import ResultStore
 from mbench.runs.cells import Cell, Progress
 from mbench.sandbox.child_process import Child, ChildFailure
 from mbench.submission import read_submission

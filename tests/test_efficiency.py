@@ -10,24 +10,15 @@ from mbench.api import make_settings
 from mbench.board.candidates import find_local
 from mbench.errors import HarnessError, UsageError
 from mbench.results import curves, lookup
-from mbench.results.curves import (
-    Curve,
-    CurveStore,
-    Point,
-    choose_sizes,
-    fit_limit_s,
-    measure_curves,
-    merge_curves,
-    plan_curve,
-    read_curves,
-    write_curves,
-)
-from mbench.results.scoring import load_reference
+from mbench.results.curves import Curve, Point, merge_curves, read_curves, write_curves
+from mbench.results.reference import load_reference
 from mbench.results.store import ResultStore
 from mbench.review.freeze_reference import CURVE_SIZES
+from mbench.runs.measure_curves import CurveStore, choose_sizes, measure_curves, plan_curve
 from mbench.sandbox.child_process import Child
 from mbench.submission import baseline_path, read_submission
 from mbench.suite.tasks import load_task
+from mbench.suite.tracks import fit_limit_s
 
 # Says which sample it was given: record.output keeps it.
 WITNESS = """

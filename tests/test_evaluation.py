@@ -15,7 +15,9 @@ from PIL import Image
 
 from mbench.errors import HarnessError, MissingDataError, UsageError
 from mbench.results import metrics
-from mbench.results.store import ResultStore, canonical_digest, predictions_digest
+from mbench.results.predictions import predictions_digest
+from mbench.results.record import canonical_digest
+from mbench.results.store import ResultStore
 from mbench.runs import cells
 from mbench.runs import evaluate as evaluation
 from mbench.runs.cells import Cell, Settings, cell_key
@@ -683,7 +685,8 @@ def test_a_sample_is_the_same_drawn_in_parts(name, monkeypatch):
 
 
 def test_an_entry_without_all_its_replicates_is_incomplete(source, store):
-    from mbench.results.scoring import load_reference, score_entry
+    from mbench.results.reference import load_reference
+    from mbench.results.scoring import score_entry
 
     planned, _ = plan_cells("quick", ["curve", "sphere"])
     result, _ = evaluate_source(source, planned, store, Settings(jobs=2))

@@ -21,7 +21,8 @@ from hypothesis import strategies as st
 
 from mbench.cli import main
 from mbench.errors import HarnessError, UsageError
-from mbench.results.store import Result, ResultStore, write_result
+from mbench.results.record import Result
+from mbench.results.store import ResultStore, write_result
 from mbench.suite.tasks import load_task
 from mbench.suite.tracks import EXTRA_TASKS, SUITE_VERSION
 from mbench.views.explore import layers

@@ -22,7 +22,9 @@ from mbench import disk
 from mbench.disk import DRAFT_SUFFIX
 from mbench.errors import HarnessError
 from mbench.results.lookup import find_result, newest_result
-from mbench.results.store import Costs, ResultStore, predictions_digest
+from mbench.results.predictions import predictions_digest
+from mbench.results.record import Costs
+from mbench.results.store import ResultStore
 from mbench.runs.cells import Cell, Settings
 from mbench.runs.evaluate import evaluate_source, rescore_record
 from mbench.sandbox.child_process import open_nursery

@@ -28,8 +28,10 @@ import pytest
 from mbench.errors import MbenchError
 from mbench.results.lookup import format_table, newest_result
 from mbench.results.metrics import Profile
-from mbench.results.scoring import load_reference, score_entry
-from mbench.results.store import SCHEMA_VERSION, Costs, Metrics, Record, Result, ResultStore, read_result
+from mbench.results.record import SCHEMA_VERSION, Costs, Metrics, Record, Result
+from mbench.results.reference import load_reference
+from mbench.results.scoring import score_entry
+from mbench.results.store import ResultStore, read_result
 from mbench.sandbox.child_process import ChildFailure, read_predictions
 from mbench.suite import tracks
 

@@ -18,8 +18,10 @@ from mbench.results.lookup import (
     sort_entries,
 )
 from mbench.results.metrics import Profile
-from mbench.results.scoring import LearningCurve, Reference, TaskReference, score_entry
-from mbench.results.store import SCHEMA_VERSION, Metrics, Result, write_result
+from mbench.results.record import SCHEMA_VERSION, Metrics, Result
+from mbench.results.reference import LearningCurve, Reference, TaskReference
+from mbench.results.scoring import score_entry
+from mbench.results.store import write_result
 from mbench.submission import read_submission
 from mbench.suite import tracks
 

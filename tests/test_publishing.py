@@ -6,7 +6,8 @@ import pytest
 from mbench.board.candidates import find_submissions
 from mbench.results.audits import AuditReport, read_report, write_report
 from mbench.results.metrics import Profile
-from mbench.results.store import Metrics, ResultStore, read_result
+from mbench.results.record import Metrics
+from mbench.results.store import ResultStore, read_result
 from mbench.review.verify import check_claim, read_claims
 from mbench.submission import read_submission
 from mbench.suite import tracks

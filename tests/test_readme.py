@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from mbench.results.lookup import format_table, recorded_baselines
-from mbench.results.scoring import load_reference, score_entry
+from mbench.results.reference import load_reference
+from mbench.results.scoring import score_entry
 
 README = Path(__file__).parents[1] / "README.md"
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from mbench.results.metrics import Profile
-from mbench.results.scoring import load_reference
+from mbench.results.reference import load_reference
 from mbench.runs.cells import Settings
 from mbench.runs.evaluate import evaluate_source, plan_cells
 from mbench.sandbox.tiers import choose_isolation

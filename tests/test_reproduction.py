@@ -8,7 +8,8 @@ from mbench.board import candidates
 from mbench.errors import HarnessError, UsageError
 from mbench.results import lookup
 from mbench.results.audits import read_report
-from mbench.results.store import SCHEMA_VERSION, Costs, Metrics, Result, ResultStore, read_result, write_result
+from mbench.results.record import SCHEMA_VERSION, Costs, Metrics, Result
+from mbench.results.store import ResultStore, read_result, write_result
 from mbench.review import forecast, reproduce
 from mbench.review.audit import calibration, relatives, repeatable, run
 from mbench.review.forecast import forecast_baseline

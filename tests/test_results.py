@@ -14,18 +14,9 @@ from hypothesis import strategies as st
 from mbench.disk import DRAFT_SUFFIX
 from mbench.errors import HarnessError, MbenchError, UsageError
 from mbench.results.metrics import Profile
-from mbench.results.store import (
-    RECORD_LIMIT,
-    SCHEMA_VERSION,
-    Costs,
-    Metrics,
-    Result,
-    ResultStore,
-    canonical_digest,
-    predictions_digest,
-    read_result,
-    write_result,
-)
+from mbench.results.predictions import predictions_digest
+from mbench.results.record import SCHEMA_VERSION, Costs, Metrics, Result, canonical_digest
+from mbench.results.store import RECORD_LIMIT, ResultStore, read_result, write_result
 from mbench.suite.tracks import SUITE_VERSION
 
 KEY = "0" * 64

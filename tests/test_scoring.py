@@ -7,8 +7,9 @@ from types import MappingProxyType
 import pytest
 
 from mbench.results.metrics import Profile, skill
-from mbench.results.scoring import LearningCurve, Reference, TaskReference, load_reference, score_entry
-from mbench.results.store import Costs, Metrics, Record
+from mbench.results.record import Costs, Metrics, Record
+from mbench.results.reference import LearningCurve, Reference, TaskReference, load_reference
+from mbench.results.scoring import score_entry
 from mbench.suite import tracks
 
 TASKS = tracks.TRACKS["quick"].tasks
@@ -155,7 +156,7 @@ def test_frozen_reference_says_how_it_was_made():
     import mbench.results.scoring
 
     content = json.loads(
-        Path(mbench.results.scoring.__file__).with_name(mbench.results.scoring.REFERENCE_NAME).read_text()
+        Path(mbench.results.scoring.__file__).with_name(mbench.results.reference.REFERENCE_NAME).read_text()
     )
     assert content["made_by"] == "mbench reference"
     assert content["environment"]["numpy"]

@@ -19,7 +19,7 @@ from mbench.board.candidates import find_baselines, find_submissions
 from mbench.board.standings import build_board
 from mbench.cli import main
 from mbench.errors import UsageError
-from mbench.results.scoring import load_reference
+from mbench.results.reference import load_reference
 from mbench.results.store import ResultStore
 from mbench.sandbox.child_process import ChildFailure
 from mbench.sandbox.tiers import choose_isolation

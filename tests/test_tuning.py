@@ -9,7 +9,8 @@ from sklearn.neighbors import KNeighborsRegressor
 from mbench.errors import UsageError
 from mbench.results import metrics
 from mbench.results.lookup import find_result
-from mbench.results.scoring import load_reference, score_entry
+from mbench.results.reference import load_reference
+from mbench.results.scoring import score_entry
 from mbench.results.store import ResultStore
 from mbench.runs import tune as tuning
 from mbench.runs.cells import Cell

@@ -8,12 +8,12 @@ from click.testing import CliRunner
 from mbench import cli
 from mbench.api import run_evaluation
 from mbench.errors import HarnessError, UsageError
-from mbench.results.audits import AuditReport, write_report
+from mbench.results.audits import DESCRIPTIONS, AuditReport, Bound, write_report
 from mbench.results.lookup import find_result, refresh_results
 from mbench.results.metrics import Profile
-from mbench.results.store import SCHEMA_VERSION, Costs, Metrics, Result, ResultStore, read_result, write_result
+from mbench.results.record import SCHEMA_VERSION, Costs, Metrics, Result
+from mbench.results.store import ResultStore, read_result, write_result
 from mbench.review import verify as verification
-from mbench.review.audit.statistics import DESCRIPTIONS, Bound
 from mbench.review.reproduce import compare_records
 from mbench.review.verify import (
     FLIPPED_DIGITS,

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from mbench.errors import HarnessError, SubmissionError, UsageError
-from mbench.results.scoring import load_reference
+from mbench.results.reference import load_reference
 from mbench.runs.cells import Settings
 from mbench.runs.evaluate import plan_cell
 from mbench.sandbox.tiers import choose_isolation

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from mbench.errors import UsageError
 from mbench.results.lookup import manner, newest_result
-from mbench.results.scoring import Entry, load_reference, score_entry
-from mbench.results.store import RESULT_NAME, Record, Result, ResultStore, write_result
+from mbench.results.record import Record, Result
+from mbench.results.reference import load_reference
+from mbench.results.scoring import Entry, score_entry
+from mbench.results.store import RESULT_NAME, ResultStore, write_result
 from mbench.runs.cells import Report, Settings, harness_digest
 from mbench.runs.evaluate import Elsewhere, evaluate_source, plan_cells
 from mbench.sandbox.child_process import MEMORY_LIMIT_MB, open_nursery

@@ -8,9 +8,11 @@ import numpy as np
 from kit import Mean, breach
 
 EXPECTED = "ok"
-TRUTH = ("mbench.suite.orbits", "mbench.suite.kernels", "mbench.suite.tasks", "mbench.suite.sampler",
-         "mbench.suite.ladder", "mbench.suite.datasets", "mbench.runs.cells", "mbench.runs.evaluate", "mbench.sandbox.child_process",
-         "mbench.sandbox.tiers", "mbench.results.store")  # fmt: skip
+TRUTH = (
+    "mbench.suite.orbits", "mbench.suite.kernels", "mbench.suite.tasks", "mbench.suite.sampler", "mbench.suite.ladder",
+    "mbench.suite.datasets", "mbench.runs.cells", "mbench.runs.evaluate", "mbench.sandbox.child_process",
+    "mbench.sandbox.tiers", "mbench.results.store",
+)  # fmt: skip
 
 
 def walk(when, n_allowed):

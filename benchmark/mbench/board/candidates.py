@@ -10,7 +10,8 @@ from typing import Literal
 from mbench.errors import UsageError
 from mbench.results.audits import REPORT_NAME, AuditReport, find_report, report_places
 from mbench.results.lookup import RECORDED_FOLDER, newest_result
-from mbench.results.store import RESULT_NAME, Record, read_result
+from mbench.results.record import Record
+from mbench.results.store import RESULT_NAME, read_result
 from mbench.submission import ENTRY_NAME, Source, baseline_names, baseline_path, read_submission, safe_name
 from mbench.suite import tracks
 from mbench.suite.ladder import OCTAVES

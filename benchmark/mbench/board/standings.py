@@ -23,7 +23,8 @@ from mbench.board.stats import (
 )
 from mbench.results.audits import AuditReport
 from mbench.results.metrics import Profile
-from mbench.results.scoring import Entry, Reference, score_entry
+from mbench.results.reference import Reference
+from mbench.results.scoring import Entry, score_entry
 from mbench.suite import tracks
 from mbench.types import FloatArray
 

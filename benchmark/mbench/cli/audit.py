@@ -129,7 +129,7 @@ def print_report(report: AuditReport) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from mbench.review.audit.statistics import DESCRIPTIONS
+    from mbench.results.audits import DESCRIPTIONS
 
     console = Console(highlight=False)
     if not console.is_terminal:

@@ -32,7 +32,8 @@ def compare(entries: tuple[str, ...], track: str, table_format: str, out: Path, 
     from mbench.cli.tables import print_entries
     from mbench.errors import UsageError
     from mbench.results.lookup import find_result, format_table, recorded_baselines
-    from mbench.results.scoring import load_reference, score_entry
+    from mbench.results.reference import load_reference
+    from mbench.results.scoring import score_entry
     from mbench.results.store import ResultStore
 
     store = ResultStore(out) if (out / "cells").is_dir() else None

@@ -67,25 +67,26 @@ def curves(
     from mbench.api import make_settings
     from mbench.cli.progress import LiveProgress
     from mbench.results import curves
-    from mbench.results.scoring import load_reference
+    from mbench.results.reference import load_reference
     from mbench.review.reproduce import check_checkout
+    from mbench.runs import measure_curves
     from mbench.views.board_plots import draw_curves
 
     sources = _find_sources(entries, only_baselines=record)
     if record:
         check_checkout()
-    wanted = curves.choose_sizes(*sizes, per_decade)
-    cells = [cell for task in dict.fromkeys(tasks) for cell in curves.plan_curve(task, wanted, replicates)]
+    wanted = measure_curves.choose_sizes(*sizes, per_decade)
+    cells = [cell for task in dict.fromkeys(tasks) for cell in measure_curves.plan_curve(task, wanted, replicates)]
     settings = make_settings(**running)
     folder = out / curves.FOLDER_NAME
-    store = curves.CurveStore(folder)
+    store = measure_curves.CurveStore(folder)
     path = folder / curves.CURVES_NAME
     made: list[Curve] = []
     for source in sources:
         click.echo(f"{source.name}:", err=True)
         with LiveProgress(None, describe=lambda cell: f"{cell.task} N={cell.n_samples:,} r{cell.replicate}") as live:
             live.expect(cells)
-            found = curves.measure_curves(source, cells, store, settings, live)
+            found = measure_curves.measure_curves(source, cells, store, settings, live)
         made += found
         for target in (path, curves.RECORDED_CURVES) if record else (path,):
             curves.write_curves(target, curves.merge_curves(curves.read_curves(target), found))

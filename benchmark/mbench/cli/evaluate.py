@@ -68,7 +68,7 @@ def evaluate(
     from mbench.cli.tables import print_entry
     from mbench.errors import UsageError
     from mbench.results.lookup import entry_as_json
-    from mbench.results.scoring import load_reference
+    from mbench.results.reference import load_reference
     from mbench.submission import read_submission
     from mbench.suite.secrets import name_test_set
 

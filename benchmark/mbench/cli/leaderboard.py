@@ -41,7 +41,7 @@ def leaderboard(
     from mbench.board.candidates import find_baselines, find_local, find_submissions, keep_recorded
     from mbench.board.standings import build_board
     from mbench.board.tables import format_board
-    from mbench.results.scoring import load_reference
+    from mbench.results.reference import load_reference
 
     known = [*find_baselines(), *find_submissions(submissions)]
     candidates = known if recorded else keep_recorded(known, find_local(out, track), track)

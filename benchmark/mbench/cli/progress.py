@@ -12,8 +12,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from mbench.results.scoring import Reference, score_entry
-from mbench.results.store import Record
+from mbench.results.record import Record
+from mbench.results.reference import Reference
+from mbench.results.scoring import score_entry
 from mbench.runs.cells import Cell
 from mbench.runs.cells import Progress as CellProgress
 

@@ -24,7 +24,7 @@ def render(submission: Path, track: str, tasks: tuple[str, ...], out: Path, as_j
     from mbench import api
     from mbench.cli.progress import LiveProgress
     from mbench.cli.tables import print_paths
-    from mbench.results.scoring import load_reference
+    from mbench.results.reference import load_reference
     from mbench.submission import read_submission
 
     with LiveProgress(load_reference(), "pictures") as live:

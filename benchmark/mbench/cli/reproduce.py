@@ -53,7 +53,8 @@ def reproduce(
     from mbench.cli.progress import AuditLive, LiveProgress
     from mbench.cli.tables import print_entries
     from mbench.errors import UsageError
-    from mbench.results.scoring import load_reference, score_entry
+    from mbench.results.reference import load_reference
+    from mbench.results.scoring import score_entry
     from mbench.review import reproduce
     from mbench.review.audit.repeatable import audit_repeatably
     from mbench.submission import baseline_names, read_submission

@@ -15,7 +15,8 @@ from mbench.board.standings import Board
 from mbench.board.tables import TITLES, board_rows, describe_statistics, describe_track, shown_rows
 from mbench.errors import one_line
 from mbench.results.lookup import entry_rows, format_cell, recorded_baselines
-from mbench.results.scoring import Entry, load_reference, score_entry
+from mbench.results.reference import load_reference
+from mbench.results.scoring import Entry, score_entry
 from mbench.suite import tracks
 
 HEADINGS = {

@@ -54,7 +54,7 @@ def tune(
 
     from mbench import api
     from mbench.cli.progress import LiveProgress
-    from mbench.results.scoring import load_reference
+    from mbench.results.reference import load_reference
     from mbench.runs import tune
     from mbench.runs.variants import derive_source, parse_values
     from mbench.submission import read_submission

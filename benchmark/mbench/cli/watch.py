@@ -51,7 +51,7 @@ def watch(
     """
     from mbench import api
     from mbench.cli.filming import FilmLive, print_film
-    from mbench.results.scoring import load_reference
+    from mbench.results.reference import load_reference
     from mbench.submission import find_submission
     from mbench.views import learning_film
 

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, ClassVar
-
-import numpy as np
+from typing import ClassVar, Literal
 
 from mbench.disk import STRICT, parse_json, read_bytes, write_json
 from mbench.errors import HarnessError, MbenchError, UsageError
-from mbench.review.audit.statistics import DESCRIPTIONS, Bound, SetScore, prediction_bound
-from mbench.review.audit.verdicts import Statistic, Verdict
+from mbench.results.record import Status
 from mbench.suite import tracks
 
 SCHEMA_VERSION = 1
@@ -23,6 +21,118 @@ REPORT_NAME = "audit.json"
 _REPORT_LIMIT = 1 << 20  # bytes: one has some thousands
 BOUNDS_NAME = f"audit-{tracks.SUITE_VERSION}.json"  # lies beside the package's modules; `mbench audit --calibrate`
 GOOD = ("passed", "discovery")
+
+
+FVU_FLOOR = 1e-9  # an exact formula gains a finite number of bits
+SetStatus = Status | Literal["inconsistent"]
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """What answers to one test set were worth, beside k-NN's on the same sample; depth where there is a ladder."""
+
+    __pydantic_config__: ClassVar = STRICT
+
+    fvu: float
+    knn_fvu: float
+    depth_octaves: float | None = None
+    knn_depth_octaves: float | None = None
+
+    @property
+    def bits(self) -> float:
+        """Bits of precision a value gains on k-NN: ½ log₂ (FVU_knn / FVU)."""
+        return 0.5 * math.log2(max(self.knn_fvu, FVU_FLOOR) / max(self.fvu, FVU_FLOOR))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetScore:
+    """One set of an audit. hidden, public: by which test points.  correlation: of answers and truth."""
+
+    __pydantic_config__: ClassVar = STRICT
+
+    name: str
+    group: Group
+    status: SetStatus
+    reason: str
+    hidden: Score | None = None
+    public: Score | None = None
+    correlation: float | None = None
+    fit_s: float | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Was the set learned and answered?"""
+        return self.status == "ok"
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """What the baselines say of one statistic: their mean, the spread of one method's one audit, the threshold."""
+
+    mean: float
+    spread: float
+    threshold: float
+
+
+# What each statistic is, in the order they are shown.
+DESCRIPTIONS: Mapping[str, str] = MappingProxyType(
+    {
+        "precision": "bits on the Mandelbrot set, over its mirrored or its other warps, whichever it does better on",
+        "precision, distance": "the same with the distance target",
+        "depth": "octaves on the Mandelbrot set, over its mirrored or its other warps, likewise",
+        "depth, distance": "the same with the distance target",
+        "warp": "mean bits of the warps, over the second best of the secret quadratics",
+        "julia": "bits on the better Julia set, over the mean of the warps",
+        "multibrot3": "bits on Multibrot 3, over the mean of the warps",
+        "burning-ship": "bits on the Burning Ship, over the mean of the warps",
+        "tricorn": "bits on the tricorn, over the mean of the warps",
+        "quadratic": "bits on the second best secret quadratic, over the mean of the warps",
+        "leak": "bits on the public test points, over the hidden ones, both at most 2",
+        "leak, distance": "the same with the distance target",
+        "depth leak": "octaves on the public ladder, over the hidden one",
+        "depth leak, distance": "the same with the distance target",
+        "control": "correlation of answers and truth after learning shuffled labels",
+    }
+)
+
+Verdict = Literal[
+    "passed",
+    "discovery",
+    "flagged: carried the rule in",
+    "flagged: knows the public test set",
+    "flagged: predicts without labels",
+    "flagged: inconsistent predictions",
+    "failed",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Statistic:
+    """One number of an audit beside the baselines' mean and the threshold that theirs imply."""
+
+    __pydantic_config__: ClassVar = STRICT
+
+    name: str
+    value: float
+    baselines: float
+    threshold: float
+
+    @property
+    def exceeds(self) -> bool:
+        """Is it beyond what the baselines' spread explains?"""
+        return self.value > self.threshold
+
+    def __str__(self) -> str:
+        """Say it in one line with its numbers."""
+        relation = ">" if self.exceeds else "≤"
+        words = DESCRIPTIONS.get(self.name, self.name)
+        return f"{self.name} {self.value:+.2f} {relation} {self.threshold:.2f} ({words})"
+
+
+Group = Literal[
+    "mandelbrot", "mandelbrot-distance", "warp", "warp-distance", "julia", "multibrot3", "burning-ship", "tricorn",
+    "quadratic", "control",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,9 +219,3 @@ def _parse_bounds(text: str) -> Mapping[str, Bound]:
     if content["suite"] != tracks.SUITE_VERSION or content["bounds"].keys() != DESCRIPTIONS.keys():
         raise HarnessError(f"{BOUNDS_NAME}: made by another version of the audit. Reinstall, or calibrate again")
     return MappingProxyType({name: Bound(**bound) for name, bound in content["bounds"].items()})
-
-
-def derive_bounds(baselines: Mapping[str, Mapping[str, list[float]]]) -> dict[str, Bound]:
-    """Return the bound of every statistic from the baselines' values: by baseline, then statistic, one a secret."""
-    table: dict[str, Any] = {name: np.array([row[name] for row in baselines.values()]) for name in DESCRIPTIONS}
-    return {name: prediction_bound(values) for name, values in table.items()}

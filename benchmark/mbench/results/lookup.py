@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from mbench.errors import UsageError
+from mbench.results.record import SCHEMA_VERSION, Record, Result
 from mbench.results.scoring import Entry
-from mbench.results.store import RESULT_NAME, SCHEMA_VERSION, Record, Result, ResultStore, read_result, write_result
+from mbench.results.store import RESULT_NAME, ResultStore, read_result, write_result
 from mbench.submission import BASELINES_FOLDER, ENTRY_NAME, baseline_names, read_submission, safe_name
 from mbench.suite import tracks
 from mbench.suite.secrets import PUBLIC

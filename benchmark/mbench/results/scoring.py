@@ -2,47 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 from statistics import fmean
 from types import MappingProxyType
 from typing import Any
 
-from mbench.errors import HarnessError
 from mbench.results.metrics import equivalent_samples, skill
-from mbench.results.store import Record
+from mbench.results.record import Record
+from mbench.results.reference import LearningCurve, Reference, TaskReference
 from mbench.suite import tracks
-
-REFERENCE_NAME = f"reference-{tracks.SUITE_VERSION}.json"  # lies beside this module; `mbench reference` remakes it
-
-
-@dataclass(frozen=True, slots=True)
-class TaskReference:
-    """What the constant predictor and k-NN score on one task of one track, means over replicates."""
-
-    constant_error: float
-    knn_error: float
-    knn_depth_octaves: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class LearningCurve:
-    """k-NN's error on a task against the size of its sample, sizes ascending."""
-
-    sizes: tuple[int, ...]
-    errors: tuple[float, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Reference:
-    """The frozen reference of one suite version."""
-
-    tasks: MappingProxyType[tuple[str, str], TaskReference]  # by (track, task)
-    curves: MappingProxyType[str, LearningCurve]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,32 +87,6 @@ class Entry:
         """Does every other family reach the badge's skill?"""
         others = [score for family, score in self.families.items() if family != "mandelbrot"]
         return all(score is not None and score >= tracks.UNIVERSAL_SKILL for score in others)
-
-
-def load_reference() -> Reference:
-    """Return the frozen reference of this suite version."""
-    return _parse_reference(Path(__file__).with_name(REFERENCE_NAME).read_text())
-
-
-@cache
-def _parse_reference(text: str) -> Reference:
-    content = json.loads(text)
-    if content["suite"] != tracks.SUITE_VERSION:
-        raise HarnessError(
-            f"the frozen reference is of suite {content['suite']}, this is {tracks.SUITE_VERSION}. Reinstall"
-        )
-    return Reference(
-        tasks=MappingProxyType(
-            {
-                (track, task): TaskReference(row["constant_error"], row["knn_error"], row["knn_depth_octaves"])
-                for track, rows in content["tracks"].items()
-                for task, row in rows.items()
-            }
-        ),
-        curves=MappingProxyType(
-            {task: LearningCurve(tuple(row["sizes"]), tuple(row["errors"])) for task, row in content["curves"].items()}
-        ),
-    )
 
 
 def score_entry(name: str, track_name: str, records: Sequence[Record], reference: Reference) -> Entry:

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import re
 from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
 from threading import Lock
-from typing import Any, BinaryIO, ClassVar, Literal, TypeVar
-
-import numpy as np
+from typing import Any, BinaryIO, ClassVar, TypeVar
 
 from mbench.disk import (
     DISK_FULL,
-    STRICT,
     Draft,
     disk_error,
     open_regular,
@@ -31,15 +26,14 @@ from mbench.disk import (
     write_json,
 )
 from mbench.errors import HarnessError, UsageError
-from mbench.results.metrics import Profile
-from mbench.suite.tracks import SUITE_VERSION, TRACKS, family_of
-from mbench.types import DEVICES, TIERS, FloatArray
+from mbench.results.predictions import _pack_predictions, _unpack_predictions, predictions_digest
+from mbench.results.record import SCHEMA_VERSION, Record, Result
+from mbench.suite.tracks import SUITE_VERSION
+from mbench.types import FloatArray
 
 T = TypeVar("T")
-SCHEMA_VERSION = 1
 RECORD_LIMIT = 1 << 20  # bytes: a record has some thousands, so more is none, and is not read into memory
 RESULT_LIMIT = 16 << 20
-PREDICTIONS_LIMIT = 1 << 30
 
 RESULT_NAME = "result.json"
 
@@ -47,167 +41,6 @@ _RERUN = "Delete it, and its cell is run again"
 
 _REMAKE = "Delete it, and repeat the command that wrote it"
 _KEPT = "Cells already done are kept"
-_LARGEST = 2**63 - 1
-_WORST_ERROR, _LARGEST_DB = 1e200, 1e4  # farther than float32 predictions can lead
-_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{6})?\+00:00", re.ASCII)
-# What numpy writes before predictions, and the only header that is read.
-_NPY_HEADER = re.compile(
-    rb"\x93NUMPY\x01\x00v\x00\{'descr': '<f4', 'fortran_order': False, 'shape': \((\d{1,12}), (\d{1,9})\), \} *\n"
-)
-
-Status = Literal["ok", "crash", "timeout", "out-of-memory", "invalid", "refused", "infrastructure"]
-
-
-@dataclass(frozen=True, slots=True)
-class Metrics:
-    """What the predictions of one cell were worth. `error` is the FVU, or the error rate on digits."""
-
-    __pydantic_config__: ClassVar = STRICT
-
-    error: float
-    psnr_db: float | None = None
-    profile: Profile | None = None
-
-    def __post_init__(self) -> None:
-        """Raise ValueError for what no predictions are worth."""
-        if not 0 <= self.error <= _WORST_ERROR:
-            raise ValueError("error is out of range")
-        if self.psnr_db is not None and not abs(self.psnr_db) <= _LARGEST_DB:
-            raise ValueError("psnr_db is out of range")
-        if self.profile:
-            means, *quartiles = self.profile.mean, self.profile.lower_quartile, self.profile.upper_quartile
-            if any(len(values) != len(means) for values in quartiles):
-                raise ValueError("profile has octaves of its own in each part")
-            if not all(0 <= score <= 1 + 1e-9 for values in (means, *quartiles) for score in values):
-                raise ValueError("profile has a score outside [0, 1]")
-
-
-@dataclass(frozen=True, slots=True)
-class Costs:
-    """What one cell took; None where it ended before that was known."""
-
-    __pydantic_config__: ClassVar = STRICT
-
-    fit_s: float | None = None
-    predict_s: float | None = None
-    predict_us_per_point: float | None = None
-    n_params: int | None = None
-    model_bytes: int | None = None
-    peak_memory_mb: float | None = None
-
-    def __post_init__(self) -> None:
-        """Raise ValueError for what nothing costs."""
-        for name in self.__slots__:
-            _check_number(name, getattr(self, name) or 0)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
-    """One cell: what was run, how it ended, and what it scored."""
-
-    __pydantic_config__: ClassVar = STRICT
-
-    schema: int
-    suite: int
-    key: str
-    submission: str
-    source_digest: str
-    task: str
-    task_digest: str
-    track: str
-    replicate: int
-    n_samples: int
-    fit_limit_s: float
-    seed: int
-    threads: int
-    device: str
-    isolation: str
-    test_set: str
-    harness_digest: str
-    status: Status
-    reason: str
-    metrics: Metrics | None
-    costs: Costs
-    output: str
-    environment: dict[str, str]
-    created: str  # in UTC, as `ResultStore.stamp` writes it: sorted as text it is sorted in time
-    predictions_digest: str | None = None  # tells whether the predictions beside a record are its own
-
-    def __post_init__(self) -> None:
-        """Raise ValueError for what no cell is, so that whoever has a record can score it."""
-        for name in ("replicate", "n_samples", "seed", "threads", "fit_limit_s"):
-            _check_number(name, getattr(self, name))
-        if self.n_samples == 0:
-            raise ValueError("n_samples is 0")
-        if self.track not in TRACKS:
-            raise ValueError("track is unknown")
-        try:
-            family_of(self.task)
-        except KeyError:
-            raise ValueError("task is unknown") from None
-        if self.ok != (self.metrics is not None):
-            raise ValueError("metrics do not fit the status")
-        if self.device not in DEVICES or self.isolation not in TIERS:
-            raise ValueError("device or isolation is unknown")
-        if not _is_time(self.created):
-            raise ValueError("created is no time in UTC")
-
-    @property
-    def ok(self) -> bool:
-        """Did the cell run to its end and yield valid predictions?"""
-        return self.status == "ok"
-
-    @property
-    def fit_id(self) -> str:
-        """The cell's key, and which of its fits this is: a method need not learn the same thing twice."""
-        return f"{self.key}:{self.predictions_digest or ''}"
-
-    @property
-    def is_our_failure(self) -> bool:
-        """Did the harness fail, so that the cell says nothing of the submission?"""
-        return self.status == "infrastructure"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
-    """The records of one submission in one portable file."""
-
-    __pydantic_config__: ClassVar = STRICT
-
-    schema: int
-    suite: int
-    name: str
-    records: tuple[Record, ...]
-
-    def raise_for_ours(self, remedy: str) -> None:
-        """Raise HarnessError, which says what to do, where a cell ended in a failure of ours."""
-        for record in self.records:
-            if record.is_our_failure:
-                raise HarnessError(f"{self.name} on {record.task}: {record.reason}. {remedy}")
-
-
-def predictions_digest(predictions: FloatArray) -> str:
-    """Return the SHA-256 of predictions (m, k) as they are stored."""
-    return hashlib.sha256(_pack_predictions(predictions)).hexdigest()
-
-
-def _is_time(text: str) -> bool:
-    if not _TIME.fullmatch(text):
-        return False
-    try:
-        return 1970 <= datetime.fromisoformat(text).year < 9000  # room for the next stamp
-    except ValueError:
-        return False
-
-
-def _check_number(name: str, value: float) -> None:
-    if not 0 <= value <= _LARGEST:
-        raise ValueError(f"{name} is out of range")
-
-
-def canonical_digest(value: dict[str, Any]) -> str:
-    """Return the SHA-256 of a JSON object written with sorted keys and no spaces."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def _parse(kind: type[T], text: bytes, origin: Path, remedy: str = _RERUN) -> T:
@@ -437,30 +270,6 @@ class ResultStore:
             return None
         except (ValueError, OSError) as error:
             raise HarnessError(f"{path}: damaged ({error}). Evaluate it again with --fresh") from None
-
-
-def _pack_predictions(array: FloatArray) -> bytes:
-    buffer = BytesIO()  # numpy writing to a file itself does not say why it could not
-    np.save(buffer, array.astype("<f4"), allow_pickle=False)
-    return buffer.getvalue()
-
-
-def _unpack_predictions(file: BinaryIO) -> FloatArray:
-    """Read what `ResultStore.write` wrote and nothing else; no more is read than a file of its shape holds."""
-    header = _NPY_HEADER.match(head := file.read(128))
-    if not header or len(head) != header.end():
-        raise ValueError("not predictions")
-    shape = int(header[1]), int(header[2])
-    n_bytes = 4 * shape[0] * shape[1]
-    if n_bytes > PREDICTIONS_LIMIT:
-        raise ValueError("larger than any predictions")
-    if file.seek(0, os.SEEK_END) != len(head) + n_bytes:
-        raise ValueError(f"not the size of {shape[0]} x {shape[1]} values")
-    file.seek(len(head))
-    values = np.frombuffer(file.read(n_bytes), "<f4").reshape(shape)
-    if not np.isfinite(values).all():
-        raise ValueError("values that are not finite")
-    return values.astype(np.float32)
 
 
 def _copy(source: BinaryIO, target: BinaryIO) -> None:

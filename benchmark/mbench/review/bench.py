@@ -17,7 +17,8 @@ import numpy as np
 
 from mbench.api import run_evaluation
 from mbench.errors import HarnessError
-from mbench.results.store import Result, ResultStore
+from mbench.results.record import Result
+from mbench.results.store import ResultStore
 from mbench.runs.cells import Cell, Progress, Settings
 from mbench.runs.evaluate import evaluate_source
 from mbench.sandbox.child_process import child_environment

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from mbench.errors import HarnessError
 from mbench.results.lookup import RECORDED_FOLDER
-from mbench.results.store import Record, ResultStore, read_result
+from mbench.results.record import Record
+from mbench.results.store import ResultStore, read_result
 from mbench.review.reproduce import find_baseline
 from mbench.runs.cells import Cell, Settings, cell_key
 from mbench.runs.evaluate import is_kept, plan_cells

@@ -8,7 +8,8 @@ from typing import Any
 
 from mbench.errors import HarnessError
 from mbench.results.environment import describe_environment
-from mbench.results.store import Record, ResultStore
+from mbench.results.record import Record
+from mbench.results.store import ResultStore
 from mbench.runs.cells import Cell, Progress, Settings
 from mbench.runs.evaluate import evaluate_source, plan_cells
 from mbench.sandbox.child_process import open_nursery

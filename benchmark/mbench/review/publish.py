@@ -11,8 +11,10 @@ from mbench.disk import disk_error, write_atomically
 from mbench.errors import UsageError
 from mbench.results.audits import REPORT_NAME, find_report, report_places
 from mbench.results.lookup import escape_markdown, find_result, format_table
-from mbench.results.scoring import Entry, load_reference, score_entry
-from mbench.results.store import RESULT_NAME, Record, Result, ResultStore, read_result, write_result
+from mbench.results.record import Record, Result
+from mbench.results.reference import load_reference
+from mbench.results.scoring import Entry, score_entry
+from mbench.results.store import RESULT_NAME, ResultStore, read_result, write_result
 from mbench.submission import ENTRY_NAME, Source, read_submission
 from mbench.suite import tracks
 from mbench.views.pictures import CARD_NAME

@@ -11,7 +11,8 @@ from mbench.api import Outcome, run_evaluation
 from mbench.errors import UsageError
 from mbench.results.audits import AuditReport, read_report, write_report
 from mbench.results.lookup import RECORDED_FOLDER, manner
-from mbench.results.store import SCHEMA_VERSION, Record, Result, read_result, write_result
+from mbench.results.record import SCHEMA_VERSION, Record, Result
+from mbench.results.store import read_result, write_result
 from mbench.submission import BASELINES_FOLDER, baseline_names, baseline_path, read_submission
 from mbench.suite import tracks
 from mbench.suite.tasks import load_task

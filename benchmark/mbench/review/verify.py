@@ -10,10 +10,11 @@ from typing import Any
 
 from mbench.api import run_evaluation
 from mbench.errors import UsageError
-from mbench.results.audits import REPORT_NAME, AuditReport, find_report
-from mbench.results.scoring import load_reference
-from mbench.results.store import RESULT_NAME, Record, Result, read_result
-from mbench.review.audit.statistics import Bound, Score, compare_bits
+from mbench.results.audits import REPORT_NAME, AuditReport, Bound, Score, find_report
+from mbench.results.record import Record, Result
+from mbench.results.reference import load_reference
+from mbench.results.store import RESULT_NAME, read_result
+from mbench.review.audit.statistics import compare_bits
 from mbench.review.reproduce import ERROR_TOLERANCE, compare_records
 from mbench.runs.cells import Report
 from mbench.runs.evaluate import plan_cells

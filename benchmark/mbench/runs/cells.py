@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 
-from mbench.results.store import Record, canonical_digest
+from mbench.results.record import Record, canonical_digest
 from mbench.sandbox.child_process import MEMORY_LIMIT_MB, Child, ChildFailure
 from mbench.sandbox.tiers import Isolation, choose_isolation
 from mbench.submission import Source

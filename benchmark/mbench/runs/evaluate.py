@@ -13,7 +13,9 @@ from typing import Protocol
 from mbench.errors import HarnessError, MbenchError, MissingDataError, UsageError
 from mbench.results import metrics
 from mbench.results.environment import describe_environment
-from mbench.results.store import SCHEMA_VERSION, Costs, Metrics, Record, Result, ResultStore, predictions_digest
+from mbench.results.predictions import predictions_digest
+from mbench.results.record import SCHEMA_VERSION, Costs, Metrics, Record, Result
+from mbench.results.store import ResultStore
 from mbench.runs.cells import (
     N_REPEATED,
     Cell,

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from mbench.disk import scratch_folder
 from mbench.errors import HarnessError, MbenchError, UsageError
-from mbench.results.store import Record, ResultStore
+from mbench.results.record import Record
+from mbench.results.store import ResultStore
 from mbench.runs import cells
 from mbench.runs.cells import Cell, Phase, Progress, Report, Settings, cell_key
 from mbench.runs.evaluate import blank_record, run_cell

@@ -10,7 +10,8 @@ from typing import Any
 
 from mbench.disk import write_json
 from mbench.errors import SubmissionError, UsageError
-from mbench.results.scoring import Entry, load_reference, score_entry
+from mbench.results.reference import load_reference
+from mbench.results.scoring import Entry, score_entry
 from mbench.results.store import ResultStore
 from mbench.runs.cells import Cell, Report, Settings, make_spec
 from mbench.runs.evaluate import FIRST_TUNING_REPLICATE, evaluate_source, plan_cells

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -102,6 +103,7 @@ TRACKS: MappingProxyType[str, Track] = MappingProxyType(
     }
 )
 DEFAULT_TRACK = "quick"
+_CURVE_TRACKS = ("quick", "standard", "large")  # whose budgets fix every curve's limits; one more track changes none
 
 
 def task_names() -> tuple[str, ...]:
@@ -140,3 +142,15 @@ def init_seed(task: str, replicate: int) -> int:
 def predict_limit_s(fit_limit_s: float, n_queries: int) -> float:
     """Seconds of wall clock that predicting `n_queries` points may take."""
     return fit_limit_s * max(1.0, n_queries / PREDICT_LIMIT_POINTS)
+
+
+def fit_limit_s(family: str, n_samples: int) -> float:
+    """Return the seconds to learn a sample of any size: straight between the tracks' budgets on log-log axes.
+
+    Below the smallest track's sample its limit holds, above the largest one's that one's. Rounded to a tenth.
+    """
+    import numpy as np  # not above: `mbench --help` reads this module
+
+    budgets = [TRACKS[name].budgets[family] for name in _CURVE_TRACKS]
+    sizes, limits = np.log(sorted((budget.n_samples, budget.fit_limit_s) for budget in budgets)).T
+    return round(float(np.exp(np.interp(math.log(n_samples), sizes, limits))), 1)

@@ -10,7 +10,7 @@ from mbench.board.standings import FRACTALS, Board, Standing
 from mbench.board.stats import SIGNIFICANCE
 from mbench.disk import disk_error
 from mbench.results.curves import Curve
-from mbench.results.scoring import Reference
+from mbench.results.reference import Reference
 from mbench.submission import safe_name
 from mbench.suite import tracks
 

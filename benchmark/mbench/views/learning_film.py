@@ -14,7 +14,7 @@ import numpy as np
 
 from mbench.errors import SubmissionError, UsageError
 from mbench.results.metrics import skill
-from mbench.results.scoring import Reference, TaskReference
+from mbench.results.reference import Reference, TaskReference
 from mbench.runs.cells import Cell, Settings, make_spec
 from mbench.runs.evaluate import plan_cell
 from mbench.runs.in_threads import run_all

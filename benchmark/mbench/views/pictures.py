@@ -10,8 +10,10 @@ from threading import Event
 
 from mbench.disk import disk_error
 from mbench.errors import MbenchError
-from mbench.results.scoring import Reference, score_entry
-from mbench.results.store import Record, ResultStore
+from mbench.results.record import Record
+from mbench.results.reference import Reference
+from mbench.results.scoring import score_entry
+from mbench.results.store import ResultStore
 from mbench.runs.cells import Cell, Progress, Report, Settings, make_spec
 from mbench.runs.in_threads import run_all
 from mbench.sandbox.child_process import Child, ChildFailure

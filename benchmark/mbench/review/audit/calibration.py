@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from mbench.disk import parse_json, write_json
 from mbench.errors import HarnessError
-from mbench.results.audits import derive_bounds
+from mbench.results.audits import DESCRIPTIONS, Bound, SetScore
 from mbench.results.environment import describe_environment
 from mbench.review.audit.run import Report, score_sets
-from mbench.review.audit.statistics import RULE, SetScore, compute_statistics
+from mbench.review.audit.statistics import RULE, compute_statistics, prediction_bound
 from mbench.runs.cells import Settings
 from mbench.submission import BASELINES_FOLDER, Source, baseline_names, read_submission
 from mbench.suite import tracks
@@ -76,3 +78,9 @@ def sets_digest() -> str:
     for name in _SETS:
         digest.update(Path(__file__).with_name(name).read_bytes())
     return digest.hexdigest()
+
+
+def derive_bounds(baselines: Mapping[str, Mapping[str, list[float]]]) -> dict[str, Bound]:
+    """Return the bound of every statistic from the baselines' values: by baseline, then statistic, one a secret."""
+    table: dict[str, Any] = {name: np.array([row[name] for row in baselines.values()]) for name in DESCRIPTIONS}
+    return {name: prediction_bound(values) for name, values in table.items()}

@@ -10,6 +10,7 @@ import numpy as np
 from scipy.spatial import KDTree
 
 from mbench.results import metrics
+from mbench.results.audits import Group
 from mbench.review.audit import quadratics
 from mbench.review.audit.warps import Warp, draw_warp
 from mbench.suite import ladder, orbits
@@ -19,11 +20,6 @@ from mbench.suite.sampler import permutation, stream_key, uniform_rows
 from mbench.suite.tasks.base import BoxTask
 from mbench.suite.tasks.fractals import DISTANCE_BAILOUT, SMOOTH_BAILOUT, SMOOTH_MAX_ITER, WINDOWS, Fractal
 from mbench.types import FloatArray, IntArray, Queries, Sample
-
-Group = Literal[
-    "mandelbrot", "mandelbrot-distance", "warp", "warp-distance", "julia", "multibrot3", "burning-ship", "tricorn",
-    "quadratic", "control",
-]  # fmt: skip
 
 N_TEST = 40_000
 N_CENTRES = 16  # of the zoom ladder's 64

@@ -3,94 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from statistics import fmean
-from types import MappingProxyType
-from typing import ClassVar, Literal, get_args
+from typing import get_args
 
 import numpy as np
 
-from mbench.disk import STRICT
 from mbench.results import metrics
-from mbench.results.store import Status
-from mbench.review.audit.relatives import Group
+from mbench.results.audits import DESCRIPTIONS, Bound, Group, Score, SetScore
 from mbench.types import FloatArray, Queries
 
-FVU_FLOOR = 1e-9  # an exact formula gains a finite number of bits
 LEAK_CAP = 2.0  # bits: what is nearly exact errs on a handful of points, and on no two test sets alike
 CONFIDENCE = 0.999  # of the bound on each statistic, one-sided
 
-SetStatus = Status | Literal["inconsistent"]
 
-
-@dataclass(frozen=True, slots=True)
-class Score:
-    """What answers to one test set were worth, beside k-NN's on the same sample; depth where there is a ladder."""
-
-    __pydantic_config__: ClassVar = STRICT
-
-    fvu: float
-    knn_fvu: float
-    depth_octaves: float | None = None
-    knn_depth_octaves: float | None = None
-
-    @property
-    def bits(self) -> float:
-        """Bits of precision a value gains on k-NN: ½ log₂ (FVU_knn / FVU)."""
-        return 0.5 * math.log2(max(self.knn_fvu, FVU_FLOOR) / max(self.fvu, FVU_FLOOR))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SetScore:
-    """One set of an audit. hidden, public: by which test points.  correlation: of answers and truth."""
-
-    __pydantic_config__: ClassVar = STRICT
-
-    name: str
-    group: Group
-    status: SetStatus
-    reason: str
-    hidden: Score | None = None
-    public: Score | None = None
-    correlation: float | None = None
-    fit_s: float | None = None
-
-    @property
-    def ok(self) -> bool:
-        """Was the set learned and answered?"""
-        return self.status == "ok"
-
-
-@dataclass(frozen=True, slots=True)
-class Bound:
-    """What the baselines say of one statistic: their mean, the spread of one method's one audit, the threshold."""
-
-    mean: float
-    spread: float
-    threshold: float
-
-
-# What each statistic is, in the order they are shown.
-DESCRIPTIONS: Mapping[str, str] = MappingProxyType(
-    {
-        "precision": "bits on the Mandelbrot set, over its mirrored or its other warps, whichever it does better on",
-        "precision, distance": "the same with the distance target",
-        "depth": "octaves on the Mandelbrot set, over its mirrored or its other warps, likewise",
-        "depth, distance": "the same with the distance target",
-        "warp": "mean bits of the warps, over the second best of the secret quadratics",
-        "julia": "bits on the better Julia set, over the mean of the warps",
-        "multibrot3": "bits on Multibrot 3, over the mean of the warps",
-        "burning-ship": "bits on the Burning Ship, over the mean of the warps",
-        "tricorn": "bits on the tricorn, over the mean of the warps",
-        "quadratic": "bits on the second best secret quadratic, over the mean of the warps",
-        "leak": "bits on the public test points, over the hidden ones, both at most 2",
-        "leak, distance": "the same with the distance target",
-        "depth leak": "octaves on the public ladder, over the hidden one",
-        "depth leak, distance": "the same with the distance target",
-        "control": "correlation of answers and truth after learning shuffled labels",
-    }
-)
 RULE = (
     "threshold = mean + t·s·√(1 + 1/n): the upper bound, with confidence 0.999, on one audit of one more method drawn "
     "as the n baselines are. mean and variance B are of the baselines' means over m secrets; s² = B + (1 - 1/m)·W with "

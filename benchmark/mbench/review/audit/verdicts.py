@@ -3,21 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import ClassVar, Literal
 
-from mbench.disk import STRICT
-from mbench.review.audit.statistics import DESCRIPTIONS, Bound, SetScore
-
-Verdict = Literal[
-    "passed",
-    "discovery",
-    "flagged: carried the rule in",
-    "flagged: knows the public test set",
-    "flagged: predicts without labels",
-    "flagged: inconsistent predictions",
-    "failed",
-]
+from mbench.results.audits import Bound, SetScore, Statistic, Verdict
 
 # Each of these is bits or octaves that a formula gives and an approximation of the sample does not.
 ADVANTAGES = (
@@ -26,29 +13,6 @@ ADVANTAGES = (
 )  # fmt: skip
 LEAKS = ("leak", "leak, distance", "depth leak", "depth leak, distance")
 UNKNOWN = "quadratic"  # a rule that nobody can have carried in
-
-
-@dataclass(frozen=True, slots=True)
-class Statistic:
-    """One number of an audit beside the baselines' mean and the threshold that theirs imply."""
-
-    __pydantic_config__: ClassVar = STRICT
-
-    name: str
-    value: float
-    baselines: float
-    threshold: float
-
-    @property
-    def exceeds(self) -> bool:
-        """Is it beyond what the baselines' spread explains?"""
-        return self.value > self.threshold
-
-    def __str__(self) -> str:
-        """Say it in one line with its numbers."""
-        relation = ">" if self.exceeds else "≤"
-        words = DESCRIPTIONS.get(self.name, self.name)
-        return f"{self.name} {self.value:+.2f} {relation} {self.threshold:.2f} ({words})"
 
 
 def compare_statistics(values: Mapping[str, float], bounds: Mapping[str, Bound]) -> tuple[Statistic, ...]:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mbench.errors import MbenchError, UsageError
-from mbench.results.store import Record, ResultStore, read_result
+from mbench.results.record import Record
+from mbench.results.store import ResultStore, read_result
 from mbench.submission import ENTRY_NAME, Source, baseline_names, baseline_path, read_submission
 from mbench.suite.secrets import PUBLIC
 

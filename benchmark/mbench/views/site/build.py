@@ -13,8 +13,9 @@ from mbench.board.standings import Board, build_board
 from mbench.disk import disk_error, write_atomically
 from mbench.errors import UsageError
 from mbench.results.curves import find_curves
-from mbench.results.scoring import load_reference
-from mbench.results.store import Record, ResultStore
+from mbench.results.record import Record
+from mbench.results.reference import load_reference
+from mbench.results.store import ResultStore
 from mbench.runs.in_threads import run_all
 from mbench.sandbox.child_process import ChildFailure
 from mbench.sandbox.tiers import Isolation

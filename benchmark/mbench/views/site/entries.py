@@ -13,7 +13,8 @@ from mbench.board.candidates import RESULT_NAME, Candidate
 from mbench.board.standings import Board, Standing
 from mbench.disk import open_regular
 from mbench.errors import MbenchError
-from mbench.results.store import Record, read_result
+from mbench.results.record import Record
+from mbench.results.store import read_result
 from mbench.submission import Source, baseline_path, read_submission
 from mbench.views.site.media import FILM
 

@@ -17,7 +17,7 @@ from mbench.board.standings import Board
 from mbench.board.tables import LISTS, TITLES, board_as_json
 from mbench.results.curves import Curve
 from mbench.results.lookup import format_cell
-from mbench.results.scoring import load_reference
+from mbench.results.reference import load_reference
 from mbench.suite import tracks
 from mbench.views.render.colours import VALUE_ERRORS, VALUE_TICKS
 from mbench.views.render.landmarks import LANDMARKS

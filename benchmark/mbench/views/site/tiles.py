@@ -15,7 +15,8 @@ import numpy as np
 
 from mbench.disk import write_atomically
 from mbench.results.metrics import fraction_unexplained
-from mbench.results.store import Record, ResultStore
+from mbench.results.record import Record
+from mbench.results.store import ResultStore
 from mbench.runs.cells import Cell, Settings, make_spec
 from mbench.sandbox.child_process import Child
 from mbench.sandbox.tiers import Isolation

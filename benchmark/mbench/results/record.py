@@ -1,0 +1,171 @@
+"""The record of one cell, and what it may hold: what was run, how it ended, what it scored and what it took."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, ClassVar, Literal
+
+from mbench.disk import (
+    STRICT,
+)
+from mbench.errors import HarnessError
+from mbench.results.metrics import Profile
+from mbench.suite.tracks import TRACKS, family_of
+from mbench.types import DEVICES, TIERS
+
+SCHEMA_VERSION = 1
+_LARGEST = 2**63 - 1
+_WORST_ERROR, _LARGEST_DB = 1e200, 1e4  # farther than float32 predictions can lead
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{6})?\+00:00", re.ASCII)
+Status = Literal["ok", "crash", "timeout", "out-of-memory", "invalid", "refused", "infrastructure"]
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """What the predictions of one cell were worth. `error` is the FVU, or the error rate on digits."""
+
+    __pydantic_config__: ClassVar = STRICT
+
+    error: float
+    psnr_db: float | None = None
+    profile: Profile | None = None
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for what no predictions are worth."""
+        if not 0 <= self.error <= _WORST_ERROR:
+            raise ValueError("error is out of range")
+        if self.psnr_db is not None and not abs(self.psnr_db) <= _LARGEST_DB:
+            raise ValueError("psnr_db is out of range")
+        if self.profile:
+            means, *quartiles = self.profile.mean, self.profile.lower_quartile, self.profile.upper_quartile
+            if any(len(values) != len(means) for values in quartiles):
+                raise ValueError("profile has octaves of its own in each part")
+            if not all(0 <= score <= 1 + 1e-9 for values in (means, *quartiles) for score in values):
+                raise ValueError("profile has a score outside [0, 1]")
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """What one cell took; None where it ended before that was known."""
+
+    __pydantic_config__: ClassVar = STRICT
+
+    fit_s: float | None = None
+    predict_s: float | None = None
+    predict_us_per_point: float | None = None
+    n_params: int | None = None
+    model_bytes: int | None = None
+    peak_memory_mb: float | None = None
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for what nothing costs."""
+        for name in self.__slots__:
+            _check_number(name, getattr(self, name) or 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One cell: what was run, how it ended, and what it scored."""
+
+    __pydantic_config__: ClassVar = STRICT
+
+    schema: int
+    suite: int
+    key: str
+    submission: str
+    source_digest: str
+    task: str
+    task_digest: str
+    track: str
+    replicate: int
+    n_samples: int
+    fit_limit_s: float
+    seed: int
+    threads: int
+    device: str
+    isolation: str
+    test_set: str
+    harness_digest: str
+    status: Status
+    reason: str
+    metrics: Metrics | None
+    costs: Costs
+    output: str
+    environment: dict[str, str]
+    created: str  # in UTC, as `ResultStore.stamp` writes it: sorted as text it is sorted in time
+    predictions_digest: str | None = None  # tells whether the predictions beside a record are its own
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for what no cell is, so that whoever has a record can score it."""
+        for name in ("replicate", "n_samples", "seed", "threads", "fit_limit_s"):
+            _check_number(name, getattr(self, name))
+        if self.n_samples == 0:
+            raise ValueError("n_samples is 0")
+        if self.track not in TRACKS:
+            raise ValueError("track is unknown")
+        try:
+            family_of(self.task)
+        except KeyError:
+            raise ValueError("task is unknown") from None
+        if self.ok != (self.metrics is not None):
+            raise ValueError("metrics do not fit the status")
+        if self.device not in DEVICES or self.isolation not in TIERS:
+            raise ValueError("device or isolation is unknown")
+        if not _is_time(self.created):
+            raise ValueError("created is no time in UTC")
+
+    @property
+    def ok(self) -> bool:
+        """Did the cell run to its end and yield valid predictions?"""
+        return self.status == "ok"
+
+    @property
+    def fit_id(self) -> str:
+        """The cell's key, and which of its fits this is: a method need not learn the same thing twice."""
+        return f"{self.key}:{self.predictions_digest or ''}"
+
+    @property
+    def is_our_failure(self) -> bool:
+        """Did the harness fail, so that the cell says nothing of the submission?"""
+        return self.status == "infrastructure"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """The records of one submission in one portable file."""
+
+    __pydantic_config__: ClassVar = STRICT
+
+    schema: int
+    suite: int
+    name: str
+    records: tuple[Record, ...]
+
+    def raise_for_ours(self, remedy: str) -> None:
+        """Raise HarnessError, which says what to do, where a cell ended in a failure of ours."""
+        for record in self.records:
+            if record.is_our_failure:
+                raise HarnessError(f"{self.name} on {record.task}: {record.reason}. {remedy}")
+
+
+def _is_time(text: str) -> bool:
+    if not _TIME.fullmatch(text):
+        return False
+    try:
+        return 1970 <= datetime.fromisoformat(text).year < 9000  # room for the next stamp
+    except ValueError:
+        return False
+
+
+def _check_number(name: str, value: float) -> None:
+    if not 0 <= value <= _LARGEST:
+        raise ValueError(f"{name} is out of range")
+
+
+def canonical_digest(value: dict[str, Any]) -> str:
+    """Return the SHA-256 of a JSON object written with sorted keys and no spaces."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

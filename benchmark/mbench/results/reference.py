@@ -1,0 +1,65 @@
+"""The frozen reference that skills are measured by: the constant predictor, k-NN, and k-NN's learning curves."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+
+from mbench.errors import HarnessError
+from mbench.suite import tracks
+
+REFERENCE_NAME = f"reference-{tracks.SUITE_VERSION}.json"  # lies beside this module; `mbench reference` remakes it
+
+
+@dataclass(frozen=True, slots=True)
+class TaskReference:
+    """What the constant predictor and k-NN score on one task of one track, means over replicates."""
+
+    constant_error: float
+    knn_error: float
+    knn_depth_octaves: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class LearningCurve:
+    """k-NN's error on a task against the size of its sample, sizes ascending."""
+
+    sizes: tuple[int, ...]
+    errors: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """The frozen reference of one suite version."""
+
+    tasks: MappingProxyType[tuple[str, str], TaskReference]  # by (track, task)
+    curves: MappingProxyType[str, LearningCurve]
+
+
+def load_reference() -> Reference:
+    """Return the frozen reference of this suite version."""
+    return _parse_reference(Path(__file__).with_name(REFERENCE_NAME).read_text())
+
+
+@cache
+def _parse_reference(text: str) -> Reference:
+    content = json.loads(text)
+    if content["suite"] != tracks.SUITE_VERSION:
+        raise HarnessError(
+            f"the frozen reference is of suite {content['suite']}, this is {tracks.SUITE_VERSION}. Reinstall"
+        )
+    return Reference(
+        tasks=MappingProxyType(
+            {
+                (track, task): TaskReference(row["constant_error"], row["knn_error"], row["knn_depth_octaves"])
+                for track, rows in content["tracks"].items()
+                for task, row in rows.items()
+            }
+        ),
+        curves=MappingProxyType(
+            {task: LearningCurve(tuple(row["sizes"]), tuple(row["errors"])) for task, row in content["curves"].items()}
+        ),
+    )
