@@ -213,8 +213,8 @@ def hard():
 
 
 def test_counts_of_hard_points_agree_with_50_digits(hard):
-    points, orbits = hard
-    assert escape_time(points, max_iter=5000).count.tolist() == [count for count, _, _ in orbits]
+    points, exact = hard
+    assert escape_time(points, max_iter=5000).count.tolist() == [count for count, _, _ in exact]
 
 
 def nudge(orbit):
@@ -223,9 +223,9 @@ def nudge(orbit):
 
 
 def test_smooth_counts_of_hard_points_agree_with_50_digits(hard):
-    points, orbits = hard
+    points, exact = hard
     orbit = escape_time(points, max_iter=5000)
-    want = np.array([float(n + 1 - mpmath.log(mpmath.log(abs(z), 2), 2)) for n, z, _ in orbits])
+    want = np.array([float(n + 1 - mpmath.log(mpmath.log(abs(z), 2), 2)) for n, z, _ in exact])
     got = orbit.count + 1 - np.log2(np.log2(np.abs(orbit.z)))
     assert (np.abs(got - want) < nudge(orbit) + 1e-12).all()
     well = nudge(orbit) < 1e-6
@@ -235,9 +235,9 @@ def test_smooth_counts_of_hard_points_agree_with_50_digits(hard):
 
 
 def test_distances_of_hard_points_agree_with_50_digits(hard):
-    points, orbits = hard
+    points, exact = hard
     orbit = escape_time(points, max_iter=5000)
-    want = np.array([float(abs(z) * mpmath.log(abs(z)) / abs(dz)) for _, z, dz in orbits])
+    want = np.array([float(abs(z) * mpmath.log(abs(z)) / abs(dz)) for _, z, dz in exact])
     assert (np.abs(distance_estimate(orbit) / want - 1) < nudge(orbit) + 1e-12).all()
 
 
