@@ -556,7 +556,7 @@ def test_cells_run_in_another_way_are_said_to_be_hidden(quick, mbench):
 def test_cells_of_another_version_of_mbench_are_said_to_be_that(quick, mbench, monkeypatch):
     quick("--task", "sphere")
     for module in ("api", "runs.cells", "runs.evaluate"):
-        monkeypatch.setattr(f"mbench.{module}.harness_digest", lambda: "0" * 64)
+        monkeypatch.setattr(f"mbench.{module}.protocol_digest", lambda: "0" * 64)
     path = "submissions/idea.py"
     text = " ".join(mbench("evaluate", path, "--task", "friedman", "--no-pictures").stdout.split())
     assert "cells run by another version of mbench, not shown, evaluate them again: curve r0, sphere r0" in text

@@ -236,15 +236,15 @@ with Cluster(sys.argv[3]) as connected:
 
 
 def test_another_mbench_is_refused_by_name(scheduler, workers, monkeypatch):
-    monkeypatch.setattr(cells, "harness_digest", lambda: "edited")
-    with pytest.raises(UsageError, match=r"the scheduler: runs another mbench \(suite 1, harness [0-9a-f]{16}\) than .*"
-                                         r"\(suite 1, harness edited\)"):  # fmt: skip
+    monkeypatch.setattr(cells, "code_digest", lambda: "edited")
+    with pytest.raises(UsageError, match=r"the scheduler: runs another mbench \(suite 1, code [0-9a-f]{16}\) than .*"
+                                         r"\(suite 1, code edited\)"):  # fmt: skip
         Cluster(scheduler).__enter__()
 
 
 def test_a_worker_that_joins_later_with_another_mbench_is_refused(scheduler, workers, source, store, monkeypatch):
     with Cluster(scheduler) as connected:
-        monkeypatch.setattr(cells, "harness_digest", lambda: "edited")
+        monkeypatch.setattr(cells, "code_digest", lambda: "edited")
         with pytest.raises(UsageError, match=r"tcp://127\.0\.0\.1:\d+: .*runs another mbench"):
             evaluate_source(source, CELLS[:1], store, Settings(), elsewhere=connected)
     assert list(store.records()) == []

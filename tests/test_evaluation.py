@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
-from pathlib import Path
 from threading import Event
 
 import numpy as np
@@ -267,6 +266,44 @@ def test_fresh_runs_it_again(evaluate, children):
     assert len(children) == 2
 
 
+@pytest.fixture
+def upgraded(evaluate, store):
+    """A record of a cell whose library was of another version when it was made."""
+    record = evaluate()
+    assert record.libraries["numpy"] == f"numpy {np.__version__}"
+    store.write(
+        replace(record, libraries={**record.libraries, "numpy": "numpy 1.0"}), store.read_predictions(record.key)
+    )
+    return record
+
+
+def test_a_record_whose_libraries_differ_is_run_again(evaluate, children, upgraded):
+    assert evaluate().libraries == upgraded.libraries
+    assert len(children) == 2
+
+
+def test_a_record_whose_libraries_differ_is_kept_if_asked_and_says_so(
+    submission_file, estimator, store, children, upgraded
+):
+    told = []
+    source, settings = read_submission(submission_file(estimator())), Settings(keep_outdated=True)
+    (record,) = evaluate_source(source, [CURVE], store, settings, report=told.append)[0].records
+    assert record.libraries["numpy"] == "numpy 1.0"
+    assert len(children) == 1
+    assert [each.note for each in told] == [f"numpy {np.__version__} now, was numpy 1.0"]
+
+
+def test_a_record_that_tells_of_no_libraries_is_kept(evaluate, store, children):
+    record = evaluate()
+    store.write(replace(record, libraries=None), store.read_predictions(record.key))
+    assert evaluate().libraries is None
+    assert len(children) == 1
+
+
+def test_a_failed_cell_tells_of_the_libraries_that_its_source_names(evaluate):
+    assert evaluate(fit="raise ValueError").libraries == {"numpy": f"numpy {np.__version__}"}
+
+
 def test_an_edit_runs_it_again(evaluate, children):
     assert evaluate().key != evaluate(head="# edited").key
     assert len(children) == 2
@@ -323,7 +360,7 @@ def test_a_key_depends_on_what_predictions_depend_on(source, changes):
 
 def test_a_key_depends_on_the_harness(source, monkeypatch):
     before = key_of(source=source)
-    monkeypatch.setattr(cells, "harness_digest", lambda: "edited")
+    monkeypatch.setattr(cells, "protocol_digest", lambda: "edited")
     assert key_of(source=source) != before
 
 
@@ -648,12 +685,6 @@ def test_missing_data_of_a_task_asked_for_is_an_error(monkeypatch, tmp_path):
     monkeypatch.setenv("MBENCH_DATA", str(tmp_path))
     with pytest.raises(MissingDataError, match="mbench data fetch"):
         plan_cells("standard", ("mnist",))
-
-
-def test_the_harness_digest_covers_what_makes_predictions():
-    folder = Path(evaluation.__file__).parents[1]
-    covered = {path.name for pattern in cells._TRAINING_SIDE for path in folder.glob(pattern)}
-    assert {"worker.py", "sampler.py", "tracks.py", "orbits.py", "ladder.py", "cells.py", "base.py"} <= covered
 
 
 def test_queries_come_shuffled_and_some_of_them_twice(source, store, monkeypatch):

@@ -16,9 +16,9 @@ from mbench.results.record import Record, Result
 from mbench.results.reference import load_reference
 from mbench.results.scoring import Entry, score_entry
 from mbench.results.store import RESULT_NAME, ResultStore, write_result
-from mbench.runs.cells import Report, Settings, harness_digest
+from mbench.runs.cells import Report, Settings, protocol_digest
 from mbench.runs.evaluate import Elsewhere, evaluate_source, plan_cells
-from mbench.sandbox.child_process import MEMORY_LIMIT_MB, open_nursery
+from mbench.sandbox.child_process import MEMORY_LIMIT_MB, open_nursery, unseen_variables
 from mbench.sandbox.tiers import choose_isolation, has_gpu
 from mbench.submission import Source, pickle_build, read_submission
 from mbench.suite import tracks
@@ -58,7 +58,7 @@ def make_settings(
     threads: int = 1,
     device: str = "cpu",
     memory_limit_mb: float = MEMORY_LIMIT_MB,
-    resume: bool = True,
+    resume: bool | str = True,
     isolation: str | None = None,
     unsafe_no_sandbox: bool = False,
     secret: bytes | None = None,
@@ -68,8 +68,11 @@ def make_settings(
 
     isolation: "A", "B" or "C", or None for the strongest tier there is. Raises UsageError where it or the device is not
     to be had, and for tier C, which is no sandbox, without `unsafe_no_sandbox`.  secret: of a hidden test set.
+    resume: are cells kept that are done? "any" keeps those, too, whose libraries are of another version now.
     here: does anything of a submission run on this machine? If not, it needs neither sandbox nor device.
     """
+    if resume not in (True, False, "same", "any"):
+        raise UsageError(f"resume={resume!r}: expected True, False, or 'any' for cells whose libraries differ, too")
     if here and device == "cuda" and not has_gpu():
         raise UsageError("device cuda: this machine has no NVIDIA driver. Run it where there is one, or on the CPU")
     return Settings(
@@ -77,6 +80,7 @@ def make_settings(
         device=device,
         jobs=jobs or default_jobs(threads),
         fresh=not resume,
+        keep_outdated=resume == "any",
         memory_limit_mb=memory_limit_mb,
         isolation=choose_isolation(isolation, allow_none=unsafe_no_sandbox, device=device)
         if here
@@ -133,6 +137,10 @@ def run_evaluation(
         write_result(paths[0], whole)
         notes = [f"a damaged record was set aside as {path} and its cell run again" for path in set_aside]
         notes += _tell_hidden(kept, whole)
+        if unseen := unseen_variables(source):
+            notes.append(
+                f"it reads {', '.join(unseen)}: no environment variable of yours reaches a submission's process"
+            )
         reference = load_reference()
         if pictures:
             drawings = draw_pictures(
@@ -149,9 +157,9 @@ def _tell_hidden(kept: Sequence[Record], whole: Result) -> list[str]:
     shown = {(record.task, record.replicate) for record in whole.records}
     hidden = {(r.task, r.replicate): r for r in kept if (r.task, r.replicate) not in shown}.values()
     notes = []
-    if old := [record for record in hidden if record.harness_digest != harness_digest()]:
+    if old := [record for record in hidden if record.harness_digest != protocol_digest()]:
         notes.append(f"cells run by another version of mbench, not shown, evaluate them again: {_name_cells(old)}")
-    if others := [record for record in hidden if record.harness_digest == harness_digest()]:
+    if others := [record for record in hidden if record.harness_digest == protocol_digest()]:
         ways = sorted({f"{r.threads} thread{'s' if r.threads > 1 else ''} on {r.device}" for r in others})
         how = "not shown beside these, the same command as then shows them"
         notes.append(f"cells run with {' or '.join(ways)}, {how}: {_name_cells(others)}")
@@ -219,7 +227,7 @@ def evaluate(
     jobs: int | None = None,
     threads: int = 1,
     device: str = "cpu",
-    resume: bool = True,
+    resume: bool | str = True,
     isolation: str | None = None,
     unsafe_no_sandbox: bool = False,
 ) -> pd.DataFrame:

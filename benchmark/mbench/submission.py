@@ -11,7 +11,7 @@ import re
 import sys
 import sysconfig
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from types import ModuleType
@@ -50,13 +50,40 @@ class Source:
         return digest.hexdigest()
 
     @property
+    def imports_nn(self) -> bool:
+        """May a file of the submission import `mbench.nn`? Of a function given from Python that is not known."""
+        return self.entry == PICKLED_ENTRY or any(
+            name == "mbench" or name.startswith("mbench.nn") for name in self._each(_imported_names)
+        )
+
+    @property
+    def imports(self) -> tuple[str, ...]:
+        """The first names of the modules that a file of the submission may import, other than its own."""
+        names = {name.partition(".")[0] for name in self._each(_imported_names)}
+        return tuple(sorted(names - self.modules))
+
+    @property
+    def modules(self) -> frozenset[str]:
+        """The first names of its own modules."""
+        return frozenset(PurePosixPath(path).parts[0].removesuffix(".py") for path, _ in self.files)
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """The environment variables that a file of the submission asks for by name."""
+        return tuple(sorted(set(self._each(_asked_variables))))
+
+    def _each(self, find: Callable[[ast.Module], Iterable[str]]) -> Iterator[str]:
+        for path, content in self.files:
+            if path.endswith(".py"):
+                yield from find(_parse(content, Path(path)))
+
+    @property
     def libraries(self) -> tuple[str, ...]:
         """The well-known libraries that a file of the submission imports before it does anything else.
 
         Importing them ahead of the submission changes nothing for it. Of any other module that is not certain, nor of
         one imported after, say, `os.environ` was set.
         """
-        own = {PurePosixPath(path).parts[0].removesuffix(".py") for path, _ in self.files}
         names: dict[str, None] = {}
         for path, content in self.files:
             body = _parse(content, Path(path)).body if path.endswith(".py") else []
@@ -67,7 +94,7 @@ class Source:
                     names |= {} if node.level else {str(node.module): None}
                 else:
                     break
-        known = [library for library in _KNOWN_LIBRARIES if library.partition(".")[0] not in own]
+        known = [library for library in _KNOWN_LIBRARIES if library.partition(".")[0] not in self.modules]
         return tuple(
             name
             for name in names
@@ -214,6 +241,29 @@ def _imported_modules(tree: ast.Module, package: PurePosixPath) -> set[PurePosix
         parts = [part for part in name.split(".") if part and part != "*"]
         paths.update(base.joinpath(*parts[:length]) for length in range(1, len(parts) + 1))
     return paths
+
+
+def _imported_names(tree: ast.Module) -> Iterator[str]:
+    """Yield the dotted names of the modules a file may import, those of the submission included."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def _asked_variables(tree: ast.Module) -> Iterator[str]:
+    """Yield the names that a file looks up in `os.environ` or by `os.getenv`, where they are written out."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Subscript(value=where, slice=ast.Constant(value=str(name))):
+                asked = ast.unparse(where) in ("os.environ", "environ")
+            case ast.Call(func=where, args=[ast.Constant(value=str(name)), *_]):
+                asked = ast.unparse(where) in ("os.environ.get", "environ.get", "os.getenv", "getenv")
+            case _:
+                continue
+        if asked:
+            yield name
 
 
 def _bound_names(tree: ast.Module) -> set[str]:

@@ -1,6 +1,7 @@
 """The child's side of a cell: obeys one command a line, runs the submission, answers with one JSON line.
 
-Commands: build, fit, watch, recall, predict, save, load. Started by `mbench.sandbox.child_process` in a scratch folder:
+Commands: build, fit, watch, recall, predict, list_imports, save, load. `mbench.sandbox.child_process` starts it in a
+scratch folder:
 
     submission/          the source            out/predictions.npy   (m, k) float32, written by predict
     in/X.npy, in/y.npy   before fit, watch     out/artifact          the fitted estimator, written by save
@@ -118,6 +119,11 @@ class Worker:
             predictions[start : start + len(block)] = check_answer(answer, len(block), self.n_outputs)
         np.save("out/predictions.npy", predictions, allow_pickle=False)
         return {}
+
+    def list_imports(self) -> dict[str, Any]:
+        """Answer with the first names of all modules that are imported by now, but for the standard library's."""
+        names = {name.partition(".")[0] for name in list(sys.modules)}
+        return {"imports": sorted(names - sys.stdlib_module_names)}
 
     def save(self) -> dict[str, Any]:
         """Store the fitted estimator, for pictures later."""

@@ -16,7 +16,7 @@ def info(as_json: bool) -> None:
     from mbench import __version__
     from mbench.errors import MbenchError
     from mbench.results.environment import describe_environment
-    from mbench.runs.cells import harness_digest
+    from mbench.runs.cells import code_digest
     from mbench.sandbox.tiers import choose_isolation
     from mbench.suite import datasets, orbits, tracks
 
@@ -40,7 +40,7 @@ def info(as_json: bool) -> None:
         **({"stronger isolation": isolation.why_not_higher} if isolation.why_not_higher else {}),
         "ground truth self-test": truth,
         "mnist": mnist,
-        "harness digest": harness_digest()[:16],
+        "code digest": code_digest()[:16],
     }
     if as_json:
         click.echo(json.dumps(facts, indent=1))

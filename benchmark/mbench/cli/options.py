@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -97,9 +98,22 @@ def child_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def running_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that say how cells are run."""
-    resume = click.option("--resume/--fresh", default=True, show_default=True,
-                          help="Keep cells already in the results folder, or run them again.")  # fmt: skip
-    return jobs_option(child_options(resume(command)))
+    return jobs_option(child_options(resume_options(command)))
+
+
+def resume_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that say which cells are not run again; the command gets `resume` as `make_settings` takes it."""
+
+    @functools.wraps(command)
+    def combined(*arguments: Any, resume: str, fresh: bool, **options: Any) -> Any:
+        return command(*arguments, resume=False if fresh else resume, **options)
+
+    kept = click.option(
+        "--resume", type=click.Choice(["same", "any"]), is_flag=False, flag_value="same", default="same",
+        show_default=True, help="Keep cells already in the results folder: those whose libraries are of the same "
+        "versions as now, or any.",
+    )  # fmt: skip
+    return kept(click.option("--fresh", is_flag=True, help="Run every cell again.")(combined))
 
 
 def examples(*lines: str) -> str:

@@ -115,8 +115,12 @@ class LiveProgress(Live):
                 outcome += f", score {scores[0]:.1f}"
             if record.costs.fit_s is not None:
                 outcome += f" [dim](fit {record.costs.fit_s:.1f} s)[/dim]"
-        cached = " [dim]kept from before[/dim]" if progress.phase == "cached" else ""
-        self._print(self._describe(progress.cell), outcome + cached)
+        if progress.phase == "cached":
+            outcome += " [dim]kept from before[/dim]"
+            outcome += f", though its libraries differ: {escape(progress.note)}" if progress.note else ""
+        elif progress.note:
+            outcome += f" [dim]run again, its libraries differ: {escape(progress.note)}[/dim]"
+        self._print(self._describe(progress.cell), outcome)
 
     def _running_score(self) -> str:
         scores = self._scores(self._records)

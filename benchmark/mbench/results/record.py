@@ -19,6 +19,7 @@ from mbench.types import DEVICES, TIERS
 
 SCHEMA_VERSION = 1
 _LARGEST = 2**63 - 1
+_MOST_LIBRARIES = 2_000
 _WORST_ERROR, _LARGEST_DB = 1e200, 1e4  # farther than float32 predictions can lead
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{6})?\+00:00", re.ASCII)
 Status = Literal["ok", "crash", "timeout", "out-of-memory", "invalid", "refused", "infrastructure"]
@@ -98,6 +99,7 @@ class Record:
     environment: dict[str, str]
     created: str  # in UTC, as `ResultStore.stamp` writes it: sorted as text it is sorted in time
     predictions_digest: str | None = None  # tells whether the predictions beside a record are its own
+    libraries: dict[str, str] | None = None  # what stood behind each module that the child imported, with its version
 
     def __post_init__(self) -> None:
         """Raise ValueError for what no cell is, so that whoever has a record can score it."""
@@ -115,6 +117,8 @@ class Record:
             raise ValueError("metrics do not fit the status")
         if self.device not in DEVICES or self.isolation not in TIERS:
             raise ValueError("device or isolation is unknown")
+        if len(self.libraries or ()) > _MOST_LIBRARIES:
+            raise ValueError("libraries are too many")
         if not _is_time(self.created):
             raise ValueError("created is no time in UTC")
 

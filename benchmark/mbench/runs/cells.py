@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -16,6 +14,7 @@ from mbench.sandbox.child_process import MEMORY_LIMIT_MB, Child, ChildFailure
 from mbench.sandbox.tiers import Isolation, choose_isolation
 from mbench.submission import Source
 from mbench.suite import tracks
+from mbench.suite.meaning import meaning, own_modules
 from mbench.suite.sampler import permutation, stream_key
 from mbench.suite.secrets import name_test_set
 from mbench.suite.tasks import Task
@@ -24,14 +23,12 @@ from mbench.types import FloatArray, Spec
 N_REPEATED = 1_000  # queries asked twice, in other places of the stream: answers may not depend on order or batch
 REPEAT_TOLERANCE = 1e-4
 
-# What samples, queries and predictions depend on, beside the submission and the data, which have digests of their own.
-_TRAINING_SIDE = (
-    "runs/cells.py",
-    "suite/*.py",
-    "child/worker.py",
-    "suite/tasks/*.py",
-    "nn/*.py",
-)
+# All on our side that says how a sample is drawn, what a child does with it, and how it is asked.
+_PROTOCOL = (
+    "mbench.child.worker:main", "mbench.child.worker:Worker", "mbench.child.start:import_ahead",
+    "mbench.runs.cells:make_spec", "mbench.runs.cells:predict_shuffled",
+    "mbench.sandbox.child_process:child_environment", "mbench.suite.sampler",
+)  # fmt: skip
 
 Phase = Literal[
     "loading", "sampling", "fitting", "asking", "predicting", "scoring", "done", "cached", "drawing", "drawn"
@@ -57,6 +54,7 @@ class Settings:
     device: str = "cpu"
     jobs: int = 1
     fresh: bool = False
+    keep_outdated: bool = False  # are records kept whose libraries are not what they were?
     memory_limit_mb: float = MEMORY_LIMIT_MB
     isolation: Isolation = field(default_factory=choose_isolation)
     secret: bytes | None = field(default=None, repr=False)  # of a hidden test set; None for the public one
@@ -64,11 +62,12 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where one cell is; `record` is there once it is done."""
+    """Where one cell is; `record` is there once it is done.  note: what else should be known of it."""
 
     cell: Cell
     phase: Phase
     record: Record | None = None
+    note: str = ""
 
 
 Report = Callable[[Progress], None]
@@ -79,11 +78,16 @@ class Inconsistent(ChildFailure):
 
 
 def cell_key(cell: Cell, task: Task, source: Source, settings: Settings) -> str:
-    """Return the SHA-256 of everything a cell's predictions depend on: the same key need not be run twice."""
+    """Return the SHA-256 of everything a cell's predictions depend on: the same key need not be run twice.
+
+    Code counts by what it means (`mbench.suite.meaning`). The libraries that the child imports are not known before it
+    ran: they stand in the record.
+    """
     return canonical_digest(
         {
             "suite": tracks.SUITE_VERSION,
             "task": task.digest(),
+            "truth": _meaning(*task.code),
             "track": cell.track,
             "replicate": cell.replicate,
             "budget": [cell.n_samples, cell.fit_limit_s],
@@ -91,20 +95,26 @@ def cell_key(cell: Cell, task: Task, source: Source, settings: Settings) -> str:
             "threads": settings.threads,
             "device": settings.device,
             "memory_limit_mb": settings.memory_limit_mb,  # or a cell that ran out of it would not be run with more
-            "harness": harness_digest(),
+            "protocol": protocol_digest(),
         }
+        | ({"nn": _meaning(*own_modules("nn"))} if source.imports_nn else {})
         | ({} if settings.secret is None else {"test_set": name_test_set(settings.secret)})
     )
 
 
+def protocol_digest() -> str:
+    """Return the SHA-256 of what drawing samples, the child's work and asking it mean."""
+    return _meaning(*_PROTOCOL)
+
+
+def code_digest() -> str:
+    """Return the SHA-256 of what all code means that a cell may rest on: two machines that share cells must agree."""
+    return _meaning(*_PROTOCOL, *own_modules("nn"), *own_modules("suite"))
+
+
 @cache
-def harness_digest() -> str:
-    """Return the SHA-256 of the files that make samples, queries and predictions."""
-    folder = Path(__file__).parents[1]
-    digest = hashlib.sha256()
-    for path in sorted(path for pattern in _TRAINING_SIDE for path in folder.glob(pattern)):
-        digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes())
-    return digest.hexdigest()
+def _meaning(*roots: str) -> str:
+    return meaning(roots)
 
 
 def make_spec(cell: Cell, task: Task, settings: Settings) -> Spec:

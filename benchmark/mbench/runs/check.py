@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from mbench.sandbox.child_process import Child, ChildFailure, open_nursery
+from mbench.sandbox.child_process import Child, ChildFailure, open_nursery, unseen_variables
 from mbench.sandbox.nursery import Nursery
 from mbench.sandbox.tiers import Isolation
 from mbench.submission import Source
@@ -40,6 +40,11 @@ class Finding:
 
 def check_submission(source: Source, isolation: Isolation) -> Iterator[Finding]:
     """Yield findings as they are made; stops at the first task whose fit or predict fails."""
+    if unseen := unseen_variables(source):
+        yield Finding(
+            f"reads the environment: {', '.join(unseen)}", "warning",
+            "No variable of yours reaches a submission's process, so it finds none. Write the value in the file",
+        )  # fmt: skip
     with open_nursery(source, 1, isolation) as nursery:
         yield from _check_tasks(source, isolation, nursery)
 

@@ -23,11 +23,12 @@ from mbench.runs.cells import (
     Report,
     Settings,
     cell_key,
-    harness_digest,
     make_spec,
     predict_shuffled,
+    protocol_digest,
 )
 from mbench.runs.in_threads import run_all
+from mbench.runs.libraries import compare_libraries, find_libraries
 from mbench.sandbox.child_process import Child, ChildFailure, Interrupted
 from mbench.sandbox.nursery import Nursery
 from mbench.submission import Source
@@ -137,15 +138,18 @@ def evaluate_source(
         except HarnessError:
             set_aside.append(store.set_aside(key))
             known = None
+        note = ""
         if known is not None and is_kept(known, tier):
-            known = replace(known, task=cell.task)  # the same picture may have been called otherwise
-            report(Progress(cell, "cached", known))
-            return known
+            note = compare_libraries(known.libraries) if elsewhere is None else ""  # a worker has its own
+            if not note or settings.keep_outdated:
+                known = replace(known, task=cell.task)  # the same picture may have been called otherwise
+                report(Progress(cell, "cached", known, note))
+                return known
         if elsewhere is None:
             record = run_cell(cell, key, task, source, store, settings, nursery, report, cancel)
         else:
             record = elsewhere.run(cell, key, task, source, store, settings, report, cancel)
-        report(Progress(cell, "done", record))
+        report(Progress(cell, "done", record, note))
         return record
 
     records = sorted(run_all(cells, run, jobs=jobs, cancel=cancel), key=lambda record: (record.task, record.replicate))
@@ -243,6 +247,7 @@ def run_cell(
             failure: ChildFailure | HarnessError | None = None
             predictions = scores = artifact = None
             costs = Costs()
+            imports = source.imports  # until the child tells
             child = Child(
                 source,
                 spec,
@@ -266,6 +271,7 @@ def run_cell(
                 costs = Costs(fit_s=fit_s, n_params=n_params)
                 report(Progress(cell, "predicting"))
                 predictions, predict_s = predict_shuffled(child, task, cell, queries.X)
+                imports = child.list_imports()
                 report(Progress(cell, "scoring"))
                 artifact, model_bytes = _save_artifact(child)
                 costs = Costs(
@@ -294,7 +300,10 @@ def run_cell(
                 status = getattr(failure, "status", "infrastructure")
                 record = replace(record, status=status, reason=str(failure))
             record = replace(
-                record, costs=replace(costs, peak_memory_mb=child.peak_memory_mb or None), output=child.output
+                record,
+                costs=replace(costs, peak_memory_mb=child.peak_memory_mb or None),
+                output=child.output,
+                libraries=find_libraries(set(imports) - source.modules),
             )
             # Pictures are drawn of the first replicate only, and an artifact may be large.
             keep = artifact if cell.replicate == 0 and failure is None else None
@@ -322,7 +331,7 @@ def blank_record(cell: Cell, key: str, task: Task, source: Source, settings: Set
         device=settings.device,
         isolation=settings.isolation.tier,
         test_set=name_test_set(settings.secret),
-        harness_digest=harness_digest(),
+        harness_digest=protocol_digest(),
         status="infrastructure",
         reason="",
         metrics=None,

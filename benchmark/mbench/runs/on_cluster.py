@@ -47,11 +47,11 @@ class Identity:
     """What has to be the same wherever cells of one run are run."""
 
     suite: int
-    harness_digest: str
+    code_digest: str
 
     def __str__(self) -> str:
         """Return it as errors name it."""
-        return f"suite {self.suite}, harness {self.harness_digest[:16]}"
+        return f"suite {self.suite}, code {self.code_digest[:16]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +202,7 @@ class Cluster:
 
 def identify() -> Identity:
     """Return what this machine would run."""
-    return Identity(SUITE_VERSION, cells.harness_digest())
+    return Identity(SUITE_VERSION, cells.code_digest())
 
 
 def find_tier(demand: Demand) -> Tier:

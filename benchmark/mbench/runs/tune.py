@@ -51,6 +51,11 @@ class HeldOut(Task):
         """The task's own."""
         return self._task.stream
 
+    @property
+    def code(self) -> tuple[str, ...]:
+        """The task's own, and this class."""
+        return (*super().code, *self._task.code)
+
     def truth(self, points: FloatArray) -> FloatArray:
         """Return the task's labels."""
         return self._task.truth(points)

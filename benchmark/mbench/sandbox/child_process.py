@@ -46,6 +46,7 @@ CAPTURE_LIMIT = 1_000_000  # bytes of output read; more is drained and forgotten
 SCRATCH_LIMIT = FILE_LIMIT  # bytes that a child may have in its scratch folder, in this many files at most
 SCRATCH_FILES = 20_000
 THREAD_LIMIT = 512
+MAX_IMPORTS = 2_000  # of whose names a child may tell
 SPARE_DISK = 1 << 20  # bytes: with less, a failure is the disk's
 _ANSWER_LIMIT = 65_536
 _TICK_S = 0.02
@@ -221,6 +222,14 @@ class Child:
         self._hand_over([{"queries": X}], len(X))
         seconds, _ = self._request("predict", limit_s)
         return read_predictions(self._scratch / "out" / "predictions.npy", len(X), self._spec.n_outputs), seconds
+
+    def list_imports(self) -> tuple[str, ...]:
+        """Return the first names of the modules that the child says it has imported, the standard library's aside."""
+        _, answer = self._request("list_imports", LOAD_LIMIT_S)
+        names = answer.get("imports")
+        if not isinstance(names, list) or len(names) > MAX_IMPORTS:
+            raise ChildFailure("invalid", "wrote something of its own in place of the names of its imports")
+        return tuple(name for name in names if isinstance(name, str) and name.isidentifier() and len(name) <= 100)
 
     def save(self) -> Path:
         """Have the fitted estimator stored, and return the file, which is never to be opened outside a child."""
@@ -488,6 +497,12 @@ def child_environment(threads: int) -> dict[str, str]:
         "JOBLIB_MULTIPROCESSING": "0",
         **{f"{pool}_NUM_THREADS": str(threads) for pool in pools},
     }
+
+
+def unseen_variables(source: Source) -> tuple[str, ...]:
+    """Return the environment variables that a submission asks for and no child has."""
+    there = {*_KEPT_VARIABLES, *child_environment(1), *scratch_variables("")}
+    return tuple(name for name in source.variables if name not in there)
 
 
 def open_nursery(

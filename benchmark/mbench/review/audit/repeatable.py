@@ -10,7 +10,7 @@ from mbench.errors import HarnessError, UsageError
 from mbench.results.audits import AuditReport, read_report, write_report
 from mbench.review.audit.calibration import sets_digest
 from mbench.review.audit.run import Report, judge_sets, run_audit
-from mbench.runs.cells import Settings, harness_digest
+from mbench.runs.cells import Settings, protocol_digest
 from mbench.submission import Source
 from mbench.suite import tracks
 from mbench.suite.secrets import published_secret
@@ -34,7 +34,7 @@ def audit_repeatably(
 
     An audit in which a set failed is not kept. Raises HarnessError for a failure of ours.
     """
-    parts = (source.digest, track, settings.threads, settings.device, sets_digest(), harness_digest(), LABEL)
+    parts = (source.digest, track, settings.threads, settings.device, sets_digest(), protocol_digest(), LABEL)
     digest = hashlib.sha256(" ".join(map(str, parts)).encode()).hexdigest()
     path = folder / f"{source.name}-{digest[:16]}.json"
     kept = None if settings.fresh else _read(path)

@@ -34,6 +34,11 @@ class Task(ABC):
         """What the task is called where its random streams and seeds are named."""
         return self.name
 
+    @property
+    def code(self) -> tuple[str, ...]:
+        """Where what fixes points and labels is written, as `mbench.suite.meaning` names it."""
+        return (f"{type(self).__module__}:{type(self).__qualname__}",)
+
     @abstractmethod
     def truth(self, points: FloatArray) -> FloatArray:
         """Return the labels of points (m, p): (m, k) float32."""
