@@ -121,7 +121,8 @@ def folder(tmp_path, submission_file, estimator, make_record):
     def write(tasks=TASKS, **changes):
         path = submission_file(estimator())
         digest = read_submission(path).digest
-        records = tuple(make_record(task=task, source_digest=digest, metrics=Metrics(error=0.5)) for task in tasks)
+        own = {"source_digest": digest, "metrics": Metrics(error=0.5)}
+        records = tuple(make_record(task=task, task_digest=load_task(task).digest(), **own) for task in tasks)
         records = tuple(replace(record, **changes) for record in records)
         result = Result(schema=SCHEMA_VERSION, suite=tracks.SUITE_VERSION, name="idea", records=records)
         write_result(path.parent / "result.json", result)
@@ -132,6 +133,11 @@ def folder(tmp_path, submission_file, estimator, make_record):
 
 def failures(checks):
     return {check.what: check.detail for check in checks if not check.ok}
+
+
+def test_a_record_of_another_definition_of_a_task_is_found(folder):
+    (claim,) = read_claims(folder(task_digest="9" * 64))
+    assert "another definition of china, curve" in failures(check_claim(claim))["definitions"]
 
 
 def test_a_whole_record_of_its_source_holds(folder):

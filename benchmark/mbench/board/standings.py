@@ -21,6 +21,7 @@ from mbench.board.stats import (
     find_groups,
     share_ranks,
 )
+from mbench.results.agreement import describe_strangers, find_strangers
 from mbench.results.audits import AuditReport
 from mbench.results.metrics import Profile
 from mbench.results.reference import Reference
@@ -123,7 +124,17 @@ def build_board(candidates: Iterable[Candidate], track: str, reference: Referenc
 
     No score and no interval depends on which other candidates there are; ranks, ties and corrected p-values do.
     """
-    standings = [standing for each in candidates if (standing := _stand(each, track, reference)) is not None]
+    candidates = list(candidates)
+    strangers = find_strangers(
+        {f"{each.origin} {each.name}": [r for r in each.records if r.track == track] for each in candidates}
+    )
+    standings = []
+    for each in candidates:
+        standing = _stand(each, track, reference)
+        if standing is not None:
+            strange = strangers.get(f"{each.origin} {each.name}")
+            why = (describe_strangers(strange),) if strange else ()
+            standings.append(replace(standing, reasons=(*why, *standing.reasons)))
     lists = {name: _sort([s for s in standings if _list_of(s) == name]) for name in ("board", "discovery", "rejected")}
     eligible = [standing for standing in lists["board"] if not standing.reasons]
     ranked, pairs, groups = _rank(eligible)

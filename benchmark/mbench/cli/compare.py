@@ -31,6 +31,7 @@ def compare(entries: tuple[str, ...], track: str, table_format: str, out: Path, 
     """
     from mbench.cli.tables import print_entries
     from mbench.errors import UsageError
+    from mbench.results.agreement import describe_strangers, find_strangers
     from mbench.results.lookup import find_result, format_table, recorded_baselines
     from mbench.results.reference import load_reference
     from mbench.results.scoring import score_entry
@@ -44,6 +45,7 @@ def compare(entries: tuple[str, ...], track: str, table_format: str, out: Path, 
         scored = [entry for entry in known if entry.tasks]
         if not scored:
             raise UsageError(f"no baseline is recorded on track {track}. Name what to compare, or give --track")
+    records = {each.name: [r for r in each.records if r.track == track] for each in recorded_baselines()}
     for name in entries:
         result = find_result(name, store)
         entry = score_entry(result.name, track, result.records, reference)
@@ -53,6 +55,9 @@ def compare(entries: tuple[str, ...], track: str, table_format: str, out: Path, 
                 f"{name}: no results on track {track} (there are on: {others}). Evaluate it, or give --track"
             )
         scored.append(entry)
+        records[entry.name] = [record for record in result.records if record.track == track]
+    for name, strange in find_strangers(records).items():
+        click.echo(f"{name}: {describe_strangers(strange)}", err=True)
     if as_json:
         table_format = "json"
     if table_format == "table":

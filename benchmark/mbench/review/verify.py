@@ -9,7 +9,7 @@ from statistics import fmean
 from typing import Any
 
 from mbench.api import run_evaluation
-from mbench.errors import UsageError
+from mbench.errors import MissingDataError, UsageError
 from mbench.results.audits import REPORT_NAME, AuditReport, Bound, Score, find_report
 from mbench.results.record import Record, Result
 from mbench.results.reference import load_reference
@@ -78,6 +78,7 @@ def check_claim(claim: Claim) -> list[Check]:
     cells = {(record.task, record.replicate): record for record in claim.records}
     track = tracks.TRACKS[claim.track]
     foreign = sorted({record.task for record in claim.records} - set(track.tasks))
+    changed = sorted({r.task for r in claim.records if r.task in track.tasks and _is_changed(r)})
     absent = [f"{t} r{r}" for t in track.tasks for r in range(track.replicates) if (t, r) not in cells]
     failed = [f"{record.task} r{record.replicate} {record.status}" for record in claim.records if not record.ok]
     return [
@@ -88,9 +89,21 @@ def check_claim(claim: Claim) -> list[Check]:
         Check("test set", test_sets == {PUBLIC}, ", ".join(sorted(test_sets))),
         Check("one manner", len(manners) == 1, "; ".join(f"{t} threads on {d}" for t, d in sorted(manners))),
         Check("tasks", not foreign, f"not of the track: {', '.join(foreign)}" if foreign else "those of the track"),
+        Check(
+            "definitions", not changed, f"scored on another definition of {', '.join(changed)}: evaluate it again"
+            if changed else "those of the tasks here",
+        ),
         Check("whole", not absent, f"missing: {', '.join(absent)}" if absent else f"{len(cells)} cells"),
         Check("no failures", not failed, ", ".join(failed) or "every cell ended well"),
     ]  # fmt: skip
+
+
+def _is_changed(record: Record) -> bool:
+    """Was a record scored on another definition of its task than this package's?"""
+    try:
+        return load_task(record.task).digest() != record.task_digest
+    except MissingDataError:  # then the rerun says so
+        return False
 
 
 def check_rerun(claim: Claim, out: Path, report: Report, running: Mapping[str, Any]) -> Check:

@@ -1,0 +1,31 @@
+"""What entries must agree in before they stand in one table: the definitions of the tasks they were scored on."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from mbench.results.record import Record
+
+
+def find_strangers(entries: Mapping[str, Sequence[Record]]) -> dict[str, tuple[str, ...]]:
+    """Return the tasks on which an entry was scored by another definition than most entries, by the entry's name.
+
+    Records of one name on one task count once for each definition; where two are as frequent, the one of the entry
+    named first is taken for the table's.
+    """
+    seen: dict[str, Counter[str]] = {}
+    for records in entries.values():
+        for task, digest in dict.fromkeys((record.task, record.task_digest) for record in records):
+            seen.setdefault(task, Counter())[digest] += 1
+    usual = {task: counted.most_common(1)[0][0] for task, counted in seen.items()}
+    strange = {
+        name: tuple(dict.fromkeys(record.task for record in records if record.task_digest != usual[record.task]))
+        for name, records in entries.items()
+    }
+    return {name: tasks for name, tasks in strange.items() if tasks}
+
+
+def describe_strangers(tasks: Sequence[str]) -> str:
+    """Say what is wrong with an entry that `find_strangers` found."""
+    return f"scored on another definition of {', '.join(tasks)} than the others here: evaluate it again"
