@@ -13,10 +13,11 @@ from mbench.runs.evaluate import evaluate_source, plan_cells
 from mbench.sandbox.tiers import choose_isolation
 from mbench.submission import Source, read_submission
 from mbench.suite.tasks import load_task
+from mbench.suite.tracks import EXTRA_TASKS
 from mbench.views.dive_film import zoom
 from mbench.views.film_file import read_digests
 from mbench.views.render.dive import OCTAVES, Dive, KeyPicture, draw_dive, plan_octaves
-from mbench.views.render.landmarks import LANDMARKS
+from mbench.views.render.landmarks import find_landmark
 
 SETTINGS = Settings(isolation=choose_isolation("C", allow_none=True))
 SHARE = st.floats(0.02, 0.98)
@@ -24,7 +25,7 @@ SHARE = st.floats(0.02, 0.98)
 
 def dive_to(name, set_name="mandelbrot"):
     task = load_task(set_name)
-    centre = next(landmark.centre for landmark in LANDMARKS[set_name] if landmark.word == name)
+    centre = find_landmark(task, name).centre
     return Dive((centre.real, centre.imag), tuple(task.lower.tolist()), tuple(task.upper.tolist()))
 
 
@@ -43,9 +44,9 @@ def test_a_window_lies_in_every_window_before_it(x, y, octave, deeper):
     assert inside(dive.window(octave + deeper), dive.window(octave))
 
 
-@pytest.mark.parametrize("set_name", LANDMARKS)
+@pytest.mark.parametrize("set_name", ["mandelbrot", *EXTRA_TASKS])
 def test_every_landmark_can_be_dived_into(set_name):
-    for landmark in LANDMARKS[set_name]:
+    for landmark in load_task(set_name).look.landmarks:
         dive = dive_to(landmark.word, set_name)
         left, bottom, width, height = dive.window(OCTAVES)
         # At the end it is in the middle.

@@ -64,10 +64,10 @@ def small_plan(kind: str) -> tuple[Plan, np.ndarray]:
         return (plan := plan_zoom(task, SMALL)), task.truth(plan.points)
     if kind == "image":
         task = ImageTask("image:x", rng.integers(0, 256, (20, 30, 3), dtype=np.uint8))
-        return (plan := plan_image(task)), task.truth(plan.points)
+        return (plan := plan_image(task, task.look)), task.truth(plan.points)
     if kind == "surface":
         task = load_task("sphere")
-        return (plan := plan_surface(task, 21, 41)), task.truth(plan.points)
+        return (plan := plan_surface(task, task.look, 21, 41)), task.truth(plan.points)
     task = load_task("curve")
     plan = plan_picture(task)
     assert plan is not None
@@ -132,7 +132,7 @@ def test_every_window_shows_something(name):
 def test_image_asks_for_every_pixel_once_and_shows_it_unchanged(tmp_path, rng):
     pixels = rng.integers(0, 256, (90, 760, 3), dtype=np.uint8)
     task = ImageTask("image:x", pixels)
-    plan = plan_image(task)
+    plan = plan_image(task, task.look)
     assert len(np.unique(plan.points, axis=0)) == len(plan.points) == 90 * 760
     truth = task.truth(plan.points)
     picture = read(draw_picture(plan, truth, truth, tmp_path / "x.png", title="x"))
@@ -143,13 +143,13 @@ def test_large_image_is_thinned_out():
     pixels = np.zeros((1500, 2000, 3), dtype=np.uint8)
     pixels[0, 0] = 255
     task = ImageTask("image:x", pixels)
-    plan = plan_image(task)
+    plan = plan_image(task, task.look)
     assert len(plan.X) <= 600_000
     assert plan.panels[0].shape == (500, 667)
 
 
 def test_surface_grid_reaches_every_edge():
-    plan = plan_surface(load_task("sphere"), 5, 9)
+    plan = plan_surface(load_task("sphere"), load_task("sphere").look, 5, 9)
     assert plan.X.min(axis=0).tolist() == [-1, -1]
     assert plan.X.max(axis=0).tolist() == [1, 1]
 

@@ -11,29 +11,13 @@ from sklearn.datasets import load_sample_image, make_friedman1
 from mbench.errors import MissingDataError, UsageError
 from mbench.results.metrics import fraction_unexplained
 from mbench.suite import orbits, tracks
-from mbench.suite.tasks import describe_tasks, load_task
+from mbench.suite.tasks import describe_tasks, find_task, load_task
 from mbench.suite.tasks.base import BoxTask
+from mbench.suite.tasks.looks import Classes, Scatter
 from mbench.suite.tasks.surfaces import SHELL_LOWER, SHELL_UPPER, shell_xyz
 
 OWN_DATA = [name for name in tracks.task_names() if name != "mnist"]
 
-# SHA-256 of the first 1,000 training points of replicate 0, in the task's own coordinates, little-endian float64: what
-# makes two people's samples the same. A change here is a change of suite.
-GOLDEN_POINTS = {
-    "mandelbrot": "c8b57b2213e727980cd8b5ae64d58a21c2d090e7512e1aa0f5baefb63a290063",
-    "mandelbrot-distance": "e3ea3cd4812eba71a99bdebd75bebff833d22ac4b17d3297fef845e869be605b",
-    "china": "3374fa949a036597093b7dc923c0442b709229204181c950e618fd4630affd33",
-    "flower": "75e30c4b1f9fc4072fcaa9da96fa8e1bf080064411cd4a425fbbee6711ec6c0b",
-    "sphere": "4fc649d47efbc1be4f7fabeaf50395af8cf27c87819dc8fbdffd7ccdd401e389",
-    "shell": "9dc93d20df8fd9bf839cdc5db39c612799cf271422d752b6833d5a9276820218",
-    "curve": "5077eda91b65a65066af13eb22aa826703f7d69a4a257afb6ca09b4b23d38c16",
-    "friedman": "0cca94ca9d50b17caf0fc7d0cd5081a2b3cfe3552cddd299bdf93b860be916ef",
-    "digits": "844057f8b5ab0309bb6e016fc6428b6b7fe15398796c269051aab0427dbc73ab",
-    "julia": "32d481689294bad39b0a7f7dd22bd6ee5942028a18dd5ba3ba1a40848d1da710",
-    "burning-ship": "5b8342e903652870fd43f0325bb723f16b249691795c1fd282ca89f4058a49e0",
-    "multibrot3": "17fac9b03538ace942e6569be6da45adafb5dad9f8d7db44355cc9922445391b",
-    "tricorn": "8cbfca5f552b57d88df208c41dac41517f0fc83035b5ea4ea0ff649ec7b32073",
-}
 GOLDEN_LADDER = "3e99e93cc92ce81e5e414e9cb8ce21434700c7750f1564974cf7ac46b7c78035"
 GOLDEN_LADDER_SIZE = 178_713
 
@@ -45,7 +29,7 @@ def small(task, replicate=0, n=400):
 @pytest.mark.parametrize("name", OWN_DATA)
 def test_sample_points_are_the_suites(name):
     points = small(load_task(name), n=1000).points
-    assert hashlib.sha256(points.astype("<f8").tobytes()).hexdigest() == GOLDEN_POINTS[name]
+    assert hashlib.sha256(points.astype("<f8").tobytes()).hexdigest() == find_task(name).golden_points
 
 
 def test_mandelbrot_test_set_and_ladder_are_the_suites():
@@ -348,6 +332,34 @@ def test_digest_is_stable_and_tells_tasks_apart(name):
     assert len({load_task(other).digest() for other in OWN_DATA}) == len(OWN_DATA)
 
 
+@pytest.mark.parametrize("name", [name for name in OWN_DATA if tracks.family_of(name) == "mandelbrot"])
+def test_every_fractals_orbits_have_a_golden_digest(name):
+    recurrence = load_task(name).recurrence
+    assert recurrence.golden == orbits.fingerprint(recurrence)
+
+
+@pytest.mark.parametrize("name", OWN_DATA)
+def test_a_task_says_of_its_class_what_its_object_has(name):
+    kind, task = find_task(name), load_task(name)
+    assert type(task) is kind
+    assert (kind.n_inputs, kind.n_outputs, kind.metrics) == (task.n_inputs, task.n_outputs, task.metrics)
+    assert task.family == tracks.family_of(name)
+    assert kind.has_picture == (not isinstance(task.look, Scatter | Classes))
+
+
+def test_a_listed_task_without_a_class_says_where_to_add_it(monkeypatch):
+    monkeypatch.setattr(tracks, "EXTRA_TASKS", {**tracks.EXTRA_TASKS, "celtic": "mandelbrot"})
+    with pytest.raises(UsageError, match=r"fractals\.py: no class has the name 'celtic'.*Add the class"):
+        load_task("celtic")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("mandelbrot", "R² → R"), ("china", "R² → R³"), ("curve", "R → R"), ("mnist", "R⁷⁸⁴ → R¹⁰")]
+)
+def test_a_tasks_map_is_told_by_its_shape(name, words):
+    assert {row["task"]: row["map"] for row in describe_tasks()}[name] == words
+
+
 def test_every_task_is_described_once():
     rows = describe_tasks()
     assert [row["task"] for row in rows] == list(tracks.task_names())
@@ -373,6 +385,7 @@ def test_mnist_is_the_published_one():
     except MissingDataError as error:
         pytest.skip(f"MNIST is not on this machine: {error}")
     assert (task.n_available, task.n_inputs, task.n_outputs) == (60_000, 784, 10)
+    assert hashlib.sha256(small(task, n=1000).points.astype("<f8").tobytes()).hexdigest() == task.golden_points
     test = task.draw_queries(0, 0)
     labels = task.truth(test.points).argmax(axis=1)
     assert labels[:10].tolist() == [7, 2, 1, 0, 4, 1, 4, 9, 5, 9]  # the first ten test digits, as everybody knows them

@@ -111,6 +111,37 @@ def scalar_kernel(kind: int, derivative: bool) -> Callable[..., None]:
     return _compile(kernel)
 
 
+@cache
+def own_kernel(step: Callable[[float, float, float, float], tuple[float, float]]) -> Callable[..., None]:
+    """Compile the kernel of a step that is none of those above: one point after the other, from z_1 = c, without z'.
+
+    Same arguments and meaning as `scalar_kernel`'s. Not cached on disk, which would miss a change of the step's file.
+    """
+    compiled = njit(step)
+
+    def kernel(points, cx0, cy0, max_iter, bailout_sq, count, interior, z, dz):  # type: ignore[no-untyped-def]
+        for i in range(len(points)):
+            count[i] = max_iter
+            interior[i] = True
+            cx, cy = points[i, 0], points[i, 1]
+            x, y = cx, cy
+            saved_x, saved_y, save_at = x, y, 2
+            for n in range(1, max_iter + 1):
+                if not x * x + y * y <= bailout_sq:
+                    count[i] = n
+                    interior[i] = False
+                    z[i, 0] = x
+                    z[i, 1] = y
+                    break
+                x, y = compiled(x, y, cx, cy)
+                if x == saved_x and y == saved_y:
+                    break
+                if n == save_at:
+                    saved_x, saved_y, save_at = x, y, 2 * save_at
+
+    return njit(nogil=True)(kernel)
+
+
 @njit(forceinline=True)
 def _load(s, lane, cx, cy, x, y, dx, dy, n):  # type: ignore[no-untyped-def]
     """Put an orbit at z_n into a lane, with nothing saved to compare it with."""

@@ -43,15 +43,15 @@ def zoom(
     """
     from mbench.views.film_file import check_film_path, write_film
     from mbench.views.render.dive import OCTAVES, Dive, KeyPicture, draw_dive, plan_octaves
-    from mbench.views.render.landmarks import find_landmark
+    from mbench.views.render.landmarks import find_landmark, plane_of
     from mbench.views.render.views import pixel_centres
 
     check_film_path(path)
     task = load_task(task_name)
-    place = find_landmark(getattr(task, "set_name", task.name), landmark)
+    place = find_landmark(task, landmark)
     cell = plan_cell(task, track)
-    lower, upper = np.asarray(getattr(task, "lower")), np.asarray(getattr(task, "upper"))  # noqa: B009
-    dive = Dive((place.centre.real, place.centre.imag), tuple(lower.tolist()), tuple(upper.tolist()))
+    plane = plane_of(task)
+    dive = Dive((place.centre.real, place.centre.imag), plane.lower, plane.upper)
     artifact = find_artifacts(cell, store).get(source.digest)
     points = [pixel_centres(dive.key_panel(octave)) for octave in range(OCTAVES)]
     predictions: list[FloatArray] = []

@@ -20,7 +20,8 @@ from mbench.sandbox.child_process import Child, ChildFailure
 from mbench.sandbox.nursery import Nursery
 from mbench.submission import Source
 from mbench.suite import tracks
-from mbench.suite.tasks import Task, load_task
+from mbench.suite.tasks import Task, find_task, load_task
+from mbench.suite.tasks.looks import Line
 
 CARD_NAME = "card.png"  # the whole set and the depth profile: what a README shows
 STRIP_NAME = "strip.png"  # every depth about one point
@@ -71,7 +72,7 @@ def _draw_pictures(
 
     cancel = Event()
     folder.mkdir(parents=True, exist_ok=True)
-    drawable = [r for r in records if r.replicate == 0 and r.task not in ("friedman", "digits", "mnist")]
+    drawable = [r for r in records if r.replicate == 0 and find_task(r.task).has_picture]
 
     def draw(record: Record) -> list[Drawing]:
         places = _places(folder, record.task)
@@ -125,8 +126,8 @@ def _draw_cell(
 
     plan = plan_picture(task)
     assert plan is not None
-    place = find_landmark("mandelbrot", None)
-    strip = plan_strip(task, place.centre) if record.task == "mandelbrot" else None
+    place = find_landmark(task, None) if record.task == "mandelbrot" else None
+    strip = plan_strip(task, place.centre) if place is not None else None
     cell = Cell(record.task, record.track, record.replicate, record.n_samples, record.fit_limit_s)
     report(Progress(cell, "drawing"))
     with Child(
@@ -140,12 +141,12 @@ def _draw_cell(
             unrolled, _ = child.predict(strip.X, tracks.predict_limit_s(record.fit_limit_s, len(strip.X)))
     truth = task.truth(plan.points)
     title, subtitle = source.name, _subtitle(record, reference)
-    sample = task.draw_sample(record.n_samples, record.replicate) if plan.kind == "curve" else None
+    sample = task.draw_sample(record.n_samples, record.replicate) if isinstance(plan.look, Line) else None
     if record.task == "mandelbrot":
         profile = record.metrics.profile if record.metrics else None
         draw_card(plan, predictions, truth, profile, path.with_name(CARD_NAME), title=title, subtitle=subtitle,
                   fit=record.fit_id)  # fmt: skip
-    if strip is not None and unrolled is not None:
+    if place is not None and strip is not None and unrolled is not None:
         about = f"{record.task}  ·  {record.n_samples:,} points  ·  about {place.name}"
         true_strip = task.truth(strip.points)
         draw_strip(

@@ -53,7 +53,7 @@ def draw_strips(
         raise UsageError(f"{path}: a strip ends in .png. Give another --out")
     check_place(path)
     task = load_task(task_name)
-    place = find_landmark(getattr(task, "set_name", task.name), landmark)
+    place = find_landmark(task, landmark)
     cell = plan_cell(task, track)
     stored = find_artifacts(cell, store)
     chosen = list(sources) or [source for source in _baselines() if source.digest in stored]

@@ -18,7 +18,18 @@ from mbench.suite.ladder import Centres, ladder_points, misiurewicz_points
 from mbench.suite.orbits import Family
 from mbench.suite.sampler import permutation, stream_key, uniform_rows
 from mbench.suite.tasks.base import BoxTask
-from mbench.suite.tasks.fractals import DISTANCE_BAILOUT, SMOOTH_BAILOUT, SMOOTH_MAX_ITER, WINDOWS, Fractal
+from mbench.suite.tasks.fractals import (
+    DISTANCE_BAILOUT,
+    SMOOTH_BAILOUT,
+    SMOOTH_MAX_ITER,
+    BurningShip,
+    Fractal,
+    Julia,
+    Mandelbrot,
+    MandelbrotDistance,
+    Multibrot3,
+    Tricorn,
+)
 from mbench.types import FloatArray, IntArray, Queries, Sample
 
 N_TEST = 40_000
@@ -103,7 +114,7 @@ class Original(Relative):
 
     def __init__(self, name: Literal["mandelbrot", "mandelbrot-distance"], secret: bytes) -> None:
         """name: the task's."""
-        self._fractal = Fractal(name, "mandelbrot", "smooth" if name == "mandelbrot" else "distance")
+        self._fractal = Mandelbrot() if name == "mandelbrot" else MandelbrotDistance()
         super().__init__(name, name, self._fractal.truth, (self._fractal.lower, self._fractal.upper), secret)
 
     @property
@@ -150,7 +161,8 @@ def draw_sets(secret: bytes) -> list[Relative]:
             value = _pulled_back(distance, warp)
             sets.append(Relative(f"warp-distance-{i + 1}", "warp-distance", value, window, secret, warped))
     sets += [_accept(_julias(i, secret)) for i in range(N_JULIA)]
-    sets += [_named(name, secret) for name in ("multibrot3", "burning-ship", "tricorn")]
+    sets += [_named(Multibrot3, "multibrot3", secret), _named(BurningShip, "burning-ship", secret)]
+    sets.append(_named(Tricorn, "tricorn", secret))
     sets += [_accept(_quadratics(i, whole, secret)) for i, whole in enumerate(WHOLE)]
     sets.append(Shuffled("control", "control", smooth.truth, window, secret))
     return sets
@@ -222,23 +234,23 @@ def _escape_value(family: Family) -> Callable[[FloatArray], FloatArray]:
 def _julias(i: int, secret: bytes) -> Iterator[Relative]:
     """Yield Julia sets of random c outside the Mandelbrot set, but close to it."""
     name = f"julia-{i + 1}"
-    mandelbrot = np.array(WINDOWS["mandelbrot"])
+    mandelbrot = np.array([Mandelbrot.lower, Mandelbrot.upper])
     u = uniform_rows(stream_key(f"audit/{name}", "shape", 0, secret), 0, 20_000, 2)
     c = (mandelbrot[0] + u * (mandelbrot[1] - mandelbrot[0])).view(np.complex128)[:, 0]
     distance = orbits.distance_estimate(orbits.escape_time(c, max_iter=SMOOTH_MAX_ITER, bailout=DISTANCE_BAILOUT))
     for each in c[(distance > _NEAR_BOUNDARY[0]) & (distance < _NEAR_BOUNDARY[1])]:
         value = _escape_value(replace(orbits.JULIA, c=complex(each)))
-        yield Relative(name, "julia", value, _jittered("julia", name, secret), secret)
+        yield Relative(name, "julia", value, _jittered(Julia, name, secret), secret)
 
 
-def _named(name: Literal["multibrot3", "burning-ship", "tricorn"], secret: bytes) -> Relative:
-    return Relative(name, name, _escape_value(orbits.FAMILIES[name]), _jittered(name, name, secret), secret)
+def _named(fractal: type[Fractal], group: Literal["multibrot3", "burning-ship", "tricorn"], secret: bytes) -> Relative:
+    return Relative(group, group, _escape_value(fractal.recurrence), _jittered(fractal, group, secret), secret)
 
 
 def _quadratics(i: int, whole: bool, secret: bytes) -> Iterator[Relative]:
     """Yield quadratic recurrences on the Mandelbrot set's own window."""
     name = f"quadratic-{i + 1}"
-    lower, upper = map(np.array, WINDOWS["mandelbrot"])
+    lower, upper = Mandelbrot.lower, Mandelbrot.upper
     for attempt in range(1_000):
         key = stream_key(f"audit/{name}", "shape", 0, secret)
         coefficients = quadratics.draw_coefficients(key, attempt, whole=whole)
@@ -252,9 +264,9 @@ def _quadratics(i: int, whole: bool, secret: bytes) -> Iterator[Relative]:
         yield Relative(name, "quadratic", value, (lower, upper), secret)
 
 
-def _jittered(set_name: str, name: str, secret: bytes) -> tuple[FloatArray, FloatArray]:
+def _jittered(fractal: type[Fractal], name: str, secret: bytes) -> tuple[FloatArray, FloatArray]:
     """Return a set's window with every side moved a little."""
-    lower, upper = map(np.array, WINDOWS[set_name])
+    lower, upper = fractal.lower, fractal.upper
     moves = 2.0 * uniform_rows(stream_key(f"audit/{name}", "window", 0, secret), 0, 2, 2) - 1.0
     lower, upper = np.array([lower, upper]) + _JITTER * (upper - lower) * moves
     return lower, upper

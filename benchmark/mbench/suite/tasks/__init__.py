@@ -1,14 +1,23 @@
-"""One module per family, and `load_task`, which turns a name into a task."""
+"""One module per family, and `load_task`, which turns a name into a task.
+
+A task is a class of its family's module, found there by its `name`; which tasks there are says `suite.tracks`.
+"""
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 from mbench.errors import UsageError
 from mbench.suite import tracks
 from mbench.suite.tasks.base import Task
 
-__all__ = ["Task", "describe_tasks", "load_task"]
+__all__ = ["Task", "describe_tasks", "find_task", "load_task"]
+
+_MODULES = {
+    "mandelbrot": "fractals", "images": "images", "surfaces": "surfaces", "functions": "functions", "digits": "digits"
+}  # fmt: skip
+_RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def load_task(name: str) -> Task:
@@ -16,6 +25,11 @@ def load_task(name: str) -> Task:
 
     Raises UsageError for an unknown name or an unreadable picture, MissingDataError where the data is not there.
     """
+    return find_task(name).load(name)
+
+
+def find_task(name: str) -> type[Task]:
+    """Return the class of a task, which says all that needs no data. Raises UsageError for an unknown name."""
     # Each family is imported only when asked for: a surface needs neither numba nor Pillow.
     try:
         family = tracks.family_of(name)
@@ -24,63 +38,21 @@ def load_task(name: str) -> Task:
         raise UsageError(
             f"unknown task {name!r}: expected one of {known}, or image:PATH (see `mbench tasks`)"
         ) from None
-    return {
-        "mandelbrot": _fractal,
-        "images": _image,
-        "surfaces": _surface,
-        "functions": _function,
-        "digits": _digits,
-    }[family](name)
-
-
-def _fractal(name: str) -> Task:
-    from mbench.suite.tasks.fractals import Fractal
-
-    if name == "mandelbrot-distance":
-        return Fractal(name, "mandelbrot", "distance")
-    return Fractal(name, name)
-
-
-def _image(name: str) -> Task:
-    from mbench.suite import datasets
-    from mbench.suite.tasks.images import Image
-
-    if name.startswith(tracks.IMAGE_PREFIX):
-        try:
-            return Image(name, datasets.read_picture(name.removeprefix(tracks.IMAGE_PREFIX)))
-        except ValueError as error:
-            raise UsageError(f"{name}: {error}. Give a larger picture") from None
-    return Image(name, datasets.load_photo(name))
-
-
-def _surface(name: str) -> Task:
-    from mbench.suite.tasks import surfaces
-
-    return {"sphere": surfaces.Sphere, "shell": surfaces.Shell}[name]()
-
-
-def _function(name: str) -> Task:
-    from mbench.suite.tasks import functions
-
-    return {"curve": functions.Curve, "friedman": functions.Friedman}[name]()
-
-
-def _digits(name: str) -> Task:
-    from mbench.suite import datasets
-    from mbench.suite.tasks.digits import Digits
-
-    return Digits(name, *(datasets.load_digits() if name == "digits" else datasets.load_mnist()))
+    wanted = tracks.IMAGE_PREFIX if name.startswith(tracks.IMAGE_PREFIX) else name
+    module = import_module(f"{__name__}.{_MODULES[family]}")
+    for kind in vars(module).values():
+        if isinstance(kind, type) and issubclass(kind, Task) and vars(kind).get("name") == wanted:
+            return kind
+    raise UsageError(f"{module.__file__}: no class has the name {name!r}, which suite/tracks.py lists. Add the class")
 
 
 def describe_tasks() -> list[dict[str, Any]]:
     """Return one row per task of the suite, for `mbench tasks`: name, family, map, headline."""
-    shapes = {"images": "R² → R³", "surfaces": "R² → R³", "mandelbrot": "R² → R"}
-    own = {"curve": "R → R", "friedman": "R¹⁰ → R", "digits": "R⁶⁴ → R¹⁰", "mnist": "R⁷⁸⁴ → R¹⁰"}
     return [
         {
             "task": name,
             "family": tracks.family_of(name),
-            "map": own.get(name) or shapes[tracks.family_of(name)],
+            "map": _describe_map(find_task(name)),
             "headline": tracks.is_headline(name),
             "budgets": {
                 track.name: {"n_samples": budget.n_samples, "fit_limit_s": budget.fit_limit_s}
@@ -91,3 +63,9 @@ def describe_tasks() -> list[dict[str, Any]]:
         }
         for name in tracks.task_names()
     ]
+
+
+def _describe_map(kind: type[Task]) -> str:
+    """Return from where to where a task maps, as in "R² → R"."""
+    powers = ("" if n == 1 else str(n).translate(_RAISED) for n in (kind.n_inputs, kind.n_outputs))
+    return " → ".join(f"R{power}" for power in powers)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from mbench.suite.sampler import permutation, stream_key, uniform_rows
+from mbench.suite.tasks.looks import Line, Look, Scatter
 from mbench.types import FloatArray, IntArray, Queries, Sample
 
 _NO_LADDER = np.empty(0, dtype=np.int64)
@@ -20,6 +21,10 @@ class Task(ABC):
 
     A task speaks two coordinates: `points` (m, p) are its own (a complex number, a pixel, a row of a data set), and
     X (m, d) is what a submission sees. `scale` goes from the first to the second.
+
+    metrics: names of `results.metrics`; the first is the task's error.  has_picture: is `look` more than a plot?
+    golden_points: SHA-256 of the first 1,000 training points of replicate 0, in the task's own coordinates,
+    little-endian float64: what makes two people's samples the same. A change there is a change of suite.
     """
 
     name: str
@@ -27,7 +32,20 @@ class Task(ABC):
     n_inputs: int
     n_outputs: int
     is_classification = False
+    metrics: ClassVar[tuple[str, ...]] = ("fvu", "psnr_db")
+    has_picture: ClassVar[bool] = True
+    golden_points: ClassVar[str | None] = None
     n_available: int | None = None  # the largest sample there is; None where points never run out
+
+    @classmethod
+    def load(cls, name: str) -> Task:
+        """Return the task called `name`. Raises MissingDataError where its data is not there."""
+        return cls()
+
+    @property
+    @abstractmethod
+    def look(self) -> Look:
+        """How it is looked at."""
 
     @property
     def stream(self) -> str:
@@ -95,6 +113,12 @@ class BoxTask(Task):
     lower: FloatArray
     upper: FloatArray
     n_test: int
+    metrics: ClassVar = ("fvu", "psnr_db", "error_p99")
+
+    @property
+    def look(self) -> Look:
+        """A line for a function of one input, a scatter plot for others."""
+        return Line(float(self.lower[0]), float(self.upper[0])) if self.n_inputs == 1 else Scatter()
 
     def scale(self, points: FloatArray) -> FloatArray:
         """Return points (m, d) mapped from the box to [-1, 1] per column."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
+from mbench.suite import datasets
 from mbench.suite.tasks.base import ItemTask
+from mbench.suite.tasks.looks import Classes, Look
 from mbench.types import ByteArray, FloatArray, IntArray, Queries
 
 N_CLASSES = 10
@@ -22,6 +24,8 @@ class Digits(ItemTask):
     family = "digits"
     n_outputs = N_CLASSES
     is_classification = True
+    metrics: ClassVar = ("error_rate",)
+    has_picture = False
 
     def __init__(self, name: str, images: ByteArray, labels: IntArray, n_train: int, white: float) -> None:
         """images: (n, pixels) uint8.  labels: (n,) in 0 … 9.  white: the value that becomes 1."""
@@ -33,6 +37,11 @@ class Digits(ItemTask):
         self.white = white
         self.n_available = n_train
         self.n_inputs = images.shape[1]
+
+    @property
+    def look(self) -> Look:
+        """Which digit is taken for which."""
+        return Classes()
 
     def definition(self) -> dict[str, Any]:
         """Return the split and the SHA-256 of the images and labels."""
@@ -55,3 +64,29 @@ class Digits(ItemTask):
     def draw_queries(self, n: int, replicate: int, secret: bytes | None = None) -> Queries:
         """Return every test image; a secret changes nothing, the images being public."""
         return self._uniform_queries(np.arange(self.n_available or 0, len(self.images), dtype=np.float64)[:, None])
+
+
+class SmallDigits(Digits):
+    """scikit-learn's bundled digits of 8 x 8 pixels."""
+
+    name = "digits"
+    n_inputs = 64
+    golden_points = "844057f8b5ab0309bb6e016fc6428b6b7fe15398796c269051aab0427dbc73ab"
+
+    @classmethod
+    def load(cls, name: str) -> SmallDigits:
+        """Return the task."""
+        return cls(name, *datasets.load_digits())
+
+
+class Mnist(Digits):
+    """MNIST's digits of 28 x 28 pixels."""
+
+    name = "mnist"
+    n_inputs = 784
+    golden_points = "18b8a02aac606ce1e276798703a287047fc8b850b510acee71b4439bec4d3f0c"
+
+    @classmethod
+    def load(cls, name: str) -> Mnist:
+        """Return the task. Raises MissingDataError where the data is not on this machine."""
+        return cls(name, *datasets.load_mnist())

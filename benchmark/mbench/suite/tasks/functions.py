@@ -21,6 +21,7 @@ class Curve(BoxTask):
     """
 
     name = "curve"
+    golden_points = "5077eda91b65a65066af13eb22aa826703f7d69a4a257afb6ca09b4b23d38c16"
     family = "functions"
     n_inputs = 1
     n_outputs = 1
@@ -47,6 +48,8 @@ class Friedman(BoxTask):
     """
 
     name = "friedman"
+    has_picture = False
+    golden_points = "0cca94ca9d50b17caf0fc7d0cd5081a2b3cfe3552cddd299bdf93b860be916ef"
     family = "functions"
     n_inputs = 10
     n_outputs = 1

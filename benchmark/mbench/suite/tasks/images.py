@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from mbench.suite import tracks
+from mbench.errors import UsageError
+from mbench.suite import datasets, tracks
 from mbench.suite.tasks.base import ItemTask
+from mbench.suite.tasks.looks import Look, Pixels
 from mbench.types import ByteArray, FloatArray, Queries
 
 MIN_PIXELS = 64
@@ -18,9 +20,11 @@ MAX_SAMPLED_SHARE = 0.8  # of a small picture, so that enough pixels are left to
 class Image(ItemTask):
     """R² → R³: pixel centre (column, row), each scaled to [-1, 1], to RGB / 255; tested on every pixel not sampled."""
 
+    name = tracks.IMAGE_PREFIX  # of a picture of one's own; the path follows
     family = "images"
     n_inputs = 2
     n_outputs = 3
+    metrics: ClassVar = ("fvu", "psnr_db", "ssim")
 
     def __init__(self, name: str, pixels: ByteArray) -> None:
         """pixels: (height, width, 3) uint8."""
@@ -34,10 +38,23 @@ class Image(ItemTask):
         self.pixels = pixels
         self.n_available = int(MAX_SAMPLED_SHARE * pixels.shape[0] * pixels.shape[1])
 
+    @classmethod
+    def load(cls, name: str) -> Image:
+        """Return the task of a person's own picture, `image:PATH`. Raises UsageError for one that cannot be read."""
+        try:
+            return cls(name, datasets.read_picture(name.removeprefix(tracks.IMAGE_PREFIX)))
+        except ValueError as error:
+            raise UsageError(f"{name}: {error}. Give a larger picture") from None
+
     @property
     def stream(self) -> str:
-        """A bundled photo's name; a person's own picture is what its pixels are, wherever the file lies."""
-        return self.name if tracks.is_headline(self.name) else f"image:{self._pixel_digest()}"
+        """A person's own picture is what its pixels are, wherever the file lies."""
+        return f"{tracks.IMAGE_PREFIX}{self._pixel_digest()}"
+
+    @property
+    def look(self) -> Look:
+        """All its pixels."""
+        return Pixels(*self.shape)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -77,3 +94,31 @@ class Image(ItemTask):
         height, width = self.shape
         row, column = np.divmod(self._order(height * width, replicate)[items], width)
         return np.stack([column, row], axis=1).astype(np.float64)
+
+
+class Photo(Image):
+    """A photo that scikit-learn brings along; its random streams have its name."""
+
+    @classmethod
+    def load(cls, name: str) -> Photo:
+        """Return the task."""
+        return cls(name, datasets.load_photo(name))
+
+    @property
+    def stream(self) -> str:
+        """Its name."""
+        return self.name
+
+
+class China(Photo):
+    """A temple in China."""
+
+    name = "china"
+    golden_points = "3374fa949a036597093b7dc923c0442b709229204181c950e618fd4630affd33"
+
+
+class Flower(Photo):
+    """A flower before a blurred ground."""
+
+    name = "flower"
+    golden_points = "75e30c4b1f9fc4072fcaa9da96fa8e1bf080064411cd4a425fbbee6711ec6c0b"

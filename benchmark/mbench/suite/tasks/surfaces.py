@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from mbench.suite.tasks.base import BoxTask
+from mbench.suite.tasks.looks import Look, Surface
 from mbench.types import FloatArray
 
 # Extent of the shell before scaling: least and greatest x, y and z, refined by scipy.optimize.minimize from the
@@ -19,6 +20,7 @@ class Sphere(BoxTask):
     """R² → R³: longitude u in [0, 2π], colatitude v in [0, π]; x = r sin v cos u, y = r sin v sin u, z = r cos v."""
 
     name = "sphere"
+    golden_points = "4fc649d47efbc1be4f7fabeaf50395af8cf27c87819dc8fbdffd7ccdd401e389"
     family = "surfaces"
     n_inputs = 2
     n_outputs = 3
@@ -26,6 +28,11 @@ class Sphere(BoxTask):
     lower = np.zeros(2)
     upper = np.array([2.0 * np.pi, np.pi])
     radius = 0.5 / np.sqrt(3.0)  # a cube of side 2r has a diagonal of 2r√3
+
+    @property
+    def look(self) -> Look:
+        """A surface, seen from a little above."""
+        return Surface((0.0, 0.0), (2.0 * np.pi, np.pi), azimuth=30.0, elevation=25.0, line_step=15.0)
 
     def definition(self) -> dict[str, Any]:
         """Return the name and version of the formula."""
@@ -47,12 +54,18 @@ class Shell(BoxTask):
     """
 
     name = "shell"
+    golden_points = "9dc93d20df8fd9bf839cdc5db39c612799cf271422d752b6833d5a9276820218"
     family = "surfaces"
     n_inputs = 2
     n_outputs = 3
     n_test = 50_000
     lower = np.zeros(2)
     upper = np.array([6.0 * np.pi, 2.0 * np.pi])
+
+    @property
+    def look(self) -> Look:
+        """A surface, seen into its opening."""
+        return Surface((0.0, 0.0), (6.0 * np.pi, 2.0 * np.pi), azimuth=120.0, elevation=15.0, line_step=20.0)
 
     def definition(self) -> dict[str, Any]:
         """Return the name, the version of the formula and the extent it is scaled by."""

@@ -20,14 +20,14 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from mbench.runs.cells import Settings
-from mbench.suite.tasks import load_task
+from mbench.suite.tasks import Task, load_task
+from mbench.suite.tasks.looks import Plane
 from mbench.views.explore.chart import TILE_PX, Chart, Tile, check_tile, make_chart
 from mbench.views.explore.guard import Guard
 from mbench.views.explore.layers import TILE_LIMIT_S, Layer, LayerFailure, PredictionLayer, QueueFull, TruthLayer
 from mbench.views.explore.palette import describe_palettes
 from mbench.views.explore.sample_index import SampleIndex
 from mbench.views.explore.targets import Target
-from mbench.views.render.landmarks import LANDMARKS
 
 _STATIC = Path(__file__).parent / "static"
 _KINDS = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
@@ -39,7 +39,7 @@ MAX_SAMPLE = 4_000_000
 class Session:
     """What one server shows: a task and some submissions that learned it."""
 
-    task: Any
+    task: Task
     chart: Chart
     targets: tuple[Target, ...]
     truth: TruthLayer
@@ -71,7 +71,8 @@ class Session:
 
     def describe(self) -> dict[str, Any]:
         """Return all that the page has to know, as JSON."""
-        landmarks = LANDMARKS.get(getattr(self.task, "set_name", ""), ())
+        look = self.task.look
+        landmarks = look.landmarks if isinstance(look, Plane) else ()
         return {
             "task": self.task.name,
             "chart": asdict(self.chart) | {"max_magnification": self.chart.max_magnification},

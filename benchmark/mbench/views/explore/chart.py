@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
 from mbench.errors import UsageError
+from mbench.suite.tasks import Task
+from mbench.suite.tasks.looks import Pixels, Plane
 from mbench.types import FloatArray
 
 # 0.1 s of the 12 nearest neighbours: a tile under way is soon done, and what a request costs is small beside it.
@@ -54,21 +56,22 @@ class Tile:
     row: int
 
 
-def make_chart(task: Any) -> Chart:
+def make_chart(task: Task) -> Chart:
     """Return the chart of a task on the plane. Raises UsageError for a task that has no map to fly over."""
-    if task.family == "mandelbrot":
-        lower, upper, finest = np.asarray(task.lower), np.asarray(task.upper), _FINEST_BIT
-    elif task.family == "images":
-        lower, finest = np.array([-0.5, -0.5]), _FINEST_BIT_OF_A_PICTURE
-        upper = lower + task.shape[::-1]
-    else:
-        raise UsageError(f"{task.name}: has no map to fly over. Choose a fractal or a picture (see `mbench tasks`)")
+    match task.look:
+        case Plane() as plane:
+            lower, upper, finest = np.asarray(plane.lower), np.asarray(plane.upper), _FINEST_BIT
+        case Pixels() as pixels:
+            lower, finest = np.array([-0.5, -0.5]), _FINEST_BIT_OF_A_PICTURE
+            upper = lower + np.array([pixels.width, pixels.height])
+        case _:
+            raise UsageError(f"{task.name}: has no map to fly over. Choose a fractal or a picture (see `mbench tasks`)")
     exponent = math.ceil(math.log2(1.5 * float(np.max(upper - lower))))
     side = math.ldexp(1.0, exponent)
     margin = (side - (upper - lower)) / 2.0
     window = (float(lower[0]), float(lower[1])), (float(upper[0]), float(upper[1]))
     max_level = exponent + finest - int(math.log2(TILE_PX))
-    if task.family == "images":
+    if isinstance(task.look, Pixels):
         left, top = lower - np.floor(margin)  # no tile's edge cuts a pixel
         return Chart("image", float(left), float(top), side, 1, *window, max_level)
     # A corner without low bits leaves them to the pixels.
@@ -118,7 +121,7 @@ def tile_points(chart: Chart, tile: Tile) -> FloatArray:
     return np.stack([np.tile(x, TILE_PX), np.repeat(y, TILE_PX)], axis=1)
 
 
-def tile_truth(chart: Chart, task: Any, points: FloatArray) -> FloatArray:
+def tile_truth(chart: Chart, task: Task, points: FloatArray) -> FloatArray:
     """Return the truth at points (m, 2): (m, k) float32; of a picture the nearest pixel's, and NaN outside it."""
     if chart.kind == "fractal":
         return task.truth(points)

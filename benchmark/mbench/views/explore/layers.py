@@ -10,11 +10,12 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from threading import Event, Lock
-from typing import Any, Literal, TypeVar
+from typing import Literal, TypeVar
 
 from mbench.errors import HarnessError
 from mbench.runs.cells import Cell, Settings, make_spec
 from mbench.sandbox.child_process import Child, ChildFailure, Interrupted
+from mbench.suite.tasks import Task
 from mbench.types import FloatArray
 from mbench.views.explore.chart import Chart, Tile, first_tiles, tile_points, tile_truth
 from mbench.views.explore.targets import Target
@@ -108,7 +109,7 @@ class Layer(ABC):
 class TruthLayer(Layer):
     """The function itself."""
 
-    def __init__(self, task: Any, chart: Chart) -> None:
+    def __init__(self, task: Task, chart: Chart) -> None:
         """task: one that has a chart. Its kernel is compiled at once."""
         super().__init__("truth", chart)
         self._task = task
@@ -124,7 +125,7 @@ class TruthLayer(Layer):
 class PredictionLayer(Layer):
     """What one submission learned: its stored estimator in a child that stays until it fails or the layer closes."""
 
-    def __init__(self, name: str, target: Target, task: Any, chart: Chart, settings: Settings) -> None:
+    def __init__(self, name: str, target: Target, task: Task, chart: Chart, settings: Settings) -> None:
         """settings: those of the record's own run count where they change predictions (threads, device)."""
         super().__init__(name, chart)
         record = target.record

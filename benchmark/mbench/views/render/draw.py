@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.colors import to_rgb
 
 from mbench.results.metrics import Profile
+from mbench.suite.tasks.looks import Line, Pixels, Plane, Surface
 from mbench.types import FloatArray, IntArray, Sample
 from mbench.views.render.colours import (
     BACKGROUND,
@@ -34,8 +35,6 @@ _LEFT, _RIGHT, _TOP = 84, 24, 186
 _GROUPS = ("truth", "prediction", "absolute error")
 
 _SURFACE_PX = 720
-# Azimuth and elevation to look from (at the shell, into its opening), and degrees between the lines drawn on it.
-_SURFACE_LOOKS = {"sphere": (30.0, 25.0, 15.0), "shell": (120.0, 15.0, 20.0)}
 _IVORY, _INK = np.array(to_rgb("#f0dfc6")), np.array(to_rgb("#5d3a6b"))
 
 
@@ -59,15 +58,16 @@ def draw_picture(
     """
     predictions, truth = _checked(plan, predictions, truth)
     with plain_style():
-        if plan.kind == "zoom":
-            page = _zoom_page(plan, predictions, truth)
-        elif plan.kind == "image":
-            page = _image_page(plan, predictions, truth)
-        elif plan.kind == "surface":
-            page = _surface_page(plan, predictions, truth)
-        else:
-            page = curve_page(plan.points[:, 0], predictions[:, 0], truth[:, 0], sample)
-        page.heading(124 if plan.kind == "curve" else _LEFT, title, subtitle)
+        match plan.look:
+            case Plane():
+                page = _zoom_page(plan, predictions, truth)
+            case Pixels():
+                page = _image_page(plan, predictions, truth)
+            case Surface() as surface:
+                page = _surface_page(plan, surface, predictions, truth)
+            case _:
+                page = curve_page(plan.points[:, 0], predictions[:, 0], truth[:, 0], sample)
+        page.heading(124 if isinstance(plan.look, Line) else _LEFT, title, subtitle)
         return page.save(path, fit)
 
 
@@ -181,10 +181,10 @@ def _image_page(plan: Plan, predictions: FloatArray, truth: FloatArray) -> Page:
     return page
 
 
-def _surface_page(plan: Plan, predictions: FloatArray, truth: FloatArray) -> Page:
+def _surface_page(plan: Plan, look: Surface, predictions: FloatArray, truth: FloatArray) -> Page:
     panel = plan.panels[0]
     p, t = panel.cut(predictions), panel.cut(truth)
-    painter = SurfacePainter(plan.task, t, panel)
+    painter = SurfacePainter(look, t, panel)
     rasters = painter.grid(t, _SURFACE_PX), painter.grid(p, _SURFACE_PX), painter.distance(p, _SURFACE_PX)
     page = Page(2 * _LEFT + 3 * _SURFACE_PX + 2 * _GROUP_GAP, _TOP + _SURFACE_PX + 120)
     names = (*_GROUPS[:2], "distance, on the true surface")
@@ -202,15 +202,15 @@ def _surface_page(plan: Plan, predictions: FloatArray, truth: FloatArray) -> Pag
 class SurfacePainter:
     """Draws what was learned of one surface, always from where the true one fills the picture."""
 
-    def __init__(self, task: str, truth: FloatArray, panel: Panel, room: float = 1.0) -> None:
-        """task: whose angles to look from.  truth: (rows, columns, 3), over the parameters of the panel.
+    def __init__(self, look: Surface, truth: FloatArray, panel: Panel, room: float = 1.0) -> None:
+        """look: where it is seen from.  truth: (rows, columns, 3), over the parameters of the panel.
 
         room: around the true surface, for what is larger than it: 2 shows it at half its size.
         """
         self.truth = truth
-        self._azimuth, self._elevation, apart = _SURFACE_LOOKS.get(task, _SURFACE_LOOKS["sphere"])
+        self._azimuth, self._elevation = look.azimuth, look.elevation
         self._radius = room * View.fitting(truth, self._azimuth, self._elevation).radius
-        self._counts = np.round(np.array([panel.height, panel.width]) / np.radians(apart))
+        self._counts = np.round(np.array([panel.height, panel.width]) / np.radians(look.line_step))
         self._backdrop = np.array(to_rgb(BACKGROUND))
 
     def grid(self, xyz: FloatArray, size: int, turn: float = 0.0) -> IntArray:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from matplotlib.axes import Axes
 from PIL import Image
 
 from mbench.results.metrics import error_rate, fraction_unexplained
+from mbench.suite.tasks import Task
+from mbench.suite.tasks.looks import Classes, Line, Pixels, Plane, Surface
 from mbench.types import FloatArray, IntArray, Sample
 from mbench.views.render.colours import (
     DIM,
@@ -99,11 +101,11 @@ class SurfaceScene(Scene):
     key = f"(white: ≥ {DISTANCE_ERRORS.limit:g})"
     turns = True
 
-    def __init__(self, X: FloatArray, truth: FloatArray, panel: Panel, task: str) -> None:
-        """panel: how the queries lie in rows and columns.  task: whose angles it is seen from."""
+    def __init__(self, X: FloatArray, truth: FloatArray, panel: Panel, look: Surface) -> None:
+        """panel: how the queries lie in rows and columns.  look: where it is seen from."""
         super().__init__(X, truth)
         self._panel = panel
-        self._painter = SurfacePainter(task, panel.cut(self.truth), panel, _ROOM)
+        self._painter = SurfacePainter(look, panel.cut(self.truth), panel, _ROOM)
 
     def draw(
         self, name: str, predictions: FloatArray, size: Size, *, turn: float = 0.0, n_learned: int = 0
@@ -234,26 +236,28 @@ class DigitsScene(PlotScene):
         axes.axhline(float(np.average(right, weights=self.truth.sum(axis=0))), color=DIM, linewidth=1)
 
 
-def make_scene(task: Any, sample: Sample, n_samples: int, replicate: int) -> Scene:
+def make_scene(task: Task, sample: Sample, n_samples: int, replicate: int) -> Scene:
     """Return what a film of a task shows.
 
     sample: what is learned from, shown with a curve.  n_samples, replicate: the same sample by its numbers.
     """
-    if task.family == "mandelbrot":
-        plan = plan_map(task, MAP_COLUMNS)
-        return MapScene(plan.X, task.truth(plan.points), plan.panels[0])
-    if task.family == "images":
-        plan = plan_image(task, MAX_PIXELS)
-        return MapScene(plan.X, task.truth(plan.points), plan.panels[0])
-    if task.family == "surfaces":
-        plan = plan_surface(task, 97, 193)
-        return SurfaceScene(plan.X, task.truth(plan.points), plan.panels[0], task.name)
-    if task.n_inputs == 1:
-        plan = plan_curve(task, 2001)
-        return CurveScene(plan.X, task.truth(plan.points), plan.points[:, 0], sample)
-    queries = task.draw_queries(n_samples, replicate)
-    kind: Callable[[FloatArray, FloatArray], Scene] = DigitsScene if task.is_classification else ScatterScene
-    return kind(queries.X, task.truth(queries.points))
+    match task.look:
+        case Plane():
+            plan = plan_map(task, MAP_COLUMNS)
+            return MapScene(plan.X, task.truth(plan.points), plan.panels[0])
+        case Pixels() as pixels:
+            plan = plan_image(task, pixels, MAX_PIXELS)
+            return MapScene(plan.X, task.truth(plan.points), plan.panels[0])
+        case Surface() as surface:
+            plan = plan_surface(task, surface, 97, 193)
+            return SurfaceScene(plan.X, task.truth(plan.points), plan.panels[0], surface)
+        case Line() as line:
+            plan = plan_curve(task, line, 2001)
+            return CurveScene(plan.X, task.truth(plan.points), plan.points[:, 0], sample)
+        case look:
+            queries = task.draw_queries(n_samples, replicate)
+            kind: Callable[[FloatArray, FloatArray], Scene] = DigitsScene if look == Classes() else ScatterScene
+            return kind(queries.X, task.truth(queries.points))
 
 
 def confusion_matrix(predictions: FloatArray, truth: FloatArray) -> FloatArray:

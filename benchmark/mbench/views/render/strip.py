@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from matplotlib.colors import to_rgb
 
+from mbench.suite.tasks import Task
 from mbench.types import BoolArray, FloatArray, IntArray
 from mbench.views.render.colours import DIM, ERROR_COLOURS, RAISED, VALUE_ERRORS, paint_values
+from mbench.views.render.landmarks import plane_of
 from mbench.views.render.page import Box, Page, plain_style, shorten
 
 OCTAVES = 14
@@ -65,11 +66,12 @@ class Strip:
         return np.where(variance > 0.0, np.clip(1.0 - ratio, 0.0, 1.0), 0.0)
 
 
-def plan_strip(task: Any, centre: complex, columns: int = COLUMNS) -> Strip:
+def plan_strip(task: Task, centre: complex, columns: int = COLUMNS) -> Strip:
     """Plan the strip of a fractal task about a point of its boundary, fourteen octaves deep."""
     step = 2.0 * np.pi / columns
     rows = round(OCTAVES * np.log(2.0) / step)
-    lower, upper = np.asarray(task.lower), np.asarray(task.upper)
+    plane = plane_of(task)
+    lower, upper = np.asarray(plane.lower), np.asarray(plane.upper)
     radius = (upper[0] - lower[0]) / 2 * np.exp(-step * (np.arange(rows) + 0.5))
     c = centre + radius[:, None] * np.exp(1j * step * (np.arange(columns) + 0.5))
     points = np.stack([c.real, c.imag], axis=-1)

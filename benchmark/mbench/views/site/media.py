@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mbench.disk import write_atomically
+from mbench.suite import tracks
+from mbench.suite.tasks import find_task
 from mbench.views.site.tiles import encode
 
 FOLDER = "media"
 FILM = "film.mp4"
-# What `mbench render` draws of each task, in the order of the suite.
-SHEETS = ("mandelbrot", "mandelbrot-distance", "china", "flower", "sphere", "shell", "curve")
 _LARGEST = (1800, 16_000)  # pixels a sheet is shrunk to
 _FILM_LIMIT = 64 << 20
 _QUALITY = 82
@@ -43,6 +43,11 @@ class Media:
         return (*(picture.path for picture in pictures), *((self.film,) if self.film else ()))
 
 
+def sheets() -> tuple[str, ...]:
+    """Return the headline tasks that `mbench render` draws, in the order of the suite."""
+    return tuple(name for name in tracks.task_names() if tracks.is_headline(name) and find_task(name).has_picture)
+
+
 def take_media(site: Path, folder: Path | None, fits: frozenset[str], digest: str) -> Media:
     """Copy what a folder of pictures holds of a source into the site. A file that is no picture is passed over.
 
@@ -50,12 +55,12 @@ def take_media(site: Path, folder: Path | None, fits: frozenset[str], digest: st
     """
     if folder is None:
         return Media()
-    sheets = [_take_picture(site, folder / f"{task}.png", task, fits) for task in SHEETS]
+    taken = [_take_picture(site, folder / f"{task}.png", task, fits) for task in sheets()]
     film = _take_film(site, folder / FILM, digest)
     return Media(
         film=film,
         poster=_take_poster(site, film) if film else None,
-        sheets=tuple(sheet for sheet in sheets if sheet is not None),
+        sheets=tuple(sheet for sheet in taken if sheet is not None),
     )
 
 

@@ -20,7 +20,6 @@ from mbench.results.lookup import format_cell
 from mbench.results.reference import load_reference
 from mbench.suite import tracks
 from mbench.views.render.colours import VALUE_ERRORS, VALUE_TICKS
-from mbench.views.render.landmarks import LANDMARKS
 from mbench.views.site import tiles
 from mbench.views.site.code import list_file, reveal
 from mbench.views.site.entries import SiteEntry
@@ -246,7 +245,7 @@ def _zoom(truth: str, views: Sequence[View]) -> dict[str, Any]:
     return {
         "truth": truth,
         "octaves": tiles.OCTAVES,
-        "landmarks": [landmark.name for landmark in LANDMARKS[tiles.TASK]],
+        "landmarks": [landmark.name for landmark in tiles.landmarks()],
         "entries": [{"path": v.tiles.path, "scores": v.tiles.scores} for v in views if v.tiles],
     }
 
@@ -287,7 +286,7 @@ def _render(template: str, **context: Any) -> str:
     page = _environment().get_template(template)
     return page.render(
         policy=POLICY, version=__version__, suite_version=tracks.SUITE_VERSION, badge_skill=tracks.UNIVERSAL_SKILL,
-        landmarks=LANDMARKS[tiles.TASK], octaves=tiles.OCTAVES, start=_START, value_ticks=_thin(VALUE_TICKS),
+        landmarks=tiles.landmarks(), octaves=tiles.OCTAVES, start=_START, value_ticks=_thin(VALUE_TICKS),
         error_ticks=_thin(VALUE_ERRORS.ticks), **context,
     )  # fmt: skip
 

@@ -23,9 +23,10 @@ from mbench.sandbox.tiers import Isolation
 from mbench.submission import Source
 from mbench.suite import tracks
 from mbench.suite.tasks import load_task
+from mbench.suite.tasks.looks import Landmark
 from mbench.types import FloatArray, IntArray
 from mbench.views.render.colours import ERROR_COLOURS, VALUE_COLOURS, VALUE_ERRORS, paint, paint_values
-from mbench.views.render.landmarks import LANDMARKS, Landmark
+from mbench.views.render.landmarks import plane_of
 from mbench.views.render.strip import OCTAVES as STRIP_OCTAVES
 from mbench.views.render.strip import Strip, plan_strip
 from mbench.views.render.views import Panel, Plan, plan_octaves, plan_window
@@ -159,8 +160,9 @@ def plan() -> Plan:
 @cache
 def plan_banner() -> Plan:
     """Return the half of the window below the real axis, in large. The set is its own mirror image about that axis."""
-    task: Any = load_task(TASK)
-    x_low, y_low, x_high, _ = (float(end) for end in (*task.lower, *task.upper))
+    task = load_task(TASK)
+    plane = plane_of(task)
+    (x_low, y_low), (x_high, _) = plane.lower, plane.upper
     width, height = x_high - x_low, -y_low
     shape = (BANNER_ROWS // 2, round(BANNER_ROWS / 2 * width / height))
     panel = Panel("below the axis", 1, ((x_low + x_high) / 2, y_low / 2), width, height, shape, 0)
@@ -173,9 +175,14 @@ def strip_plan() -> Strip:
     return plan_strip(load_task(TASK), strip_landmark().centre, STRIP_COLUMNS)
 
 
+def landmarks() -> tuple[Landmark, ...]:
+    """Return the landmarks of the task that is shown."""
+    return plane_of(load_task(TASK)).landmarks
+
+
 def strip_landmark() -> Landmark:
     """Return the landmark that strips are about."""
-    return LANDMARKS[TASK][0]
+    return landmarks()[0]
 
 
 @cache
