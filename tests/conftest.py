@@ -147,7 +147,7 @@ def make_record():
             "harness_digest": "3" * 64,
             "status": "ok",
             "reason": "",
-            "metrics": Metrics(error=0.25, psnr_db=12.5),
+            "metrics": Metrics(0.25, {"psnr_db": 12.5}),
             "costs": Costs(fit_s=0.5, predict_us_per_point=1.5, model_bytes=1_000, peak_memory_mb=50.0),
             "output": "",
             "environment": {"python": "3.11"},

@@ -55,7 +55,8 @@ def record_of_skill(name: str, digest: str, track: str, task: str, replicate: in
         "replicate": replicate, "n_samples": budget.n_samples, "fit_limit_s": budget.fit_limit_s,
         "seed": 0, "threads": 1, "device": "cpu",
         "isolation": "A", "test_set": "public", "harness_digest": "h", "status": "ok", "reason": "",
-        "metrics": Metrics(error, 20.0, profile), "costs": Costs(fit_s=1.0, predict_us_per_point=2.0, n_params=100),
+        "metrics": Metrics(error, {"psnr_db": 20.0}, profile),
+        "costs": Costs(fit_s=1.0, predict_us_per_point=2.0, n_params=100),
         "output": HOSTILE, "environment": {"python": "3.11", HOSTILE: HOSTILE}, "created": "2026-01-01T00:00:00+00:00",
     }  # fmt: skip
     return Record(**fields | changes)

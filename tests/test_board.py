@@ -60,7 +60,7 @@ def make_cell(name, task, replicate, skill, **changes):
         "replicate": replicate, "n_samples": budget.n_samples, "fit_limit_s": budget.fit_limit_s,
         "seed": 0, "threads": 1, "device": "cpu",
         "isolation": "A", "test_set": "public", "harness_digest": "h", "status": "ok", "reason": "",
-        "metrics": Metrics(10 ** (-skill / 100), 20.0, profile),
+        "metrics": Metrics(10 ** (-skill / 100), {"psnr_db": 20.0}, profile),
         "costs": Costs(fit_s=1.0 + skill, predict_us_per_point=2.0, n_params=100), "output": "", "environment": {},
         "created": "2026-01-01T00:00:00+00:00",
     }  # fmt: skip

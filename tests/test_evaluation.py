@@ -231,7 +231,7 @@ def test_the_mean_of_the_sample_learns_nothing(evaluate):
 def test_digits_are_scored_by_their_error_rate(evaluate):
     record = evaluate(DIGITS)
     assert record.metrics.error == pytest.approx(0.9, abs=0.03)
-    assert record.metrics.psnr_db is None
+    assert record.metrics.further == {}
 
 
 def test_the_fractal_has_a_depth_profile(evaluate):
@@ -551,7 +551,7 @@ def test_rescoring_repeats_the_metrics_bit_for_bit_without_a_child(store, source
     cells = [CURVE, SPHERE, DIGITS, Cell("mandelbrot-distance", "quick", 0, 60, 20.0)]
     records = evaluate_source(source, cells, store, Settings(jobs=2))[0].records
     for record in records:
-        store.write(replace(record, metrics=replace(record.metrics, error=9.0, psnr_db=None)))
+        store.write(replace(record, metrics=replace(record.metrics, error=9.0, further={})))
         assert rescore_record(record, store) == (record.metrics, "")
         assert store.read(record.key) == record
     assert len(children) == len(cells)

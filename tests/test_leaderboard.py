@@ -1,7 +1,7 @@
 import csv
 import io
 import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 from types import MappingProxyType
 
 import pytest
@@ -18,7 +18,7 @@ from mbench.results.lookup import (
     sort_entries,
 )
 from mbench.results.metrics import Profile
-from mbench.results.record import SCHEMA_VERSION, Metrics, Result
+from mbench.results.record import SCHEMA_VERSION, Metrics, Result, as_json
 from mbench.results.reference import LearningCurve, Reference, TaskReference
 from mbench.results.scoring import score_entry
 from mbench.results.store import write_result
@@ -46,7 +46,9 @@ def make_entry(make_record):
         octaves = (depth / 16,) * 16
         profile = Profile(octaves, octaves, octaves)
         records = [
-            make_record(task=task, metrics=Metrics(error, 20.0, profile if task in FRACTALS else None), **changes)
+            make_record(
+                task=task, metrics=Metrics(error, {"psnr_db": 20.0}, profile if task in FRACTALS else None), **changes
+            )
             for task in tasks
         ]
         return score_entry(name, "quick", records, REFERENCE)
@@ -228,7 +230,7 @@ def test_a_submission_never_evaluated_says_what_to_run(store, submission_file):
 
 def test_a_damaged_portable_result_is_named(tmp_path, make_record):
     path = tmp_path / "theirs.json"
-    path.write_text(json.dumps(asdict(result_of(make_record())) | {"records": [{}]}))
+    path.write_text(json.dumps(as_json(result_of(make_record())) | {"records": [{}]}))
     with pytest.raises(HarnessError, match=r"theirs\.json: damaged at 'records\.0"):
         find_result(str(path), None)
 

@@ -6,7 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, mean_squared_error, r2_score
 
+from mbench.errors import HarnessError
 from mbench.results import metrics
+from mbench.suite import tracks
+from mbench.suite.tasks import find_task, load_task
+from mbench.suite.tasks.images import Image
 
 
 @pytest.fixture
@@ -55,6 +59,100 @@ def test_psnr_of_an_error_of_a_tenth_is_twenty_db():
 def test_psnr_of_no_error_is_finite():
     truth = np.zeros((10, 1))
     assert metrics.psnr_db(truth, truth, np.full(10, 0.1)) == 200.0
+
+
+def test_the_percentile_of_equal_weights_is_numpys_inverted_cdf(case):
+    predicted, truth, weight = case
+    distance = np.sqrt(np.square(predicted.astype(float) - truth).sum(axis=1))
+    for share in (0.5, 0.9, 0.99, 1.0):
+        expected = np.quantile(distance, share, method="inverted_cdf")
+        assert metrics.error_percentile(predicted, truth, weight, share) == pytest.approx(expected)
+
+
+def test_the_percentile_counts_weights_not_rows():
+    predicted, truth = np.array([[0.0], [1.0], [2.0]]), np.zeros((3, 1))
+    assert metrics.error_percentile(predicted, truth, np.array([0.005, 0.985, 0.01]), 0.99) == 1.0
+    assert metrics.error_percentile(predicted, truth, np.array([0.005, 0.975, 0.02]), 0.99) == 2.0
+
+
+def wang_similarity(one, other):
+    """Wang et al.'s formula in loops, over the windows that lie inside."""
+    offsets = range(-5, 6)
+    window = [[math.exp(-(i * i + j * j) / (2 * 1.5**2)) for j in offsets] for i in offsets]
+    total = sum(map(sum, window))
+    height, width, channels = one.shape
+    values = []
+    for row, column, k in np.ndindex(height - 10, width - 10, channels):
+        cells = [(window[i][j] / total, one[row + i, column + j, k], other[row + i, column + j, k])
+                 for i in range(11) for j in range(11)]  # fmt: skip
+        mean_1, mean_2 = sum(w * x for w, x, _ in cells), sum(w * y for w, _, y in cells)
+        var_1 = sum(w * (x - mean_1) ** 2 for w, x, _ in cells)
+        var_2 = sum(w * (y - mean_2) ** 2 for w, _, y in cells)
+        cov = sum(w * (x - mean_1) * (y - mean_2) for w, x, y in cells)
+        c1, c2 = 0.01**2, 0.03**2
+        values.append(
+            (2 * mean_1 * mean_2 + c1) * (2 * cov + c2) / ((mean_1**2 + mean_2**2 + c1) * (var_1 + var_2 + c2))
+        )
+    return sum(values) / len(values)
+
+
+def test_structural_similarity_is_the_papers_formula(rng):
+    one = rng.random((14, 17, 3))
+    other = np.clip(one + 0.2 * rng.standard_normal(one.shape), 0, 1)
+    assert metrics.structural_similarity(one, other) == pytest.approx(wang_similarity(one, other), abs=1e-12)
+
+
+def test_structural_similarity_of_plain_pictures_is_that_of_their_brightness():
+    a, b = 0.3, 0.6
+    got = metrics.structural_similarity(np.full((20, 30, 3), a), np.full((20, 30, 3), b))
+    assert got == pytest.approx((2 * a * b + 1e-4) / (a * a + b * b + 1e-4))
+
+
+@pytest.mark.parametrize("shape", [(1, 64, 3), (8, 8, 3), (11, 64, 1)])
+def test_a_picture_is_like_itself_however_small(rng, shape):
+    picture = rng.random(shape)
+    assert metrics.structural_similarity(picture, picture) == pytest.approx(1.0)
+    assert metrics.structural_similarity(picture, 1.0 - picture) < 0.5
+
+
+def test_the_whole_picture_is_true_where_it_was_sampled_and_clipped_elsewhere(rng):
+    pixels = rng.integers(256, size=(12, 15, 3), dtype=np.uint8)
+    task = Image("image:noise.png", pixels)
+    queries = task.draw_queries(90, 0)
+    predicted = task.truth(queries.points) + rng.normal(scale=0.7, size=(len(queries.X), 3))
+    answers = metrics.Answers(task, queries.points, predicted, task.truth(queries.points), queries.weight)
+    shown = pixels / 255.0
+    for (column, row), colour in zip(queries.points.astype(int), predicted, strict=True):
+        shown[row, column] = [min(1.0, max(0.0, value)) for value in colour]
+    expected = wang_similarity(shown, pixels / 255.0)
+    assert metrics.find_metric("ssim").measure(answers) == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("name", tracks.task_names())
+def test_every_metric_that_a_task_names_is_registered_and_the_first_is_its_error(name):
+    named = [metrics.find_metric(each) for each in find_task(name).metrics]
+    assert [metric.name for metric in named] == list(find_task(name).metrics)
+    assert named[0].name == ("error_rate" if find_task(name).is_classification else "fvu")
+
+
+@pytest.mark.parametrize("name", ["curve", "china", "digits"])
+def test_every_metric_is_finite_for_the_worst_and_the_best_predictions(name):
+    task = load_task(name)
+    queries = task.draw_queries(400, 0)
+    truth = task.truth(queries.points)
+    for predicted in (truth, np.full_like(truth, np.finfo(np.float32).max)):
+        answers = metrics.Answers(task, queries.points, predicted, truth, queries.weight)
+        assert all(abs(metrics.find_metric(each).measure(answers)) < 1e200 for each in task.metrics)
+
+
+def test_a_metric_that_nobody_registered_says_where_to():
+    with pytest.raises(HarnessError, match=r"metrics\.py: no metric 'lpips'.*Register it"):
+        metrics.find_metric("lpips")
+
+
+@pytest.mark.parametrize(("name", "value", "words"), [("psnr_db", 21.34, "PSNR 21.3 dB"), ("ssim", 0.8, "SSIM 0.800")])
+def test_a_metric_is_shown_with_its_label_and_unit(name, value, words):
+    assert metrics.find_metric(name).show(value) == words
 
 
 def windows(n_octaves, n_centres, n_points):

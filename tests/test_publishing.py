@@ -37,7 +37,7 @@ def evaluated(tmp_path, make_record):
             fields = {
                 "n_samples": budget.n_samples, "fit_limit_s": budget.fit_limit_s,
                 "key": f"{number:064}", "task": task, "source_digest": digest, "submission": place.name,
-                "isolation": "B", "metrics": Metrics(0.2, 12.0, depth),
+                "isolation": "B", "metrics": Metrics(0.2, {"psnr_db": 12.0}, depth),
             }  # fmt: skip
             record = make_record(**fields | changes)
             store.write(record)

@@ -3,7 +3,7 @@ import io
 import json
 import os
 import subprocess
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,7 @@ from mbench.disk import DRAFT_SUFFIX
 from mbench.errors import HarnessError, MbenchError, UsageError
 from mbench.results.metrics import Profile
 from mbench.results.predictions import predictions_digest
-from mbench.results.record import SCHEMA_VERSION, Costs, Metrics, Result, canonical_digest
+from mbench.results.record import SCHEMA_VERSION, Costs, Metrics, Result, as_json, canonical_digest
 from mbench.results.store import RECORD_LIMIT, ResultStore, read_result, write_result
 from mbench.suite.tracks import SUITE_VERSION
 
@@ -28,7 +28,7 @@ def make_result(*records, name="idea"):
 
 def edited(record, **changes):
     """Return a record's JSON with fields set, or removed where the value is `...`."""
-    content = asdict(record) | changes
+    content = as_json(record) | changes
     return json.dumps({name: value for name, value in content.items() if value is not ...})
 
 
@@ -48,7 +48,7 @@ def names_in(store):
     [
         {},
         {"metrics": None, "costs": Costs(), "status": "crash", "reason": "fit(X, y) raised ValueError: é\n\x00"},
-        {"metrics": Metrics(1e-300, 200.0, Profile((1.0, 0.5), (1.0, 0.1), (1.0, 1 / 3)))},
+        {"metrics": Metrics(1e-300, {"psnr_db": 200.0}, Profile((1.0, 0.5), (1.0, 0.1), (1.0, 1 / 3)))},
         {"task": "image:/a b/ü.png", "fit_limit_s": 0.1 + 0.2},
     ],
     ids=["ok", "failed", "profile", "picture"],
@@ -110,7 +110,9 @@ def test_a_record_that_is_no_json_is_damaged(store, make_record, damage):
         ({"metrics": {"error": float("nan")}}, "metrics.error"),
         ({"metrics": {"error": float("inf")}}, "metrics.error"),
         ({"metrics": {}}, "metrics.error"),
-        ({"metrics": {"error": 1.0, "more": 2}}, "metrics.more"),
+        ({"metrics": {"error": 1.0, "more": "2"}}, "metrics.more"),
+        ({"metrics": {"error": 1.0, "more": float("inf")}}, "metrics.more"),
+        ({"metrics": {"error": 1.0, "further": {"more": 2.0}}}, "metrics.further"),
         ({"costs": None}, "costs"),
         ({"extra": 1}, "extra"),
         ({"seed": ...}, "seed"),
@@ -417,10 +419,40 @@ def test_the_record_is_written_last(store, make_record, monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf")])
-@pytest.mark.parametrize(("kind", "name"), [(Metrics, "error"), (Metrics, "psnr_db"), (Costs, "fit_s")])
+@pytest.mark.parametrize(("kind", "name"), [(Metrics, "error"), (Costs, "fit_s")])
 def test_what_is_no_number_is_in_no_record(kind, name, number):
     with pytest.raises(ValueError, match=f"{name} is out of range"):
         kind(**({"error": 1.0} if kind is Metrics else {}) | {name: number})
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), -1e300])
+def test_a_further_metric_is_a_number_that_predictions_may_be_worth(number):
+    with pytest.raises(ValueError, match="ssim is out of range"):
+        Metrics(0.5, {"ssim": number})
+
+
+@pytest.mark.parametrize("name", ["error", "profile", "further"])
+def test_a_further_metric_has_a_name_of_its_own(name):
+    with pytest.raises(ValueError, match=f"{name} is no name"):
+        Metrics(0.5, {name: 1.0})
+
+
+def test_further_metrics_stand_beside_the_error_in_the_file(store, make_record):
+    store.write(make_record(metrics=Metrics(0.25, {"psnr_db": 12.5, "ssim": 0.5})))
+    content = json.loads((store.cells / f"{KEY}.json").read_text())
+    assert content["metrics"] == {"error": 0.25, "psnr_db": 12.5, "ssim": 0.5, "profile": None}
+    assert store.read(KEY).metrics.further == {"psnr_db": 12.5, "ssim": 0.5}
+
+
+@pytest.mark.parametrize(("psnr", "further"), [(12.5, {"psnr_db": 12.5}), (None, {})])
+def test_what_was_recorded_with_a_place_for_psnr_alone_is_read(store, make_record, psnr, further):
+    store.write(make_record())
+    path = store.cells / f"{KEY}.json"
+    profile = {"mean": [1.0, 0.5], "lower_quartile": [1.0, 0.1], "upper_quartile": [1.0, 0.9]}
+    metrics = {"error": 0.25, "psnr_db": psnr, "profile": profile}
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"metrics": metrics}))
+    read = store.read(KEY).metrics
+    assert (read.error, read.further, read.profile.mean) == (0.25, further, (1.0, 0.5))
 
 
 def test_a_missing_result_is_a_usage_error(tmp_path):

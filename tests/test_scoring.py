@@ -26,7 +26,7 @@ def make_record(task, error=None, profile=None, *, status="ok", reason="", repli
         schema=1, suite=1, key=f"{task}-{replicate}", submission="mine", source_digest="d", task=task, task_digest="t",
         track=track, replicate=replicate, n_samples=10_000, fit_limit_s=1.0, seed=0, threads=1, device="cpu",
         isolation="C", test_set="public", harness_digest="h", status=status, reason=reason,
-        metrics=None if error is None else Metrics(error=error, psnr_db=20.0, profile=profile),
+        metrics=None if error is None else Metrics(error=error, further={"psnr_db": 20.0}, profile=profile),
         costs=Costs(fit_s=1.0), output="", environment={}, created="2026-01-01T00:00:00+00:00",
     )  # fmt: skip
 

@@ -211,7 +211,7 @@ def test_a_digit_more_or_less_is_no_difference_and_two_are(make_record, wrong, h
 )
 def test_errors_and_depths_are_compared(make_record, error, depth, differs):
     records = [
-        make_record(task="mandelbrot", metrics=Metrics(e, 12.5, profile_of(d)))
+        make_record(task="mandelbrot", metrics=Metrics(e, {"psnr_db": 12.5}, profile_of(d)))
         for e, d in ((error, depth), (0.25, 5.0))
     ]
     lines = compare_records(records[:1], records[1:], "idea")
@@ -234,7 +234,10 @@ def test_errors_and_depths_are_compared(make_record, error, depth, differs):
 def test_psnr_and_parameters_are_compared_and_times_are_not(make_record, changes, differs):
     values = [{"psnr_db": 12.5, "n_params": 1000, "fit_s": 1.0} | each for each in (changes, {})]
     records = [
-        make_record(metrics=Metrics(0.25, v["psnr_db"]), costs=Costs(fit_s=v["fit_s"], n_params=v["n_params"]))
+        make_record(
+            metrics=Metrics(0.25, {} if v["psnr_db"] is None else {"psnr_db": v["psnr_db"]}),
+            costs=Costs(fit_s=v["fit_s"], n_params=v["n_params"]),
+        )
         for v in values
     ]
     lines = compare_records(records[:1], records[1:], "idea")
@@ -276,7 +279,7 @@ def test_an_audit_has_to_come_out_as_the_one_that_the_board_goes_by(folder, brou
 )
 def test_a_public_score_may_not_be_better_than_the_hidden_one(make_record, public, hidden, ok, detail):
     records = [
-        [make_record(task="mandelbrot", metrics=Metrics(error, 12.5, profile_of(depth)))]
+        [make_record(task="mandelbrot", metrics=Metrics(error, {"psnr_db": 12.5}, profile_of(depth)))]
         for error, depth in (public, hidden)
     ]
     check = compare_test_sets("mandelbrot", *records, 0.04, BOUNDS)
@@ -286,7 +289,7 @@ def test_a_public_score_may_not_be_better_than_the_hidden_one(make_record, publi
 
 @pytest.mark.parametrize(("hidden", "ok"), [(0.03, True), (0.2, False)])
 def test_tasks_without_a_bound_of_their_own_have_a_wide_one(make_record, hidden, ok):
-    records = [[make_record(task="curve", metrics=Metrics(error, 12.5))] for error in (0.02, hidden)]
+    records = [[make_record(task="curve", metrics=Metrics(error, {"psnr_db": 12.5}))] for error in (0.02, hidden)]
     assert compare_test_sets("curve", *records, 0.02, BOUNDS).ok is ok
 
 

@@ -1,14 +1,55 @@
-"""Predictions to numbers: errors, the depth profile, skills. Arrays and floats in, floats out."""
+"""Predictions to numbers: the metrics that tasks name, the depth profile, skills. Arrays and floats in, floats out."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 
+from mbench.errors import HarnessError
+from mbench.suite.tasks import Task
+from mbench.suite.tasks.looks import Pixels
 from mbench.suite.tracks import SKILL_CAP
 from mbench.types import FloatArray, IntArray
+
+_SSIM_C1, _SSIM_C2 = 0.01**2, 0.03**2  # for values in [0, 1]
+_SSIM_SIGMA, _SSIM_RADIUS = 1.5, 5  # of a Gaussian window of 11 x 11 pixels
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What was predicted at the test points of a task: all that a metric may look at.
+
+    points: (m, p), in the task's own coordinates.  predicted, truth: (m, k).  weight: (m,), sums to 1.
+    """
+
+    task: Task
+    points: FloatArray
+    predicted: FloatArray
+    truth: FloatArray
+    weight: FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A number that answers are worth, finite for all finite ones. A task lists it by its name, its error first.
+
+    label: short, as in a caption.  title: in full.  unit, digits: how a value is shown.
+    """
+
+    name: str
+    label: str
+    title: str
+    measure: Callable[[Answers], float]
+    unit: str = ""
+    digits: int = 4
+    higher_is_better: bool = False
+
+    def show(self, value: float) -> str:
+        """Return a value in words, as in "PSNR 21.3 dB"."""
+        return f"{self.label} {value:.{self.digits}f}{self.unit and ' '}{self.unit}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +96,58 @@ def psnr_db(predicted: FloatArray, truth: FloatArray, weight: FloatArray) -> flo
     return float(-10.0 * np.log10(max(mse, 1e-20)))
 
 
+def error_percentile(predicted: FloatArray, truth: FloatArray, weight: FloatArray, share: float) -> float:
+    """Return the least distance between predicted and true outputs that a share of the weight does not exceed.
+
+    predicted, truth: (m, k); with one output the distance is the absolute error.
+    """
+    distance = np.linalg.norm(predicted.astype(np.float64) - truth, axis=1)
+    order = np.argsort(distance)
+    reached = np.cumsum(weight[order])
+    # Weights that sum to 1 do so but for rounding.
+    return float(distance[order[min(np.searchsorted(reached, share * (1.0 - 1e-12)), len(order) - 1)]])
+
+
+def structural_similarity(one: FloatArray, other: FloatArray) -> float:
+    """Return the mean structural similarity of two pictures (height, width, k) in [0, 1], a mean over k; in [-1, 1].
+
+    Windows that reach over an edge are left out, as in the source. A picture smaller than a window is mirrored at its
+    edges, and its middle counts.
+    Source: Wang, Bovik, Sheikh & Simoncelli, "Image quality assessment: from error visibility to structural similarity"
+    (2004): a Gaussian window of 11 x 11 pixels, sigma 1.5, K = 0.01 and 0.03.
+    """
+    from scipy.ndimage import gaussian_filter
+
+    def blur(picture: FloatArray) -> FloatArray:
+        sigma = (_SSIM_SIGMA, _SSIM_SIGMA, 0.0)
+        return gaussian_filter(picture, sigma, mode="mirror", radius=(_SSIM_RADIUS, _SSIM_RADIUS, 0))
+
+    one, other = one.astype(np.float64), other.astype(np.float64)
+    mean_1, mean_2 = blur(one), blur(other)
+    variances = blur(one * one) - mean_1**2 + blur(other * other) - mean_2**2
+    covariance = blur(one * other) - mean_1 * mean_2
+    likeness = (2.0 * mean_1 * mean_2 + _SSIM_C1) * (2.0 * covariance + _SSIM_C2)
+    likeness /= (mean_1**2 + mean_2**2 + _SSIM_C1) * (variances + _SSIM_C2)
+    rows, columns = (min(_SSIM_RADIUS, (side - 1) // 2) for side in one.shape[:2])
+    return float(likeness[rows : one.shape[0] - rows, columns : one.shape[1] - columns].mean())
+
+
+def picture_similarity(answers: Answers) -> float:
+    """Return the structural similarity of a photo's whole picture to the photo, as a screen would show it.
+
+    A pixel that was tested has its predicted colour, clipped to [0, 1]. One that was sampled has its true colour, which
+    the submission was given: it was not asked there.
+    """
+    look = answers.task.look
+    assert isinstance(look, Pixels), answers.task.name
+    row, column = np.divmod(np.arange(look.height * look.width, dtype=np.float64), look.width)
+    true = answers.task.truth(np.stack([column, row], axis=1)).reshape(look.height, look.width, -1)
+    shown = true.copy()
+    column, row = answers.points.astype(np.int64).T
+    shown[row, column] = np.clip(answers.predicted, 0.0, 1.0)
+    return structural_similarity(shown, true)
+
+
 def depth_profile(predicted: FloatArray, truth: FloatArray, octave: IntArray, centre: IntArray) -> Profile:
     """Score every window of the zoom ladder and summarise each octave over its centres.
 
@@ -92,3 +185,50 @@ def equivalent_samples(error: float, sizes: Sequence[float], errors: Sequence[fl
     falling = np.minimum.accumulate(errors)
     log_error = np.log(max(error, 1e-300))
     return float(np.exp(np.interp(-log_error, -np.log(falling), np.log(sizes))))
+
+
+METRICS: MappingProxyType[str, Metric] = MappingProxyType(
+    {
+        metric.name: metric
+        for metric in (
+            Metric(
+                "fvu",
+                "FVU",
+                "fraction of variance unexplained",
+                lambda a: fraction_unexplained(a.predicted, a.truth, a.weight),
+            ),
+            Metric("error_rate", "error rate", "error rate", lambda a: error_rate(a.predicted, a.truth)),
+            Metric(
+                "psnr_db",
+                "PSNR",
+                "peak signal-to-noise ratio",
+                lambda a: psnr_db(a.predicted, a.truth, a.weight),
+                unit="dB",
+                digits=1,
+                higher_is_better=True,
+            ),
+            Metric(
+                "ssim",
+                "SSIM",
+                "structural similarity of the whole picture",
+                picture_similarity,
+                digits=3,
+                higher_is_better=True,
+            ),
+            Metric(
+                "error_p99",
+                "99% within",
+                "distance that 99% of the predictions keep to the truth",
+                lambda a: error_percentile(a.predicted, a.truth, a.weight, 0.99),
+                digits=3,
+            ),
+        )
+    }
+)
+
+
+def find_metric(name: str) -> Metric:
+    """Return the metric of this name. Raises HarnessError for one that a task names and nobody registered."""
+    if name in METRICS:
+        return METRICS[name]
+    raise HarnessError(f"{__file__}: no metric {name!r} in METRICS: expected one of {', '.join(METRICS)}. Register it")

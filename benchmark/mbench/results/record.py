@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar, Literal
 
@@ -20,33 +21,59 @@ from mbench.types import DEVICES, TIERS
 SCHEMA_VERSION = 1
 _LARGEST = 2**63 - 1
 _MOST_LIBRARIES = 2_000
-_WORST_ERROR, _LARGEST_DB = 1e200, 1e4  # farther than float32 predictions can lead
+_WORST_ERROR = 1e200  # farther than float32 predictions can lead, and so for every other metric
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{6})?\+00:00", re.ASCII)
 Status = Literal["ok", "crash", "timeout", "out-of-memory", "invalid", "refused", "infrastructure"]
 
 
 @dataclass(frozen=True, slots=True)
 class Metrics:
-    """What the predictions of one cell were worth. `error` is the FVU, or the error rate on digits."""
+    """What the predictions of one cell were worth.
 
-    __pydantic_config__: ClassVar = STRICT
+    error: the first of the metrics that the task names.  further: the others, by name; in JSON they stand beside the
+    error. A file may lack some, or have others: it is of another time.
+    """
 
     error: float
-    psnr_db: float | None = None
+    further: Mapping[str, float] = field(default_factory=dict, hash=False)
     profile: Profile | None = None
 
     def __post_init__(self) -> None:
         """Raise ValueError for what no predictions are worth."""
         if not 0 <= self.error <= _WORST_ERROR:
             raise ValueError("error is out of range")
-        if self.psnr_db is not None and not abs(self.psnr_db) <= _LARGEST_DB:
-            raise ValueError("psnr_db is out of range")
+        for name, value in self.further.items():
+            if name in self.__slots__:
+                raise ValueError(f"{name} is no name of a further metric")
+            if not abs(value) <= _WORST_ERROR:
+                raise ValueError(f"{name} is out of range")
         if self.profile:
             means, *quartiles = self.profile.mean, self.profile.lower_quartile, self.profile.upper_quartile
             if any(len(values) != len(means) for values in quartiles):
                 raise ValueError("profile has octaves of its own in each part")
             if not all(0 <= score <= 1 + 1e-9 for values in (means, *quartiles) for score in values):
                 raise ValueError("profile has a score outside [0, 1]")
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
+        """Return how `parse_json` reads it: an object of the error, the profile and any other finite number by name."""
+        from pydantic_core import core_schema
+
+        number = core_schema.float_schema(strict=True, allow_inf_nan=False)
+        profile = core_schema.nullable_schema(handler.generate_schema(Profile))
+        fields = {
+            "error": core_schema.typed_dict_field(number),
+            "profile": core_schema.typed_dict_field(profile, required=False),
+        }
+        # null: what older files say of a metric that the task does not have.
+        further = core_schema.nullable_schema(number)
+        content = core_schema.typed_dict_schema(fields, extra_behavior="allow", extras_schema=further)
+        return core_schema.no_info_after_validator_function(cls._from_json, content)
+
+    @classmethod
+    def _from_json(cls, content: dict[str, Any]) -> Metrics:
+        error, profile = content.pop("error"), content.pop("profile", None)
+        return cls(error, {name: value for name, value in content.items() if value is not None}, profile)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +181,18 @@ class Result:
         for record in self.records:
             if record.is_our_failure:
                 raise HarnessError(f"{self.name} on {record.task}: {record.reason}. {remedy}")
+
+
+def as_json(kept: Record | Result) -> dict[str, Any]:
+    """Return a record or result as JSON, its further metrics beside the error."""
+    return asdict(kept, dict_factory=_flatten)
+
+
+def _flatten(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        found |= value if name == "further" else {name: value}
+    return found
 
 
 def _is_time(text: str) -> bool:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from statistics import fmean
 from types import MappingProxyType
 from typing import Any
@@ -17,7 +17,10 @@ from mbench.suite import tracks
 
 @dataclass(frozen=True, slots=True)
 class TaskScore:
-    """One task of an entry, means over its replicates. A failed cell counts as skill 0."""
+    """One task of an entry, means over its replicates. A failed cell counts as skill 0.
+
+    further: what the task names beside its error, by name, where every replicate has it.
+    """
 
     task: str
     family: str
@@ -32,6 +35,7 @@ class TaskScore:
     fit_s: float | None
     predict_us_per_point: float | None
     reason: str
+    further: Mapping[str, float] = field(default_factory=dict, hash=False)
 
     @property
     def score(self) -> float | None:
@@ -146,7 +150,12 @@ def _score_task(
     failed = [record for record in records if record.metrics is None]
     errors = [record.metrics.error for record in good if record.metrics]
     depths = [record.metrics.profile.depth_octaves for record in good if record.metrics and record.metrics.profile]
-    psnrs = [record.metrics.psnr_db for record in good if record.metrics]
+    kept = [record.metrics.further for record in good if record.metrics]
+    further = {
+        name: fmean(each[name] for each in kept)
+        for name in (kept[0] if kept else ())
+        if all(name in each for each in kept)
+    }
     skills = depth_skills = None
     if reference is not None:
         zeros = [0.0] * len(failed)
@@ -160,7 +169,7 @@ def _score_task(
         n_replicates=len(records),
         n_failed=len(failed),
         error=_mean(errors, len(errors)),
-        psnr_db=_mean(psnrs, len(psnrs)),
+        psnr_db=further.get("psnr_db"),
         depth_octaves=_mean(depths, len(good)),
         skill=None if skills is None else fmean(skills),
         depth_skill=None if depth_skills is None else _mean(depth_skills, len(records)),
@@ -168,6 +177,7 @@ def _score_task(
         fit_s=_mean([record.costs.fit_s for record in good], len(good)),
         predict_us_per_point=_mean([record.costs.predict_us_per_point for record in good], len(good)),
         reason=failed[0].reason if failed else "",
+        further=further,
     )
 
 

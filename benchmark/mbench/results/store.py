@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
@@ -27,7 +27,7 @@ from mbench.disk import (
 )
 from mbench.errors import HarnessError, UsageError
 from mbench.results.predictions import _pack_predictions, _unpack_predictions, predictions_digest
-from mbench.results.record import SCHEMA_VERSION, Record, Result
+from mbench.results.record import SCHEMA_VERSION, Record, Result, as_json
 from mbench.suite.tracks import SUITE_VERSION
 from mbench.types import FloatArray
 
@@ -78,7 +78,7 @@ def read_result(path: Path) -> Result:
 
 def write_result(path: Path, result: Result) -> None:
     """Write a portable result atomically. Raises HarnessError when the disk refuses."""
-    write_json(path, asdict(result), _KEPT)
+    write_json(path, as_json(result), _KEPT)
 
 
 class ResultStore:
@@ -227,7 +227,7 @@ class ResultStore:
         """
         if record.is_our_failure and self._has_outcome(record.key):
             return
-        content = (json.dumps(asdict(record), indent=1, allow_nan=False) + "\n").encode()
+        content = (json.dumps(as_json(record), indent=1, allow_nan=False) + "\n").encode()
         try:
             with ExitStack() as stack:
                 drafts = []

@@ -11,8 +11,8 @@ from threading import Event
 from typing import Protocol
 
 from mbench.errors import HarnessError, MbenchError, MissingDataError, UsageError
-from mbench.results import metrics
 from mbench.results.environment import describe_environment
+from mbench.results.metrics import Answers, depth_profile, find_metric
 from mbench.results.predictions import predictions_digest
 from mbench.results.record import SCHEMA_VERSION, Costs, Metrics, Record, Result
 from mbench.results.store import ResultStore
@@ -187,13 +187,12 @@ def score_cell(task: Task, queries: Queries, predictions: FloatArray) -> Metrics
     """Return what predictions (m, k), in the order of the queries, are worth."""
     truth = task.truth(queries.points)
     n_test = queries.n_test
-    if task.is_classification:
-        return Metrics(error=metrics.error_rate(predictions, truth))
-    test = predictions[:n_test], truth[:n_test], queries.weight
+    answers = Answers(task, queries.points[:n_test], predictions[:n_test], truth[:n_test], queries.weight)
+    error, *further = (find_metric(name).measure(answers) for name in task.metrics)
     profile = None
     if len(truth) > n_test:
-        profile = metrics.depth_profile(predictions[n_test:], truth[n_test:], queries.octave, queries.centre)
-    return Metrics(error=metrics.fraction_unexplained(*test), psnr_db=metrics.psnr_db(*test), profile=profile)
+        profile = depth_profile(predictions[n_test:], truth[n_test:], queries.octave, queries.centre)
+    return Metrics(error, dict(zip(task.metrics[1:], further, strict=True)), profile)
 
 
 def rescore_record(record: Record, store: ResultStore, secret: bytes | None = None) -> tuple[Metrics | None, str]:

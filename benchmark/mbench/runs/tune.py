@@ -22,6 +22,7 @@ from mbench.submission import Source
 from mbench.suite import tracks
 from mbench.suite.secrets import name_test_set, published_secret
 from mbench.suite.tasks import Task, load_task
+from mbench.suite.tasks.looks import Look
 from mbench.types import FloatArray, Queries
 
 SECRET = published_secret(tracks.stream_label("tune", "test", 0))
@@ -43,8 +44,13 @@ class HeldOut(Task):
         self._n_items = task.n_available
         self.name, self.family = task.name, task.family
         self.n_inputs, self.n_outputs = task.n_inputs, task.n_outputs
-        self.is_classification = task.is_classification
+        self.is_classification, self.metrics = task.is_classification, task.metrics
         self.n_available = self._n_items - self._n_items // HELD_OUT
+
+    @property
+    def look(self) -> Look:
+        """The task's own."""
+        return self._task.look
 
     @property
     def stream(self) -> str:

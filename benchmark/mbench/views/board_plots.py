@@ -10,9 +10,11 @@ from mbench.board.standings import FRACTALS, Board, Standing
 from mbench.board.stats import SIGNIFICANCE
 from mbench.disk import disk_error
 from mbench.results.curves import Curve
+from mbench.results.metrics import find_metric
 from mbench.results.reference import Reference
 from mbench.submission import safe_name
 from mbench.suite import tracks
+from mbench.suite.tasks import find_task
 
 YARDSTICK = "knn"  # the baseline that skills are counted by
 FROZEN = "k-NN, frozen"
@@ -101,7 +103,7 @@ def draw_curves(curves: Sequence[Curve], reference: Reference, folder: Path) -> 
         counts = sorted({point.n_replicates for curve in curves if curve.task == task for point in curve.points})
         n = " or ".join(map(str, counts))
         subtitle = f"{task}, n = {n}; each sample is a prefix of the next. Dashed: k-NN's frozen learning curve"
-        ylabel = "error rate" if tracks.family_of(task) == "digits" else "fraction of variance unexplained"
+        ylabel = find_metric(find_task(task).metrics[0]).title
         with plain_style():
             page = efficiency_page(lines, FROZEN, "Error against sample size", subtitle, ylabel)
             try:

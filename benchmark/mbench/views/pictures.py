@@ -10,6 +10,7 @@ from threading import Event
 
 from mbench.disk import disk_error
 from mbench.errors import MbenchError
+from mbench.results.metrics import find_metric
 from mbench.results.record import Record
 from mbench.results.reference import Reference
 from mbench.results.scoring import score_entry
@@ -159,9 +160,9 @@ def _draw_cell(
 def _subtitle(record: Record, reference: Reference) -> str:
     """Return the picture's second line: task, sample, and how well it was learned."""
     score = score_entry(record.submission, record.track, [record], reference).tasks[0]
-    parts = [record.task, f"{record.n_samples:,} points", f"FVU {score.error:.3g}"]
-    if score.psnr_db is not None:
-        parts.append(f"PSNR {score.psnr_db:.1f} dB")
+    error, *others = map(find_metric, find_task(record.task).metrics)
+    parts = [record.task, f"{record.n_samples:,} points", f"{error.label} {score.error:.3g}"]
+    parts += [metric.show(score.further[metric.name]) for metric in others if metric.name in score.further]
     if score.depth_octaves is not None:
         parts.append(f"depth {score.depth_octaves:.2f} octaves")
     if score.score is not None:

@@ -32,7 +32,7 @@ class Task(ABC):
     n_inputs: int
     n_outputs: int
     is_classification = False
-    metrics: ClassVar[tuple[str, ...]] = ("fvu", "psnr_db")
+    metrics: tuple[str, ...] = ("fvu", "psnr_db")
     has_picture: ClassVar[bool] = True
     golden_points: ClassVar[str | None] = None
     n_available: int | None = None  # the largest sample there is; None where points never run out
@@ -113,7 +113,7 @@ class BoxTask(Task):
     lower: FloatArray
     upper: FloatArray
     n_test: int
-    metrics: ClassVar = ("fvu", "psnr_db", "error_p99")
+    metrics = ("fvu", "psnr_db", "error_p99")
 
     @property
     def look(self) -> Look:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -24,7 +24,7 @@ class Digits(ItemTask):
     family = "digits"
     n_outputs = N_CLASSES
     is_classification = True
-    metrics: ClassVar = ("error_rate",)
+    metrics = ("error_rate",)
     has_picture = False
 
     def __init__(self, name: str, images: ByteArray, labels: IntArray, n_train: int, white: float) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -24,7 +24,7 @@ class Image(ItemTask):
     family = "images"
     n_inputs = 2
     n_outputs = 3
-    metrics: ClassVar = ("fvu", "psnr_db", "ssim")
+    metrics = ("fvu", "psnr_db", "ssim")
 
     def __init__(self, name: str, pixels: ByteArray) -> None:
         """pixels: (height, width, 3) uint8."""

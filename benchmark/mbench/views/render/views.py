@@ -47,8 +47,8 @@ class Panel:
 class Plan:
     """What a picture of a task asks for.
 
-    look: how the task is looked at.  X: (m, d) float64, queries in the submission's scaling.  points: (m, p) float64, the
-    same in the task's coordinates.
+    look: how the task is looked at.  X: (m, d) float64, queries in the submission's scaling.  points: (m, p) float64,
+    the same in the task's coordinates.
     """
 
     task: str

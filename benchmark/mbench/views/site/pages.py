@@ -17,8 +17,10 @@ from mbench.board.standings import Board
 from mbench.board.tables import LISTS, TITLES, board_as_json
 from mbench.results.curves import Curve
 from mbench.results.lookup import format_cell
+from mbench.results.metrics import find_metric
 from mbench.results.reference import load_reference
 from mbench.suite import tracks
+from mbench.suite.tasks import find_task
 from mbench.views.render.colours import VALUE_ERRORS, VALUE_TICKS
 from mbench.views.site import tiles
 from mbench.views.site.code import list_file, reveal
@@ -157,7 +159,7 @@ def _learning(track: TrackViews) -> dict[str, Any]:
     frozen = load_reference().curves
     return {
         task: {
-            "measure": "error rate" if tracks.family_of(task) == "digits" else "fraction of variance unexplained",
+            "measure": find_metric(find_task(task).metrics[0]).title,
             "frozen": list(zip(frozen[task].sizes, frozen[task].errors, strict=True)) if task in frozen else [],
             "lines": [
                 {"name": _label(entries[curve.source_digest], track), "points": curve.line,
