@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 import matplotlib
@@ -16,6 +16,7 @@ from mbench.runs.evaluate import evaluate_source, plan_cells
 from mbench.sandbox.tiers import choose_isolation
 from mbench.submission import read_submission
 from mbench.suite.tasks import load_task
+from mbench.suite.tasks.fractals import Mandelbrot
 from mbench.suite.tasks.images import Image as ImageTask
 from mbench.types import Sample
 from mbench.views.pictures import CARD_NAME, STRIP_NAME, draw_pictures
@@ -29,19 +30,8 @@ SMALL = 31  # pixels a side: the layout does not depend on it, and it is quick t
 PROFILE = Profile(tuple(0.9**k for k in range(15)), (0.1,) * 15, (0.95,) * 15)
 
 
-@dataclass
-class Plane:
+class Plane(Mandelbrot):
     """A fractal task's outside, with a truth that says where a point lies: 0 at the bottom, 1 at the top."""
-
-    name: str = "mandelbrot"
-    family: str = "mandelbrot"
-    n_inputs: int = 2
-    n_outputs: int = 1
-    lower: np.ndarray = field(default_factory=lambda: np.array([-2.65, -1.2]))
-    upper: np.ndarray = field(default_factory=lambda: np.array([1.15, 1.2]))
-
-    def scale(self, points):
-        return 2 * (points - self.lower) / (self.upper - self.lower) - 1
 
     def truth(self, points):
         return ((points[:, 1:] + 1.2) / 2.4).astype(np.float32)
