@@ -1,0 +1,70 @@
+"""A copy of the package that a recipe of CONTRIBUTING.md is followed in."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from textwrap import dedent, indent
+
+ROOT = Path(__file__).parents[1]
+SMALL = "from mbench.suite.tasks.fractals import Fractal; Fractal.n_test = 2_000; "  # a test set that is quick to label
+
+
+def read_recipe(heading):
+    """Return the code blocks of a section, in their order."""
+    section = (ROOT / "CONTRIBUTING.md").read_text().split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    return [dedent(block) for block in re.findall(r"^ *```python\n(.*?)^ *```$", section, re.DOTALL | re.MULTILINE)]
+
+
+class PackageCopy:
+    """`mbench` copied into a folder, to be edited and run there."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / "benchmark" / "mbench", folder / "mbench", ignore=ignored)
+
+    def edit(self, path, change):
+        file = self.folder / "mbench" / path
+        before = file.read_text()
+        after = change(before)
+        assert after != before, path
+        file.write_text(after)
+
+    def changed(self):
+        """Return which files differ from the package's own, or are new."""
+        own = ROOT / "benchmark"
+        files = [path.relative_to(self.folder) for path in (self.folder / "mbench").rglob("*.py")]
+        return {
+            path.relative_to("mbench").as_posix()
+            for path in files
+            if not (own / path).exists() or (own / path).read_bytes() != (self.folder / path).read_bytes()
+        }
+
+    def run(self, code, *arguments):
+        """Run Python with this package in a folder beside it; return what it printed."""
+        environment = os.environ | {"PYTHONPATH": str(self.folder), "COLUMNS": "200"}
+        command = [sys.executable, "-c", SMALL + code, *map(str, arguments)]
+        done = subprocess.run(
+            command, env=environment, cwd=self.folder, capture_output=True, text=True, timeout=600, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def mbench(self, *arguments):
+        """Run a command of this package; return what it printed, JSON read."""
+        out = self.run("from mbench.cli import main; main(prog_name='mbench')", *arguments)
+        return json.loads(out) if "--json" in arguments else out
+
+
+def insert_line(text, after, line):
+    """Return a text with a line put below the only one that is `after`, as far indented."""
+    lines = text.split("\n")
+    (place,) = [i for i, each in enumerate(lines) if each.strip() == after]
+    lines.insert(place + 1, indent(line.strip(), lines[place][: len(lines[place]) - len(lines[place].lstrip())]))
+    return "\n".join(lines)
