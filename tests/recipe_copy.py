@@ -17,8 +17,11 @@ SMALL = "from mbench.suite.tasks.fractals import Fractal; Fractal.n_test = 2_000
 
 def read_recipe(heading):
     """Return the code blocks of a section, in their order."""
-    section = (ROOT / "CONTRIBUTING.md").read_text().split(f"\n## {heading}\n")[1].split("\n## ")[0]
-    return [dedent(block) for block in re.findall(r"^ *```python\n(.*?)^ *```$", section, re.DOTALL | re.MULTILINE)]
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    section = text.split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    return [
+        dedent(block) for block in re.findall(r"^ *```(?:python)?\n(.*?)^ *```$", section, re.DOTALL | re.MULTILINE)
+    ]
 
 
 class PackageCopy:
@@ -66,5 +69,5 @@ def insert_line(text, after, line):
     """Return a text with a line put below the only one that is `after`, as far indented."""
     lines = text.split("\n")
     (place,) = [i for i, each in enumerate(lines) if each.strip() == after]
-    lines.insert(place + 1, indent(line.strip(), lines[place][: len(lines[place]) - len(lines[place].lstrip())]))
+    lines.insert(place + 1, indent(line.strip(), re.match(" *", lines[place])[0]))
     return "\n".join(lines)
