@@ -124,5 +124,5 @@ def test_a_place_that_cannot_be_written_is_found_before_anything_is_asked(tmp_pa
 
 def test_a_task_without_landmarks_is_usage(submission_file, estimator, tmp_path):
     source = read_submission(submission_file(estimator()))
-    with pytest.raises(UsageError, match="has no landmarks"):
+    with pytest.raises(UsageError, match="no plane to zoom into: choose a fractal"):
         zoom(source, "sphere", tmp_path / "dive.mp4", ResultStore(tmp_path / "results"), SETTINGS, track="quick")

@@ -389,6 +389,25 @@ def test_self_test_passes():
     orbits.self_test(*FAMILIES.values())
 
 
+def conjugated(x, y, cx, cy):
+    return (x * x - y * y) + cx, -(2.0 * x * y) + cy
+
+
+def test_a_step_of_ones_own_gives_what_the_compiled_one_gives_bit_for_bit(rng):
+    c = rng.uniform(-2.5, 2.5, (5_000, 2)).view(np.complex128)[:, 0]
+    own = replace(FAMILIES["tricorn"], kind=conjugated)
+    got, expected = (escape_time(c, family, max_iter=500, derivative=False) for family in (own, FAMILIES["tricorn"]))
+    assert np.array_equal(got.count, expected.count)
+    assert np.array_equal(got.interior, expected.interior)
+    assert np.array_equal(got.z, expected.z)
+    orbits.self_test(own)
+
+
+def test_a_step_of_ones_own_has_no_derivative():
+    with pytest.raises(ValueError, match="Say holomorphic=False"):
+        orbits.Family("own", conjugated)
+
+
 @pytest.mark.parametrize("name", FAMILIES)
 def test_self_test_fails_on_another_digest(name):
     digest = FAMILIES[name].golden

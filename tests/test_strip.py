@@ -14,6 +14,7 @@ from mbench.runs.cells import Settings
 from mbench.sandbox.tiers import choose_isolation
 from mbench.submission import Source, read_submission
 from mbench.suite.tasks import load_task
+from mbench.suite.tasks.fractals import Tricorn
 from mbench.suite.tracks import EXTRA_TASKS
 from mbench.views.render.colours import RAISED, VALUE_ERRORS, paint_values
 from mbench.views.render.landmarks import find_landmark
@@ -121,6 +122,12 @@ def test_an_unknown_landmark_is_usage():
         find_landmark(load_task("mandelbrot"), "atlantis")
     with pytest.raises(UsageError, match="china has no plane to zoom into: choose a fractal"):
         find_landmark(load_task("china"), None)
+
+
+def test_a_fractal_without_landmarks_is_told_apart_from_what_is_no_fractal(monkeypatch):
+    monkeypatch.setattr(Tricorn, "landmarks", ())
+    with pytest.raises(UsageError, match="tricorn names no landmarks to zoom into: give its class some"):
+        find_landmark(load_task("tricorn"), None)
 
 
 def test_what_was_not_evaluated_learns_first_and_who_fails_is_left_out(submission_file, estimator, tmp_path):
