@@ -96,7 +96,7 @@ def key(monkeypatch):
                     text = change(text)
             return text
 
-        monkeypatch.setattr(cells, "_meaning", lambda *roots: meaning(roots, read))
+        monkeypatch.setattr(cells, "_meaning", lambda *roots, leave_out=(): meaning(roots, read, leave_out))
         return cell_key(CELL, load_task(task), source, Settings())
 
     return compute
@@ -128,6 +128,35 @@ def test_an_added_task_leaves_the_keys_of_the_others(key, module):
 
     for task in ("curve", "china", "mandelbrot"):
         assert key(KNN, task, **{module: add}) == key(KNN, task)
+
+
+@pytest.mark.parametrize(
+    ("task", "module", "old", "new"),
+    [
+        ("mandelbrot", "suite__tasks__fractals", '"Seahorse valley"', '"The valley"'),
+        ("curve", "suite__tasks__base", '("fvu", "psnr_db", "error_p99")', '("fvu", "error_p99")'),
+        ("curve", "suite__tasks__functions", "golden_points = ", "golden_points = '' or "),
+    ],
+    ids=["landmark", "metric", "golden digest"],
+)
+def test_what_a_task_says_beside_what_is_asked_leaves_its_key(key, task, module, old, new):
+    def change(text):
+        assert old in text
+        return text.replace(old, new)
+
+    assert key(KNN, task, **{module: change}) == key(KNN, task)
+
+
+def test_an_added_fractal_leaves_the_keys_of_the_others(key):
+    def add_recurrence(text):
+        return text.replace("FAMILIES = MappingProxyType({", "FAMILIES = MappingProxyType({'other': MANDELBROT} | {")
+
+    def add_task(text):
+        return text + "\nclass Other(Fractal):\n    name = 'other'\n    recurrence = orbits.JULIA\n"
+
+    changed = {"suite__orbits": add_recurrence, "suite__tasks__fractals": add_task}
+    assert key(KNN, "mandelbrot", **changed) == key(KNN, "mandelbrot")
+    assert key(KNN, "julia", **changed) == key(KNN, "julia")
 
 
 def test_an_added_track_leaves_every_key(key):

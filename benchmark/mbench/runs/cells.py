@@ -18,6 +18,7 @@ from mbench.suite.meaning import meaning, own_modules
 from mbench.suite.sampler import permutation, stream_key
 from mbench.suite.secrets import name_test_set
 from mbench.suite.tasks import Task
+from mbench.suite.tasks.base import SAID_BESIDE
 from mbench.types import FloatArray, Spec
 
 N_REPEATED = 1_000  # queries asked twice, in other places of the stream: answers may not depend on order or batch
@@ -87,7 +88,7 @@ def cell_key(cell: Cell, task: Task, source: Source, settings: Settings) -> str:
         {
             "suite": tracks.SUITE_VERSION,
             "task": task.digest(),
-            "truth": _meaning(*task.code),
+            "truth": _meaning(*task.code, leave_out=SAID_BESIDE),
             "track": cell.track,
             "replicate": cell.replicate,
             "budget": [cell.n_samples, cell.fit_limit_s],
@@ -113,8 +114,8 @@ def code_digest() -> str:
 
 
 @cache
-def _meaning(*roots: str) -> str:
-    return meaning(roots)
+def _meaning(*roots: str, leave_out: tuple[str, ...] = ()) -> str:
+    return meaning(roots, leave_out=leave_out)
 
 
 def make_spec(cell: Cell, task: Task, settings: Settings) -> Spec:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -35,11 +35,12 @@ def own_modules(room: str) -> tuple[str, ...]:
     return tuple(".".join(part for part in each if part != "__init__") for each in parts)
 
 
-def meaning(roots: Iterable[str], read: Read = read_own) -> str:
+def meaning(roots: Iterable[str], read: Read = read_own, leave_out: Collection[str] = ()) -> str:
     """Return the SHA-256 of what some definitions mean, and of all those that they rest on.
 
     roots: `package.module:Name`, or `package.module` for all that a module defines. What is used of other modules is
     followed by their imports, wherever in a definition these stand; libraries are not followed.
+    leave_out: attributes and methods of classes that do not count.
     Raises KeyError for a root that is not there.
     """
     modules: dict[str, _Module | None] = {}
@@ -47,7 +48,7 @@ def meaning(roots: Iterable[str], read: Read = read_own) -> str:
     def module(name: str) -> _Module | None:
         if name not in modules:
             source = read(name)
-            modules[name] = None if source is None else _parse(name, source)
+            modules[name] = None if source is None else _parse(name, source, leave_out)
         return modules[name]
 
     pending: list[tuple[str, str]] = []
@@ -86,13 +87,13 @@ class _Module:
     imports: dict[str, tuple[str, str]]
 
 
-def _parse(name: str, source: str) -> _Module:
+def _parse(name: str, source: str, leave_out: Collection[str]) -> _Module:
     tree = ast.parse(source)
     imports = dict(_imports(tree))
     definitions: dict[str, list[ast.stmt]] = {}
     for node in tree.body:
         for defined in _defined(node):
-            definitions.setdefault(defined, []).append(_Bare().visit(node))
+            definitions.setdefault(defined, []).append(_Bare(leave_out).visit(node))
     uses = {each: {used for node in nodes for used in _dotted(node)} for each, nodes in definitions.items()}
     return _Module(name, definitions, uses, imports)
 
@@ -162,6 +163,10 @@ def _find(origin: str, dotted: str, module: Callable[[str], _Module | None]) -> 
 class _Bare(ast.NodeTransformer):
     """Takes from a definition what says nothing of what it computes: docstrings, annotations, imports."""
 
+    def __init__(self, leave_out: Collection[str]) -> None:
+        """leave_out: names of attributes and methods that are taken out of classes, too."""
+        self._leave_out = set(leave_out)
+
     def visit_Import(self, node: ast.Import) -> ast.Pass:
         return ast.Pass()
 
@@ -181,6 +186,7 @@ class _Bare(ast.NodeTransformer):
         return self._without_docstring(node)
 
     def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
+        node.body = [each for each in node.body if not self._leave_out & set(_defined(each))]
         return self._without_docstring(node)
 
     def _without_docstring(self, node: ast.FunctionDef | ast.ClassDef) -> ast.AST:

@@ -13,6 +13,9 @@ from mbench.suite.sampler import permutation, stream_key, uniform_rows
 from mbench.suite.tasks.looks import Line, Look, Scatter
 from mbench.types import FloatArray, IntArray, Queries, Sample
 
+# What a task says of itself beside what is asked: no prediction depends on it.
+SAID_BESIDE = ("metrics", "has_picture", "look", "landmarks", "golden_points", "self_test", "code", "load")
+
 _NO_LADDER = np.empty(0, dtype=np.int64)
 
 
