@@ -26,8 +26,9 @@ from mbench.disk import (
     write_json,
 )
 from mbench.errors import HarnessError, UsageError
-from mbench.results.predictions import _pack_predictions, _unpack_predictions, predictions_digest
+from mbench.results.predictions import pack_predictions, predictions_digest
 from mbench.results.record import SCHEMA_VERSION, Record, Result, as_json
+from mbench.sandbox.predictions import unpack_predictions
 from mbench.suite.tracks import SUITE_VERSION
 from mbench.types import FloatArray
 
@@ -206,9 +207,11 @@ class ResultStore:
         predictions = None
         try:
             if ".npy" in files:
-                predictions = _unpack_predictions(BytesIO(files[".npy"]))
+                predictions = unpack_predictions(BytesIO(files[".npy"]))
         except ValueError as error:
-            raise HarnessError(f"{origin}: came back with damaged predictions ({error}). Evaluate again") from None
+            raise HarnessError(
+                f"{origin}: came back with damaged predictions (the file {error}). Evaluate again"
+            ) from None
         expected = record.predictions_digest
         if record.key != key or expected != (None if predictions is None else predictions_digest(predictions)):
             raise HarnessError(f"{origin}: came back with the predictions of another cell. Evaluate again")
@@ -237,7 +240,7 @@ class ResultStore:
                     return drafts[-1]
 
                 if predictions is not None:
-                    begin(self.predictions_path(record.key)).file.write(_pack_predictions(predictions))
+                    begin(self.predictions_path(record.key)).file.write(pack_predictions(predictions))
                 if isinstance(artifact, bytes):
                     begin(self.artifact_path(record.key)).file.write(artifact)
                 elif artifact is not None and (opened := open_regular(artifact)):
@@ -265,11 +268,13 @@ class ResultStore:
         path = self.predictions_path(key)
         try:
             with path.open("rb") as file:
-                return _unpack_predictions(file)
+                return unpack_predictions(file)
         except FileNotFoundError:
             return None
-        except (ValueError, OSError) as error:
-            raise HarnessError(f"{path}: damaged ({error}). Evaluate it again with --fresh") from None
+        except ValueError as error:
+            raise HarnessError(f"{path}: damaged, it {error}. Evaluate it again with --fresh") from None
+        except OSError as error:
+            raise HarnessError(f"{path}: cannot be read ({error.strerror})") from error
 
 
 def _copy(source: BinaryIO, target: BinaryIO) -> None:

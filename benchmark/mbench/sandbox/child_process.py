@@ -31,6 +31,7 @@ from mbench.child.start import scratch_variables
 from mbench.disk import remove_folder, scratch_folder
 from mbench.errors import HarnessError, one_line
 from mbench.sandbox.nursery import IS_SUPPORTED, ForkedChild, Nursery
+from mbench.sandbox.predictions import unpack_predictions
 from mbench.sandbox.tiers import Isolation
 from mbench.sandbox.usage import is_overfull, process_usage
 from mbench.submission import Source
@@ -441,39 +442,20 @@ def _read_moments(answer: Any, seconds: float) -> tuple[Moment, ...] | None:
 def read_predictions(path: Path, n_rows: int, n_outputs: int) -> FloatArray:
     """Read what a child wrote, trusting nothing: (n_rows, n_outputs) float32.
 
-    Raises ChildFailure("invalid") for anything but a regular .npy file of exactly this dtype, shape and size whose
-    values are finite. Nothing is unpickled and no more is read than a valid file holds.
+    Raises ChildFailure("invalid") for anything but a regular file that `unpack_predictions` takes with this shape.
     """
-    expected = np.lib.format.magic(1, 0)
-    n_bytes = n_rows * n_outputs * 4
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as error:
         raise ChildFailure("invalid", f"predictions.npy cannot be opened ({error.strerror})") from None
-    status = os.fstat(descriptor)
-    if not stat.S_ISREG(status.st_mode):
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise ChildFailure("invalid", "predictions.npy is not a regular file")
     with os.fdopen(descriptor, "rb") as file:
-        if status.st_size > n_bytes + 4096:
-            raise ChildFailure(
-                "invalid", f"predictions.npy holds {status.st_size} bytes, expected {n_bytes} and a header"
-            )
-        content = file.read(n_bytes + 4096)
-    header_end = 10 + int.from_bytes(content[8:10], "little")
-    header = {"descr": "<f4", "fortran_order": False, "shape": (n_rows, n_outputs)}
-    if content[:8] != expected or content[10:header_end].strip().decode("latin1").replace(", }", "}") != repr(header):
-        raise ChildFailure(
-            "invalid", f"predictions.npy is not a .npy file of float32 with shape ({n_rows}, {n_outputs})"
-        )
-    if len(content) != header_end + n_bytes:
-        raise ChildFailure(
-            "invalid", f"predictions.npy holds {len(content) - header_end} bytes of values, not {n_bytes}"
-        )
-    values = np.frombuffer(content, dtype="<f4", offset=header_end).reshape(n_rows, n_outputs)
-    if not np.isfinite(values).all():
-        raise ChildFailure("invalid", "predictions.npy holds values that are not finite")
-    return values.astype(np.float32)
+        try:
+            return unpack_predictions(file, (n_rows, n_outputs))
+        except ValueError as error:
+            raise ChildFailure("invalid", f"predictions.npy {error}") from None
 
 
 def _find_processes_at_home(scratch: Path) -> list[psutil.Process]:
