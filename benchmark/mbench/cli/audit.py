@@ -125,15 +125,13 @@ def report_as_json(report: AuditReport) -> str:
 
 def print_report(report: AuditReport) -> None:
     """Print the sets, the statistics beside the baselines', and the verdict."""
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
+    from mbench.cli.console import make_console
     from mbench.results.audits import DESCRIPTIONS
 
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=160)
+    console = make_console()
 
     def make_table(*headings: str) -> Table:
         table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1))
@@ -158,7 +156,7 @@ def print_report(report: AuditReport) -> None:
             _number(each.fit_s),
         )
     console.print()
-    console.print(sets)
+    console.print(sets, soft_wrap=False)
     if report.statistics:
         console.print("\n[bold]Beside the baselines[/bold] (bits are ½ log₂ of k-NN's FVU over the method's)")
         table = make_table("statistic", "value", "baselines", "threshold", "what it is")
@@ -169,7 +167,7 @@ def print_report(report: AuditReport) -> None:
                 escape(statistic.name), *(f"{number:+.2f}" for number in numbers),
                 escape(DESCRIPTIONS.get(statistic.name, "")), style=style,
             )  # fmt: skip
-        console.print(table)
+        console.print(table, soft_wrap=False)
     colour = "green" if report.verdict == "passed" else "yellow" if report.ok else "red"
     console.print(f"\n[bold {colour}]{report.verdict}[/bold {colour}]: {escape(report.reason)}", soft_wrap=True)
 

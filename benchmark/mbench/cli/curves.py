@@ -121,11 +121,12 @@ def _find_sources(entries: Sequence[str], only_baselines: bool) -> list[Source]:
 
 def _print_curves(curves: Sequence[Curve]) -> None:
     """Print a table for each task: a row per method, a column per size."""
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
-    console = Console(highlight=False)
+    from mbench.cli.console import make_console, print_whole
+
+    console = make_console()
     for task in dict.fromkeys(curve.task for curve in curves):
         rows = [curve for curve in curves if curve.task == task]
         table = Table(box=None, pad_edge=False, header_style="bold")
@@ -135,7 +136,7 @@ def _print_curves(curves: Sequence[Curve]) -> None:
         for curve in rows:
             errors = ["failed" if point.error is None else f"{point.error:.5f}" for point in curve.points]
             table.add_row(escape(curve.name), *errors)
-        console.print(table)
+        print_whole(console, table)
         for curve in rows:
             for point in curve.points:
                 if point.error is None:

@@ -8,10 +8,10 @@ from threading import Lock
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from mbench.cli.console import make_console
 from mbench.results.record import Record
 from mbench.results.reference import Reference
 from mbench.results.scoring import score_entry
@@ -27,7 +27,7 @@ class Live:
 
     def __init__(self, label: str) -> None:
         """label: what is counted.  Draws nothing yet."""
-        self._console = Console(stderr=True, highlight=False)
+        self._console = make_console(stderr=True)
         self._bar = Progress(
             SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[count]}"),
             TimeElapsedColumn(), console=self._console, transient=True, disable=not self._console.is_terminal,

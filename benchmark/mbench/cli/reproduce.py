@@ -144,9 +144,9 @@ def _forecast(names: Sequence[str], track: str, out: Path, as_json: bool, runnin
 def _print_forecasts(forecasts: Sequence[Forecast], total: dict[str, float]) -> None:
     from datetime import timedelta
 
-    from rich.console import Console
     from rich.table import Table
 
+    from mbench.cli.console import make_console, print_whole
     from mbench.review.forecast import UNKNOWN_SHARE
 
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1))
@@ -156,7 +156,7 @@ def _print_forecasts(forecasts: Sequence[Forecast], total: dict[str, float]) -> 
     for name, cells, kept, guesses, seconds in (*rows, ("total", *total.values())):
         duration = f"{'~ ' if guesses else ''}{timedelta(seconds=round(seconds))}"
         table.add_row(name, f"{cells:g}", f"{kept:g}", f"{cells - kept:g}", duration)
-    Console(highlight=False).print(table)
+    print_whole(make_console(), table)
     click.echo(f"Fitting and predicting as recorded, by {forecasts[0].jobs} at a time; starting children comes on top.")
     if total["guesses"]:
         click.echo(f"~ of {total['guesses']:g} cells nothing is recorded: each at {UNKNOWN_SHARE:.0%} of its limit.")

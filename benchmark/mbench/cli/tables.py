@@ -7,12 +7,12 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
-from rich.measure import Measurement
 from rich.table import Table
 
 from mbench.api import Outcome
 from mbench.board.standings import Board
 from mbench.board.tables import TITLES, board_rows, describe_statistics, describe_track, shown_rows
+from mbench.cli.console import make_console, print_whole
 from mbench.errors import one_line
 from mbench.results.lookup import entry_rows, format_cell, recorded_baselines
 from mbench.results.reference import load_reference
@@ -95,12 +95,6 @@ def _print_columns(
         console.print(f"[dim]left out for want of width: {left_out}[/dim]")
 
 
-def print_whole(console: Console, table: Table) -> None:
-    """Print a table in which nothing is cut short: where the terminal is too narrow, it breaks the lines itself."""
-    needed = Measurement.get(console, console.options.update(max_width=10_000), table).maximum
-    (console if needed <= console.width else Console(highlight=False, width=needed)).print(table)
-
-
 def print_board(board: Board) -> None:
     """Print the board, the lists beside it, and what ranks and intervals rest on."""
     console = make_console()
@@ -150,7 +144,7 @@ def print_entry(outcome: Outcome) -> None:
             for line in last_lines(said):
                 console.print(f"[dim]    {escape(line)}[/dim]", soft_wrap=True)
         elif task.skill is None:
-            console.print(f"[dim]{escape(task.task)} is no part of track {entry.track}: it has no skill here.[/dim]")
+            console.print(f"[dim]{escape(why_without_skill(task.task, entry.track))}[/dim]")
     if any(task.n_failed for task in entry.tasks):
         console.print("[dim]Failures are kept. To run them again: --fresh, with --task NAME for each.[/dim]")
     console.print("\n[bold]Beside the recorded baselines[/bold]", f"(track {entry.track}; skills: 0 learned nothing, "
@@ -170,6 +164,13 @@ def print_entry(outcome: Outcome) -> None:
         console.print(f"[yellow]{escape(note)}[/yellow]")
     console.print("\nWritten:")
     print_paths(outcome.paths)
+
+
+def why_without_skill(task: str, track: str) -> str:
+    """Say why a task that ended well has no skill on a track: it is none of its tasks, or has no reference there."""
+    if task not in tracks.TRACKS[track].tasks:
+        return f"{task} is no part of track {track}: it has no skill here."
+    return f"{task} has no frozen reference on track {track} yet: no skill is computed. See `mbench reference`."
 
 
 def _what_lacks(entry: Entry, left_out: Mapping[str, str]) -> str:
@@ -195,10 +196,3 @@ def print_paths(paths: Sequence[Path]) -> None:
     """Print paths one a line, unwrapped, so that they can be clicked or piped."""
     for path in paths:
         make_console().print(f"  {path}", soft_wrap=True, highlight=False, markup=False)
-
-
-def make_console() -> Console:
-    """Return the terminal to print tables to, or what stands for one as wide as any of them."""
-    console = Console(highlight=False)
-    # A table of twenty columns in a pipe or a log is not to be folded at 80.
-    return console if console.is_terminal else Console(highlight=False, width=240)

@@ -24,7 +24,7 @@ def tasks(as_json: bool) -> None:
         return
     from rich.table import Table
 
-    from mbench.cli.tables import make_console, print_whole
+    from mbench.cli.console import make_console, print_whole
 
     table = Table(box=None, pad_edge=False, padding=(0, 1))
     console = make_console()

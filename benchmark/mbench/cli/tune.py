@@ -86,11 +86,12 @@ def tune(
 
 def _print_search(search: Search) -> None:
     """Print a row per task and value, the best of each task in bold; then the mean scores."""
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
-    console = Console(highlight=False)
+    from mbench.cli.console import make_console, print_whole
+
+    console = make_console()
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1))
     table.add_column("task")
     for heading in (search.parameter, "error", "skill", "octaves", "depth skill", "score", "fit s", "n"):
@@ -108,7 +109,7 @@ def _print_search(search: Search) -> None:
             if task.n_failed:
                 reasons[f"{name}, {value!r}: {task.n_failed} of {task.n_replicates} failed"] = task.reason
     console.print()
-    console.print(table)
+    print_whole(console, table)
     for what, reason in reasons.items():
         console.print(f"[red]{escape(what)}:[/red] {escape(reason)}", soft_wrap=True)
     if reasons:
