@@ -204,11 +204,16 @@ def render(
             raise UsageError(f"{task}: there is no picture of this task. Leave it out")
     store = ResultStore(out)
     records = [r for r in store.records() if (r.source_digest, r.track, r.test_set) == (source.digest, track, PUBLIC)]
-    records = [record for record in records if not tasks or record.task in tasks]
     if not records:
         raise UsageError(
             f"{source.name}: nothing of this very source on track {track} in {out}. Run `mbench evaluate` first"
         )
+    if tasks and not any(record.task in tasks for record in records):
+        raise UsageError(
+            f"{source.name}: {', '.join(tasks)} was not evaluated on track {track} in {out}. Run `mbench evaluate` "
+            "with --task first, or leave it out"
+        )
+    records = [record for record in records if not tasks or record.task in tasks]
     first = [r for r in newest_result(source.name, records).records if r.replicate == 0]
     folder = out / source.name / track
     settings = make_settings(**running)

@@ -112,9 +112,10 @@ def check_rerun(claim: Claim, out: Path, report: Report, running: Mapping[str, A
     result = _run(claim, tasks, out, report, running)
     where = f"{claim.source.name} {claim.track}"
     lines = compare_records(result.records, claim.records, where, FLIPPED_DIGITS)
-    absent = len(claim.records) - len({(r.task, r.replicate) for r in result.records})
-    if absent > 0:
-        lines.append(f"{absent} recorded cells are no part of the track")
+    again = {(record.task, record.replicate) for record in result.records}
+    absent = [f"{r.task} r{r.replicate}" for r in claim.records if (r.task, r.replicate) not in again]
+    if absent:
+        lines.append(f"recorded, but not run again: {', '.join(absent)}")
     detail = (
         "; ".join(lines) or f"{len(result.records)} cells within {ERROR_TOLERANCE:.0%}, or a digit, of what is recorded"
     )

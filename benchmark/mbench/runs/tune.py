@@ -138,9 +138,12 @@ def plan_trials(track: str, tasks: Sequence[str], replicates: int) -> Plan:
     planned, missing = plan_cells(track, tasks, replicates)
     known = load_reference().tasks
     unscored = sorted({cell.task for cell in planned if (track, cell.task) not in known})
-    if unscored or not planned:
+    if not planned:
+        reasons = "; ".join(missing.values())
+        raise UsageError(f"track {track}: no task of it can be run here ({reasons}). Give others with --task")
+    if unscored:
         raise UsageError(
-            f"{', '.join(unscored) or track}: nothing to choose a value by on track {track}, which has scores for "
+            f"{', '.join(unscored)}: nothing to choose a value by on track {track}, which has scores for "
             f"{', '.join(task for name, task in known if name == track)} only. Give some of these with --task"
         )
     cells = []

@@ -91,6 +91,11 @@ def _newest(
 ) -> Target:
     alike = [r for r in records if (r.task, r.track, r.replicate, r.test_set) == (task, track, 0, PUBLIC)]
     options = f"--task {task} --track {track}" + ("" if out == Path("results") else f" --out {out}")
+    if any((r.task, r.track) == (task, track) for r in records) and not alike:
+        raise UsageError(
+            f"{name}: of {task} on track {track}, {out} has no replicate 0 on the public test set, which is what is "
+            f"looked at. Run `{command} {options}` first"
+        )
     if not alike or source is None:
         raise UsageError(f"{name}: {task} was not evaluated on track {track} in {out}. Run `{command} {options}` first")
     record = max(alike, key=lambda r: r.created)
