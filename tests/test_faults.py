@@ -40,12 +40,12 @@ import numpy as np
 from dataclasses import replace
 from pathlib import Path
 from mbench.api import run_evaluation
-from mbench.disk import _adapter
+from mbench.disk import type_adapter
 from mbench.results.predictions import predictions_digest
 from mbench.results.record import Costs, Metrics, Record
 from mbench.results.store import *
 from mbench.submission import read_submission
-_adapter(Record)
+type_adapter(Record)
 signal.signal(signal.SIGCHLD, signal.SIG_IGN)
 
 def write_cells(folder, record, n_values, seed, progress):

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mbench.errors import UsageError
+from mbench.results.kept import listening
 from mbench.results.lookup import manner, newest_result
 from mbench.results.record import Record, Result
 from mbench.results.reference import load_reference
@@ -258,11 +259,12 @@ def evaluate(
         )
     source = pickle_build(submission) if callable(submission) else read_submission(submission)
     tasks = (tasks,) if isinstance(tasks, str) else tasks
-    outcome = run_evaluation(
-        source, track=track, tasks=tasks, replicates=replicates, out=Path(out), pictures=pictures, jobs=jobs,
-        threads=threads, device=device, resume=resume, isolation=isolation, unsafe_no_sandbox=unsafe_no_sandbox,
-    )  # fmt: skip
-    for line in outcome.warnings:
+    with listening() as heard:
+        outcome = run_evaluation(
+            source, track=track, tasks=tasks, replicates=replicates, out=Path(out), pictures=pictures, jobs=jobs,
+            threads=threads, device=device, resume=resume, isolation=isolation, unsafe_no_sandbox=unsafe_no_sandbox,
+        )  # fmt: skip
+    for line in (*outcome.warnings, *dict.fromkeys(heard)):
         warnings.warn(line, stacklevel=2)
     reference = load_reference()
     rows = []

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 T = TypeVar("T")
-# What pydantic validates dataclasses by that `parse_json` reads: JSON's own types only, no field more, no NaN.
+# What pydantic validates dataclasses by that are read from files: JSON's own types only, no field more, no NaN.
 STRICT = {"extra": "forbid", "strict": True, "allow_inf_nan": False}
 
 DRAFT_SUFFIX = ".mbench-part"
@@ -105,23 +105,9 @@ def read_bytes(path: Path, limit: int, remedy: str) -> bytes:
     return content
 
 
-def parse_json(kind: type[T], content: bytes, origin: Path, remedy: str) -> T:
-    """Return a dataclass whose `__pydantic_config__` is STRICT from JSON.
-
-    remedy: what to do about a file that is damaged. Raises HarnessError, which says where it is.
-    """
-    from pydantic import ValidationError
-
-    try:
-        return _adapter(kind).validate_json(content)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(str(part) for part in first["loc"])[:80]
-        raise HarnessError(f"{origin}: damaged at {place!r} ({first['msg'][:200]}). {remedy}") from None
-
-
 @cache
-def _adapter(kind: type[T]) -> TypeAdapter[T]:
+def type_adapter(kind: type[T]) -> TypeAdapter[T]:
+    """Return what validates JSON as a dataclass whose `__pydantic_config__` is STRICT, or as a tuple of such."""
     from pydantic import TypeAdapter
 
     return TypeAdapter(kind)

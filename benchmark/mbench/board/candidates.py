@@ -9,6 +9,7 @@ from typing import Literal
 
 from mbench.errors import UsageError
 from mbench.results.audits import REPORT_NAME, AuditReport, find_report, report_places
+from mbench.results.kept import ForeignError, note_foreign
 from mbench.results.lookup import RECORDED_FOLDER, newest_result
 from mbench.results.record import Record
 from mbench.results.store import RESULT_NAME, read_result
@@ -42,7 +43,7 @@ def find_baselines() -> list[Candidate]:
     for name in baseline_names():
         path, entry = RECORDED_FOLDER / f"{name}.json", baseline_path(name)
         if path.exists() and entry is not None:
-            found.append(_candidate(name, "baseline", path, [path.with_name(f"{name}.audit.json")], entry))
+            found += _candidate(name, "baseline", path, [path.with_name(f"{name}.audit.json")], entry)
     return found
 
 
@@ -58,15 +59,18 @@ def find_submissions(folder: Path) -> list[Candidate]:
             if first != path.parent:
                 raise UsageError(f"{path.parent}: goes by the same name as {first}. Call one of the folders otherwise")
     return [
-        _candidate(name, "submission", each / RESULT_NAME, [each / REPORT_NAME], each) for name, each in folders.items()
+        candidate
+        for name, each in folders.items()
+        for candidate in _candidate(name, "submission", each / RESULT_NAME, [each / REPORT_NAME], each)
     ]
 
 
 def find_local(results: Path, track: str) -> list[Candidate]:
     """Return what was evaluated here on a track: `results/NAME/TRACK/result.json`."""
     return [
-        _candidate(safe_name(path.parent.parent.name), "local", path, report_places(path.parent), None)
+        candidate
         for path in sorted(results.glob(f"*/{track}/{RESULT_NAME}"))
+        for candidate in _candidate(safe_name(path.parent.parent.name), "local", path, report_places(path.parent), None)
     ]
 
 
@@ -89,8 +93,10 @@ def _is_whole(record: Record) -> bool:
     return not record.ok or family != "mandelbrot" or (profile is not None and len(profile.mean) == len(OCTAVES))
 
 
-def _candidate(name: str, origin: Origin, path: Path, audits: Sequence[Path], entry: Path | None) -> Candidate:
-    """Read a result and its audit, and keep what is of the source at `entry` (without one: of the newest record's).
+def _candidate(name: str, origin: Origin, path: Path, audits: Sequence[Path], entry: Path | None) -> list[Candidate]:
+    """Read a result and its audit, and keep what is of the source at `entry`, without one: of the newest record's.
+
+    None comes of a result that only another version of mbench can read; it is noted.
 
     audits: where its audit may lie; one of another version of the source says nothing about this one.
 
@@ -98,7 +104,12 @@ def _candidate(name: str, origin: Origin, path: Path, audits: Sequence[Path], en
 
     Raises UsageError for a result of another suite, HarnessError for a damaged one.
     """
-    public = [record for record in read_result(path).records if record.test_set == PUBLIC and _is_whole(record)]
+    try:
+        result = read_result(path)
+    except ForeignError as error:
+        note_foreign(str(error))
+        return []
+    public = [record for record in result.records if record.test_set == PUBLIC and _is_whole(record)]
     source: Source | None = None if entry is None else read_submission(entry)
     if source is not None:
         digest = source.digest
@@ -108,4 +119,4 @@ def _candidate(name: str, origin: Origin, path: Path, audits: Sequence[Path], en
     foreign = tuple(record.track for record in public if record.source_digest != digest)
     audit = find_report(audits, digest)
     folder = entry if origin == "submission" else None
-    return Candidate(name, origin, newest_result(name, own).records, audit[1] if audit else None, foreign, folder)
+    return [Candidate(name, origin, newest_result(name, own).records, audit[1] if audit else None, foreign, folder)]

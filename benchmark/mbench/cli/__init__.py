@@ -39,6 +39,7 @@ from mbench.cli.watch import watch
 from mbench.cli.zoom import zoom
 from mbench.disk import DISK_FULL
 from mbench.errors import MbenchError
+from mbench.results.kept import listening
 
 INTERRUPTED = 130
 _RESUMABLE = ("evaluate", "reproduce", "reference", "render", "tune", "curves")
@@ -58,6 +59,14 @@ class Verbs(click.Group):
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):  # a terminal that does not know a letter is no fault of ours
                 stream.reconfigure(errors="replace")
+        with listening() as notes:
+            try:
+                return self._invoke(ctx)
+            finally:
+                for words in dict.fromkeys(notes):
+                    click.echo(f"Note: {words}", err=True)
+
+    def _invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):

@@ -29,10 +29,13 @@ def compare(entries: tuple[str, ...], track: str, table_format: str, out: Path, 
     Each of ENTRIES is a submission's file or folder, a result.json, or the name of a baseline or of anything evaluated.
     Without any, the baselines that have results on this track are compared.
     """
+    import json
+
     from mbench.cli.tables import print_entries
     from mbench.errors import UsageError
     from mbench.results.agreement import describe_strangers, find_strangers
-    from mbench.results.lookup import find_result, format_table, recorded_baselines
+    from mbench.results.kept import heard_notes
+    from mbench.results.lookup import entry_as_json, find_result, format_table, recorded_baselines, sort_entries
     from mbench.results.reference import load_reference
     from mbench.results.scoring import score_entry
     from mbench.results.store import ResultStore
@@ -62,6 +65,9 @@ def compare(entries: tuple[str, ...], track: str, table_format: str, out: Path, 
         table_format = "json"
     if table_format == "table":
         print_entries(scored)
+    elif table_format == "json":  # a list of entries, so that what was said of all files stands in each
+        rows = [entry_as_json(entry) | {"notes": heard_notes()} for entry in sort_entries(scored)]
+        click.echo(json.dumps(rows, indent=1))
     else:
         click.echo(format_table(scored, table_format).rstrip("\n"))  # type: ignore[arg-type]
     if store is not None:

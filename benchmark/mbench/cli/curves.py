@@ -67,6 +67,7 @@ def curves(
     from mbench.api import make_settings
     from mbench.cli.progress import LiveProgress
     from mbench.results import curves
+    from mbench.results.kept import refusing_foreign
     from mbench.results.reference import load_reference
     from mbench.review.reproduce import check_checkout
     from mbench.runs import measure_curves
@@ -89,7 +90,9 @@ def curves(
             found = measure_curves.measure_curves(source, cells, store, settings, live)
         made += found
         for target in (path, curves.RECORDED_CURVES) if record else (path,):
-            curves.write_curves(target, curves.merge_curves(curves.read_curves(target), found))
+            with refusing_foreign():
+                known = curves.read_curves(target)
+            curves.write_curves(target, curves.merge_curves(known, found))
     shown = [curve for curve in curves.read_curves(path) if curve.task in tasks]
     pictures = draw_curves(shown, load_reference(), folder)
     if as_json:

@@ -67,6 +67,7 @@ def evaluate(
     from mbench.cli.progress import LiveProgress
     from mbench.cli.tables import print_entry
     from mbench.errors import UsageError
+    from mbench.results.kept import heard_notes
     from mbench.results.lookup import entry_as_json
     from mbench.results.reference import load_reference
     from mbench.submission import read_submission
@@ -94,7 +95,7 @@ def evaluate(
             report=live, secret=secret, **running,
         )  # fmt: skip
     content = entry_as_json(outcome.entry) | {"paths": [str(path) for path in outcome.paths]}
-    content |= {"left_out": outcome.missing, "notes": list(outcome.notes)}
+    content |= {"left_out": outcome.missing, "notes": [*outcome.notes, *heard_notes()]}
     if as_json:
         for line in outcome.warnings:
             click.echo(line, err=True)

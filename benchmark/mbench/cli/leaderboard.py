@@ -38,9 +38,12 @@ def leaderboard(
     the audit passed (audit.json beside a result, on whatever track; of a baseline NAME.audit.json). Others are shown
     with what they lack. Whom the audit found to know the rule stands on a list of its own, or is rejected.
     """
+    import json
+
     from mbench.board.candidates import find_baselines, find_local, find_submissions, keep_recorded
     from mbench.board.standings import build_board
-    from mbench.board.tables import format_board
+    from mbench.board.tables import board_as_json, format_board
+    from mbench.results.kept import heard_notes
     from mbench.results.reference import load_reference
 
     known = [*find_baselines(), *find_submissions(submissions)]
@@ -52,6 +55,9 @@ def leaderboard(
         from mbench.cli.tables import print_board
 
         print_board(board)
+    elif table_format == "json":
+        content = board_as_json(board)
+        click.echo(json.dumps(content | {"notes": [*content["notes"], *heard_notes()]}, indent=1))
     else:
         click.echo(format_board(board, table_format))  # type: ignore[arg-type]
     if plots is not None:

@@ -49,6 +49,7 @@ def site(
     the results folder learned is drawn for zooms and strips, in the sandbox; a second run draws only what is new.
     """
     from mbench.api import default_jobs
+    from mbench.results.kept import heard_notes
     from mbench.sandbox.tiers import choose_isolation
     from mbench.views.site import build_site
 
@@ -65,6 +66,6 @@ def site(
         click.echo(note, err=True)
     if as_json:
         content = {"folder": str(folder), "pages": [str(path) for path in built.pages], "n_entries": built.n_entries}
-        click.echo(json.dumps(content | {"notes": list(built.notes)}, indent=1))
+        click.echo(json.dumps(content | {"notes": [*built.notes, *heard_notes()]}, indent=1))
         return
     click.echo(f"{len(built.pages)} pages of {built.n_entries} entries. Open {built.pages[0]}")

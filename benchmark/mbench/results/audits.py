@@ -11,8 +11,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import ClassVar, Literal
 
-from mbench.disk import STRICT, parse_json, read_bytes, write_json
+from mbench.disk import STRICT
 from mbench.errors import HarnessError, MbenchError, UsageError
+from mbench.results.kept import ForeignError, Form, note_foreign, read_kept, write_kept
 from mbench.results.record import Status
 from mbench.suite import tracks
 
@@ -163,23 +164,22 @@ class AuditReport:
         return self.verdict in GOOD
 
 
+_AGAIN = "Run `mbench audit` again"
+_REPORT = Form(
+    AuditReport, _REPORT_LIMIT, _AGAIN, f"An audit of another version says nothing here. {_AGAIN}", SCHEMA_VERSION
+)
+
+
 def write_report(path: Path, report: AuditReport) -> None:
     """Write an audit atomically. Raises HarnessError when the disk refuses."""
-    write_json(path, asdict(report))
+    write_kept(path, asdict(report))
 
 
 def read_report(path: Path) -> AuditReport:
-    """Read an audit. UsageError for a missing file or another suite's, HarnessError for a damaged one."""
-    again = "Run `mbench audit` again"
-    try:
-        content = read_bytes(path, _REPORT_LIMIT, again)
-    except FileNotFoundError:
-        raise UsageError(f"{path}: no such audit. Run `mbench audit`") from None
-    except OSError as error:
-        raise HarnessError(f"{path}: cannot be read ({error.strerror})") from error
-    report = parse_json(AuditReport, content, path, again)
-    if (report.schema, report.suite) != (SCHEMA_VERSION, tracks.SUITE_VERSION):
-        raise UsageError(f"{path}: made by another version of the audit. {again}")
+    """Read an audit. Raises as `read_kept`, and UsageError for a missing file."""
+    report = read_kept(_REPORT, path)
+    if report is None:
+        raise UsageError(f"{path}: no such audit. Run `mbench audit`")
     return report
 
 
@@ -201,6 +201,8 @@ def find_report(places: Sequence[Path], source_digest: str) -> tuple[Path, Audit
     for path in filter(Path.exists, places):
         try:
             found.append((path, read_report(path)))
+        except ForeignError as error:
+            note_foreign(str(error))
         except MbenchError:
             if path == places[0]:
                 raise

@@ -8,9 +8,10 @@ from itertools import takewhile
 from pathlib import Path
 from typing import ClassVar
 
-from mbench.disk import STRICT, parse_json, read_bytes, write_json
-from mbench.errors import HarnessError, UsageError
+from mbench.disk import STRICT
+from mbench.results.kept import Form, read_kept, write_kept
 from mbench.results.lookup import RECORDED_FOLDER
+from mbench.results.record import name_unknown
 from mbench.suite import tracks
 
 FOLDER_NAME = "curves"  # in the results folder
@@ -77,6 +78,12 @@ class _File:
     curves: tuple[Curve, ...]
 
 
+_CURVES = Form(
+    _File, _FILE_LIMIT, "Delete it, measure again", "Measure into another results folder with `mbench curves`",
+    items="curves", unknown=name_unknown,
+)  # fmt: skip
+
+
 def merge_curves(known: Iterable[Curve], new: Iterable[Curve]) -> tuple[Curve, ...]:
     """Return both, sorted, a new curve in the place of a known one of its name and task."""
     merged = {(curve.task, curve.name): curve for curve in (*known, *new)}
@@ -98,22 +105,10 @@ def write_curves(path: Path, curves: Sequence[Curve]) -> None:
         "are prefixes of the largest track's; fit limits straight between the tracks' budgets on log-log axes",
         curves=tuple(curves),
     )
-    write_json(path, asdict(file))
+    write_kept(path, asdict(file))
 
 
 def read_curves(path: Path) -> tuple[Curve, ...]:
-    """Read curves; none where there is no file. UsageError for another suite's, HarnessError for a damaged file."""
-    again = "Delete it, measure again"
-    try:
-        content = read_bytes(path, _FILE_LIMIT, again)
-    except FileNotFoundError:
-        return ()
-    except OSError as error:
-        raise HarnessError(f"{path}: cannot be read ({error.strerror})") from error
-    found = parse_json(_File, content, path, again)
-    if found.suite != tracks.SUITE_VERSION:
-        raise UsageError(
-            f"{path}: made by suite {found.suite}, this is {tracks.SUITE_VERSION}. Results of different suites do not "
-            "compare; delete it, and run `mbench curves` again"
-        )
-    return found.curves
+    """Read curves; none where there is no file. Raises as `read_kept`."""
+    found = read_kept(_CURVES, path)
+    return () if found is None else found.curves

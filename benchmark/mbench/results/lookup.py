@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from mbench.errors import UsageError
+from mbench.results.kept import ForeignError, note_foreign, refusing_foreign
 from mbench.results.record import SCHEMA_VERSION, Record, Result
 from mbench.results.scoring import Entry
 from mbench.results.store import RESULT_NAME, ResultStore, read_result, write_result
@@ -104,9 +105,17 @@ def manner(record: Record) -> tuple[int, str, str]:
 
 
 def refresh_results(store: ResultStore) -> None:
-    """Write every result.json of a results folder again; a record whose cell is there no more stays as it is."""
+    """Write every result.json of a results folder again; a record whose cell is there no more stays as it is.
+
+    A file that holds what another version of mbench put there stays as it is, with a note.
+    """
     for path in (*store.folder.glob(f"*/*/{RESULT_NAME}"), *store.folder.glob(f"*/*/hidden-*/{RESULT_NAME}")):
-        old = read_result(path)
+        try:
+            with refusing_foreign():
+                old = read_result(path)
+        except ForeignError as error:  # written again, it would lack what is not known here
+            note_foreign(f"{error}. It stays as it was")
+            continue
         alike = {(record.source_digest, record.track, record.test_set) for record in old.records}
         records = {record.key: record for record in old.records}
         records |= {r.key: r for r in store.records() if (r.source_digest, r.track, r.test_set) in alike}

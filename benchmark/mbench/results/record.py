@@ -10,9 +10,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar, Literal
 
-from mbench.disk import (
-    STRICT,
-)
+from mbench.disk import STRICT
 from mbench.errors import HarnessError
 from mbench.results.metrics import Profile
 from mbench.suite.tracks import TRACKS, family_of
@@ -193,6 +191,20 @@ def _flatten(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     for name, value in pairs:
         found |= value if name == "further" else {name: value}
     return found
+
+
+def name_unknown(fields: Any) -> str:
+    """Return which task or track of a record's fields this mbench does not know: "" where it knows both."""
+    found = fields if isinstance(fields, dict) else {}
+    track, task = found.get("track"), found.get("task")
+    if isinstance(track, str) and track not in TRACKS:
+        return f"track {track!a}"
+    try:
+        if isinstance(task, str):
+            family_of(task)
+    except KeyError:
+        return f"task {task!a}"
+    return ""
 
 
 def _is_time(text: str) -> bool:

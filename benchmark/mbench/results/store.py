@@ -11,28 +11,35 @@ from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
 from threading import Lock
-from typing import Any, BinaryIO, ClassVar, TypeVar
+from typing import Any, BinaryIO, ClassVar
 
 from mbench.disk import (
     DISK_FULL,
     Draft,
     disk_error,
     open_regular,
-    parse_json,
     read_bytes,
     settle_folder,
     sweep_drafts,
     write_atomically,
-    write_json,
 )
 from mbench.errors import HarnessError, UsageError
+from mbench.results.kept import (
+    ForeignError,
+    Form,
+    note_foreign,
+    open_kept,
+    parse_kept,
+    read_kept,
+    sign,
+    write_kept,
+)  # fmt: skip
 from mbench.results.predictions import pack_predictions, predictions_digest
-from mbench.results.record import SCHEMA_VERSION, Record, Result, as_json
+from mbench.results.record import SCHEMA_VERSION, Record, Result, as_json, name_unknown
 from mbench.sandbox.predictions import unpack_predictions
 from mbench.suite.tracks import SUITE_VERSION
 from mbench.types import FloatArray
 
-T = TypeVar("T")
 RECORD_LIMIT = 1 << 20  # bytes: a record has some thousands, so more is none, and is not read into memory
 RESULT_LIMIT = 16 << 20
 
@@ -44,42 +51,21 @@ _REMAKE = "Delete it, and repeat the command that wrote it"
 _KEPT = "Cells already done are kept"
 
 
-def _parse(kind: type[T], text: bytes, origin: Path, remedy: str = _RERUN) -> T:
-    try:
-        head = json.loads(text, object_pairs_hook=_without_duplicates)
-        versions = head.get("schema"), head.get("suite")
-    except (ValueError, AttributeError, RecursionError):
-        raise HarnessError(f"{origin}: damaged, not a JSON object. {remedy}") from None
-    if versions != (SCHEMA_VERSION, SUITE_VERSION):
-        schema, suite = (str(value)[:20] if type(value) is int else "unknown" for value in versions)
-        raise UsageError(
-            f"{origin}: made by schema {schema} of suite {suite}, this is schema {SCHEMA_VERSION} of suite "
-            f"{SUITE_VERSION}. Results of different suites do not compare; run it again"
-        )
-    return parse_json(kind, text, origin, remedy)
-
-
-def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Return a JSON object. Raises ValueError for a name that it has twice: readers differ in which one they take."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise ValueError
-    return found
+_RECORD = Form(Record, RECORD_LIMIT, _RERUN, schema=SCHEMA_VERSION, unknown=name_unknown)
+_RESULT = Form(Result, RESULT_LIMIT, _REMAKE, schema=SCHEMA_VERSION, items="records", unknown=name_unknown)
 
 
 def read_result(path: Path) -> Result:
-    """Read a portable result. UsageError for a missing file or another suite's, HarnessError for a damaged one."""
-    try:
-        return _parse(Result, read_bytes(path, RESULT_LIMIT, _REMAKE), path, _REMAKE)
-    except FileNotFoundError:
-        raise UsageError(f"{path}: no such result") from None
-    except OSError as error:
-        raise HarnessError(f"{path}: cannot be read ({error.strerror})") from error
+    """Read a portable result. Raises as `read_kept`, and UsageError for a missing file."""
+    result = read_kept(_RESULT, path)
+    if result is None:
+        raise UsageError(f"{path}: no such result")
+    return result
 
 
 def write_result(path: Path, result: Result) -> None:
     """Write a portable result atomically. Raises HarnessError when the disk refuses."""
-    write_json(path, as_json(result), _KEPT)
+    write_kept(path, as_json(result), _KEPT)
 
 
 class ResultStore:
@@ -104,6 +90,7 @@ class ResultStore:
         self._now = now
         self._newest: datetime | None = None
         self.passed_over: set[Path] = set()  # damaged records, or another suite's, that `records` came across
+        self.foreign: set[str] = set()  # keys of records that were read but for what another mbench put there
         self._stamping = Lock()
         own: dict[str, Any] = {"schema": SCHEMA_VERSION, "suite": SUITE_VERSION}
         own |= {"purpose": self.purpose} if self.purpose else {}
@@ -111,7 +98,7 @@ class ResultStore:
         try:
             self.cells.mkdir(parents=True, exist_ok=True)
             if not marker.exists():
-                write_atomically(marker, json.dumps(own).encode())
+                write_atomically(marker, json.dumps(sign(own)).encode())
             found = json.loads(read_bytes(marker, RECORD_LIMIT, _RERUN))
         except OSError as error:
             if error.errno in DISK_FULL:
@@ -123,13 +110,20 @@ class ResultStore:
             raise HarnessError(
                 f"{marker}: damaged. Delete it if every result here is of suite {SUITE_VERSION}"
             ) from None
-        if found != own:
-            raise UsageError(
-                f"{folder}: holds results of another version or for another purpose ({ascii(found)[:80]}), expected "
-                f"{own}. Choose another folder with --out"
-            )
+        self._check_marker(found, own)
         for place in (folder, self.cells, *(path.parent for path in folder.glob(f"*/*/{RESULT_NAME}"))):
             sweep_drafts(place)
+
+    def _check_marker(self, found: Any, own: dict[str, Any]) -> None:
+        """Raise UsageError for a folder of another suite, an older schema or another purpose."""
+        known = found if isinstance(found, dict) else {}
+        schema = known.get("schema")
+        fits = type(schema) is int and schema >= SCHEMA_VERSION
+        if not fits or any(known.get(name) != own.get(name) for name in ("suite", "purpose")):
+            raise UsageError(
+                f"{self.folder}: holds results of another version or for another purpose ({ascii(found)[:80]}), "
+                f"expected {own}. Choose another folder with --out"
+            )
 
     def stamp(self) -> str:
         """Return when a record is made: now, or just after the newest record here where the clock was set back.
@@ -152,14 +146,15 @@ class ResultStore:
         return self.cells / f"{key}.npy"
 
     def read(self, key: str) -> Record | None:
-        """Return the record of this key, or None. Raises HarnessError if it is damaged."""
+        """Return the record of this key, or None. Raises as `read_kept`."""
         path = self.cells / f"{key}.json"
-        try:
-            record = _parse(Record, read_bytes(path, RECORD_LIMIT, _RERUN), path)
-        except FileNotFoundError:
+        content = open_kept(_RECORD, path)
+        if content is None:
             return None
-        except OSError as error:
-            raise HarnessError(f"{path}: cannot be read ({error.strerror})") from error
+        record, words = parse_kept(_RECORD, content, path)
+        if words:
+            note_foreign(words)
+            self.foreign.add(key)
         if record.key != key:
             raise HarnessError(f"{path}: holds the record of another cell. Delete it, and its cell is run again")
         return record
@@ -186,12 +181,21 @@ class ResultStore:
                 continue
             try:
                 record = self.read(path.stem)
+            except ForeignError as error:
+                self._pass_over_foreign(path, error)
+                continue
             except (HarnessError, UsageError):
                 self.passed_over.add(path)
                 continue
             if record is not None:
                 found.append(record)
         yield from sorted(found, key=lambda record: (record.created, record.key))
+
+    def _pass_over_foreign(self, path: Path, error: ForeignError) -> None:
+        try:
+            note_foreign(str(error))
+        except ForeignError:  # nobody listens: it is among what was passed over
+            self.passed_over.add(path)
 
     def export(self, key: str) -> dict[str, bytes]:
         """Return the files of a cell that is here, by suffix, for another store to `adopt`."""
@@ -203,7 +207,9 @@ class ResultStore:
         Raises HarnessError where the files are not whole cells, read as strictly as those on the disk.
         """
         origin = self.cells / f"{key}.json"
-        record = _parse(Record, files.get(".json", b""), origin)
+        record, words = parse_kept(_RECORD, files.get(".json", b""), origin)
+        if words:
+            raise HarnessError(f"{words}. Install the same mbench on all machines")
         predictions = None
         try:
             if ".npy" in files:
@@ -230,7 +236,7 @@ class ResultStore:
         """
         if record.is_our_failure and self._has_outcome(record.key):
             return
-        content = (json.dumps(as_json(record), indent=1, allow_nan=False) + "\n").encode()
+        content = (json.dumps(sign(as_json(record)), indent=1, allow_nan=False) + "\n").encode()
         try:
             with ExitStack() as stack:
                 drafts = []

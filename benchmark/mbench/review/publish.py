@@ -10,6 +10,7 @@ from pathlib import Path
 from mbench.disk import disk_error, write_atomically
 from mbench.errors import UsageError
 from mbench.results.audits import REPORT_NAME, find_report, report_places
+from mbench.results.kept import refusing_foreign
 from mbench.results.lookup import escape_markdown, find_result, format_table
 from mbench.results.record import Record, Result
 from mbench.results.reference import load_reference
@@ -139,7 +140,8 @@ def _find_audit(made: Path, source: Source, notes: list[str]) -> bytes | None:
 def _merge(folder: Path, result: Result, source: Source, track: str) -> Result:
     """Keep what the folder holds of this source on other tracks."""
     path = folder / RESULT_NAME
-    before = read_result(path).records if path.exists() else ()
+    with refusing_foreign():
+        before = read_result(path).records if path.exists() else ()
     kept = [record for record in before if record.track != track and record.source_digest == source.digest]
     records = sorted((*kept, *result.records), key=lambda record: (record.track, record.task, record.replicate))
     return replace(result, records=tuple(records))

@@ -10,6 +10,7 @@ from typing import Any
 from mbench.api import Outcome, run_evaluation
 from mbench.errors import UsageError
 from mbench.results.audits import AuditReport, read_report, write_report
+from mbench.results.kept import refusing_foreign
 from mbench.results.lookup import RECORDED_FOLDER, manner
 from mbench.results.record import SCHEMA_VERSION, Record, Result
 from mbench.results.store import read_result, write_result
@@ -55,9 +56,11 @@ def record_result(result: Result) -> Path:
     path = _recorded_path(f"{result.name}.json")
     result.raise_for_ours("Nothing of it was recorded: repeat the command")
     alike = {(record.track, record.source_digest, manner(record)) for record in result.records}
+    with refusing_foreign():
+        recorded = read_result(path).records if path.exists() else ()
     before = [
         record
-        for record in (read_result(path).records if path.exists() else ())
+        for record in recorded
         if record.track not in {each.track for each in result.records}
         or (record.track, record.source_digest, manner(record)) in alike
     ]

@@ -204,6 +204,8 @@ def rescore_record(record: Record, store: ResultStore, secret: bytes | None = No
     """
     if not record.ok:
         return None, f"nothing to score, the cell ended with {record.status}"
+    if record.key in store.foreign:
+        return None, "holds what this mbench does not know, and stays as it is"
     if record.test_set == PUBLIC:
         secret = None
     elif secret is None or record.test_set != name_test_set(secret):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextvars import copy_context
 from threading import Event
 from typing import TypeVar
 
@@ -21,7 +22,8 @@ def run_all(
     """
     with ThreadPoolExecutor(max_workers=jobs, thread_name_prefix="cell") as pool:
         try:
-            for future in as_completed([pool.submit(work, item) for item in items]):
+            # In the context of who asks: what is noted in a thread is heard there.
+            for future in as_completed([pool.submit(copy_context().run, work, item) for item in items]):
                 yield future.result()
         except BaseException:
             cancel.set()

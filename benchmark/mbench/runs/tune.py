@@ -8,8 +8,8 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from mbench.disk import write_json
 from mbench.errors import SubmissionError, UsageError
+from mbench.results.kept import write_kept
 from mbench.results.reference import load_reference
 from mbench.results.scoring import Entry, score_entry
 from mbench.results.store import ResultStore
@@ -202,7 +202,7 @@ def search_as_json(search: Search) -> dict[str, Any]:
 def write_search(out: Path, search: Search) -> Path:
     """Write a search to `out/tune/NAME/TRACK/PARAMETER.json`. Raises HarnessError when the disk refuses."""
     path = out / FOLDER / search.submission / search.plan.track / f"{search.parameter}.json"
-    write_json(path, search_as_json(search))
+    write_kept(path, search_as_json(search))
     return path
 
 

@@ -36,6 +36,7 @@ def unpack_predictions(file: BinaryIO, shape: tuple[int, int] | None = None) -> 
         raise ValueError(f"says that it holds {n_bytes} bytes of values, more than any predictions")
     n_head = len(head) + n_header
     n_found = file.seek(0, os.SEEK_END) - n_head
+    content = b""
     if n_found == n_bytes:
         file.seek(n_head)
         content = file.read(n_bytes)

@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from mbench.disk import parse_json, write_json
+from mbench.disk import write_json
 from mbench.errors import HarnessError
 from mbench.results.audits import DESCRIPTIONS, Bound, SetScore
 from mbench.results.environment import describe_environment
+from mbench.results.kept import Form, read_kept
 from mbench.review.audit.run import Report, score_sets
 from mbench.review.audit.statistics import RULE, compute_statistics, prediction_bound
 from mbench.runs.cells import Settings
@@ -24,7 +25,8 @@ from mbench.suite.secrets import published_secret, secret_digest
 # What one audits with is fresh; what the bounds are calibrated with anybody may know, since it only sets the bounds.
 LABELS = tuple(f"mbench/{tracks.SUITE_VERSION}|audit|calibration|{i}" for i in range(5))
 TRACK = tracks.DEFAULT_TRACK
-_SETS = ("quadratics.py", "relatives.py", "warps.py")
+_KEPT = Form(tuple[SetScore, ...], 1 << 20, "Delete it, and its sets are run again", has_head=False)
+_FILES = ("quadratics.py", "relatives.py", "warps.py")
 
 
 def calibrate(
@@ -62,8 +64,9 @@ def _scores(source: Source, label: str, folder: Path, settings: Settings, report
     """Return the scores of one baseline under one secret, from the folder where they are there."""
     digest = hashlib.sha256(f"{source.digest} {label} {TRACK} {sets_digest()}".encode()).hexdigest()
     path = folder / f"{source.name}-{digest[:16]}.json"
-    if path.exists() and not settings.fresh:
-        return parse_json(tuple[SetScore, ...], path.read_bytes(), path, "Delete it, and its sets are run again")
+    known = None if settings.fresh else read_kept(_KEPT, path)
+    if known is not None:
+        return known
     scores = score_sets(source, published_secret(label), settings, track=TRACK, report=report)
     for score in scores:
         if not score.ok:
@@ -75,7 +78,7 @@ def _scores(source: Source, label: str, folder: Path, settings: Settings, report
 def sets_digest() -> str:
     """Return the SHA-256 of the files that say what an audit's sets are."""
     digest = hashlib.sha256()
-    for name in _SETS:
+    for name in _FILES:
         digest.update(Path(__file__).with_name(name).read_bytes())
     return digest.hexdigest()
 
