@@ -104,23 +104,24 @@ def read_kept(form: Form[T], path: Path) -> T | None:
     Raises UsageError for another suite's, ForeignError for one that cannot be read for being another version's or
     where nobody listens to notes, HarnessError for a damaged one.
     """
-    content = open_kept(form, path)
-    if content is None:
+    loaded = load_kept(form, path)
+    if loaded is None:
         return None
-    value, words = parse_kept(form, content, path)
+    value, words = loaded
     if words:
         note_foreign(words)
     return value
 
 
-def open_kept(form: Form[Any], path: Path) -> bytes | None:
-    """Return a file's bytes; None where there is none. Raises HarnessError where it is too large or cannot be read."""
+def load_kept(form: Form[T], path: Path) -> tuple[T, str] | None:
+    """Return what a file holds, and the note of what was skipped, as `parse_kept`; None where there is no file."""
     try:
-        return read_bytes(path, form.limit, form.remedy)
+        content = read_bytes(path, form.limit, form.remedy)
     except FileNotFoundError:
         return None
     except OSError as error:
         raise HarnessError(f"{path}: cannot be read ({error.strerror})") from error
+    return parse_kept(form, content, path)
 
 
 def parse_kept(form: Form[T], content: bytes, origin: Path) -> tuple[T, str]:

@@ -27,8 +27,8 @@ from mbench.errors import HarnessError, UsageError
 from mbench.results.kept import (
     ForeignError,
     Form,
+    load_kept,
     note_foreign,
-    open_kept,
     parse_kept,
     read_kept,
     sign,
@@ -148,10 +148,9 @@ class ResultStore:
     def read(self, key: str) -> Record | None:
         """Return the record of this key, or None. Raises as `read_kept`."""
         path = self.cells / f"{key}.json"
-        content = open_kept(_RECORD, path)
-        if content is None:
+        if (loaded := load_kept(_RECORD, path)) is None:
             return None
-        record, words = parse_kept(_RECORD, content, path)
+        record, words = loaded
         if words:
             note_foreign(words)
             self.foreign.add(key)
