@@ -1,7 +1,7 @@
 """Yesterday's reader and tomorrow's file: what is not known is left out with a note, and never called damaged."""
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import pytest
 
@@ -11,7 +11,7 @@ from mbench.results.audits import AuditReport, find_report, read_report, write_r
 from mbench.results.curves import Curve, Point, find_curves, read_curves, write_curves
 from mbench.results.kept import ForeignError, heard_notes, listening, refusing_foreign
 from mbench.results.lookup import RECORDED_FOLDER, refresh_results
-from mbench.results.record import SCHEMA_VERSION, Result
+from mbench.results.record import SCHEMA_VERSION, Result, as_json
 from mbench.results.store import ResultStore, read_result, write_result
 from mbench.review.reproduce import record_result
 from mbench.suite.tracks import SUITE_VERSION
@@ -35,9 +35,9 @@ def add(**fields):
 
 # What mbench of tomorrow may write that is not known today, and what the note calls it.
 TOMORROW = {
-    "metric": (add(metrics__ssim=0.5), "metrics.ssim"),
+    "scores": (add(scores={"calibration": [0.5]}), "scores"),
     "cost": (add(costs__joules={"fit": [1, 2]}), "costs.joules"),
-    "field": (add(libraries=["numpy"]), "libraries"),
+    "field": (add(accelerators=["none"]), "accelerators"),
     "long name": (add(**{"x" * 3_000: 1}), "x" * 50),
     "schema": (add(schema=SCHEMA_VERSION + 1), f"schema {SCHEMA_VERSION + 1}"),
 }
@@ -80,7 +80,7 @@ def result_file(tmp_path, make_record):
 def test_a_record_of_tomorrow_is_read_as_far_as_it_is_known(store, make_record, kind, writer):
     store.write(make_record())
     path = store.cells / f"{KEY}.json"
-    path.write_text(json.dumps(asdict(make_record())))
+    path.write_text(json.dumps(as_json(make_record())))
     change, named = TOMORROW[kind]
     changed(path, change, writer)
     with listening() as notes:
@@ -138,7 +138,7 @@ def test_records_of_unknown_tasks_and_tracks_are_left_out(store, make_record, re
         add(n_samples=0), add(status="great"), add(metrics=None),
     ],
 )  # fmt: skip
-@pytest.mark.parametrize("kind", ["metric", "field"])
+@pytest.mark.parametrize("kind", ["scores", "field"])
 def test_what_is_known_is_validated_beside_what_is_not(result_file, forged, kind):
     def change(tree):
         TOMORROW[kind][0](tree["records"][0])
@@ -222,7 +222,7 @@ def test_who_writes_a_file_again_does_not_lose_what_it_does_not_know(store, make
     path = store.folder / "idea" / "quick" / "result.json"
     result = Result(schema=SCHEMA_VERSION, suite=SUITE_VERSION, name="idea", records=(make_record(),))
     write_result(path, result)
-    before = changed(path, lambda tree: TOMORROW["metric"][0](tree["records"][0]))
+    before = changed(path, lambda tree: TOMORROW["scores"][0](tree["records"][0]))
     with listening() as notes:
         refresh_results(store)
     assert path.read_bytes() == before
@@ -253,7 +253,7 @@ def evaluated(mbench, submission_file, estimator, tmp_path):
     path = submission_file(estimator(), "idea.py")
     assert mbench("evaluate", path, "--task", "curve", "--no-pictures").exit_code == 0
     result, (cell,) = tmp_path / "results/idea/quick/result.json", (tmp_path / "results/cells").glob("*.json")
-    changed(cell, TOMORROW["metric"][0])
+    changed(cell, TOMORROW["scores"][0])
     changed(result, lambda tree: TOMORROW["cost"][0](tree["records"][0]))
     return result, cell
 
@@ -297,3 +297,11 @@ def test_a_result_that_only_tomorrow_can_read_leaves_the_board_to_the_others(mbe
     assert "knn" in done.stdout
     assert "idea" not in done.stdout
     assert "Update mbench to read it" in done.stderr
+
+
+def test_one_more_metric_is_read_by_its_name(result_file):
+    changed(result_file, lambda tree: add(metrics__calibration=0.5)(tree["records"][0]))
+    with listening() as notes:
+        (record, *_) = read_result(result_file).records
+    assert record.metrics.further["calibration"] == 0.5
+    assert notes == []
