@@ -8,7 +8,8 @@ import threading
 import numpy as np
 
 from mbench.results.store import ResultStore
-from mbench.runs.cells import Cell, Settings, make_spec
+from mbench.runs.cells import Cell, make_spec
+from mbench.runs.settings import Settings
 from mbench.sandbox.child_process import Child
 from mbench.sandbox.tiers import choose_isolation
 from mbench.submission import read_submission

@@ -30,7 +30,7 @@ from mbench.review.audit.calibration import derive_bounds
 from mbench.review.audit.run import run_audit
 from mbench.review.audit.statistics import compute_statistics, correlate, prediction_bound, score_answers
 from mbench.review.audit.verdicts import ADVANTAGES, LEAKS, compare_statistics, reach_verdict
-from mbench.runs.cells import Settings
+from mbench.runs.settings import Settings
 from mbench.sandbox.tiers import choose_isolation
 from mbench.submission import read_submission
 from mbench.suite import tracks

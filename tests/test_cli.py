@@ -19,7 +19,8 @@ from mbench.results.record import SCHEMA_VERSION, Result
 from mbench.results.reference import load_reference
 from mbench.results.scoring import score_entry
 from mbench.results.store import ResultStore
-from mbench.runs.cells import Cell, Progress
+from mbench.runs.cells import Cell
+from mbench.runs.progress import Progress
 from mbench.sandbox.child_process import Child, ChildFailure
 from mbench.submission import read_submission
 from mbench.suite.tasks import load_task

@@ -14,9 +14,11 @@ import pytest
 from mbench.errors import UsageError
 from mbench.results.store import ResultStore
 from mbench.runs import cells, on_cluster
-from mbench.runs.cells import Cell, Settings
+from mbench.runs.cells import Cell
 from mbench.runs.evaluate import evaluate_source
 from mbench.runs.on_cluster import Cluster, Demand
+from mbench.runs.run import Run
+from mbench.runs.settings import Settings
 from mbench.sandbox.child_process import Interrupted
 from mbench.submission import read_submission
 from mbench.suite.tasks import load_task
@@ -110,7 +112,7 @@ def source(submission_file, estimator):
 
 def run(address, source, store, report=lambda progress: None):
     with Cluster(address) as connected:
-        return evaluate_source(source, CELLS, store, Settings(), elsewhere=connected, report=report)[0]
+        return evaluate_source(Run(source, Settings(), report=report), CELLS, store, elsewhere=connected)[0]
 
 
 def comparable(record):
@@ -136,7 +138,7 @@ def test_a_worker_killed_in_the_middle_changes_no_record(
             workers[0].process.kill()
 
     there = run(scheduler, source, store, report).records
-    here = evaluate_source(source, CELLS, ResultStore(tmp_path / "here"), Settings(jobs=2))[0].records
+    here = evaluate_source(Run(source, Settings(jobs=2)), CELLS, ResultStore(tmp_path / "here"))[0].records
 
     assert [comparable(record) for record in there] == [comparable(record) for record in here]
     assert all(record.ok and record.predictions_digest for record in there)
@@ -169,7 +171,7 @@ def test_a_cell_whose_workers_all_die_is_a_failure_of_ours_and_run_again(
             killed[-1].process.kill()
 
     with Cluster(scheduler) as connected:
-        result, _ = evaluate_source(source, CELLS[:1], store, Settings(), elsewhere=connected, report=report)
+        result, _ = evaluate_source(Run(source, Settings(), report=report), CELLS[:1], store, elsewhere=connected)
     (record,) = result.records
     assert killed
     assert (record.status, record.isolation) == ("infrastructure", connected.tier)
@@ -195,7 +197,7 @@ def test_a_cancelled_run_keeps_what_is_done_and_leaves_no_child(scheduler, worke
 
     with Cluster(scheduler) as connected:
         with pytest.raises(Interrupted):
-            evaluate_source(source, CELLS, store, Settings(), elsewhere=connected, report=report, cancel=cancel)
+            evaluate_source(Run(source, Settings(), report=report, cancel=cancel), CELLS, store, elsewhere=connected)
         assert children
         assert psutil.wait_procs(children, timeout=30)[1] == []
     assert [record.replicate for record in store.records()] == [0]
@@ -219,15 +221,17 @@ def test_a_killed_client_leaves_no_child(scheduler, workers, submission_file, es
 CLIENT = """
 import sys
 from pathlib import Path
-from mbench.runs.cells import Cell, Settings
+from mbench.runs.cells import Cell
+from mbench.runs.settings import Settings
+from mbench.runs.run import Run
 from mbench.runs.on_cluster import Cluster
 from mbench.runs.evaluate import evaluate_source
 from mbench.results.store import ResultStore
 from mbench.submission import read_submission
 with Cluster(sys.argv[3]) as connected:
     evaluate_source(
-        read_submission(sys.argv[1]), [Cell("curve", "quick", 0, 60, 60.0)], ResultStore(Path(sys.argv[2])), Settings(),
-        elsewhere=connected, report=lambda progress: print(progress.phase, flush=True),
+        Run(read_submission(sys.argv[1]), Settings(), report=lambda progress: print(progress.phase, flush=True)),
+        [Cell("curve", "quick", 0, 60, 60.0)], ResultStore(Path(sys.argv[2])), elsewhere=connected,
     )
 """
 
@@ -246,7 +250,7 @@ def test_a_worker_that_joins_later_with_another_mbench_is_refused(scheduler, wor
     with Cluster(scheduler) as connected:
         monkeypatch.setattr(cells, "code_digest", lambda: "edited")
         with pytest.raises(UsageError, match=r"tcp://127\.0\.0\.1:\d+: .*runs another mbench"):
-            evaluate_source(source, CELLS[:1], store, Settings(), elsewhere=connected)
+            evaluate_source(Run(source, Settings()), CELLS[:1], store, elsewhere=connected)
     assert list(store.records()) == []
 
 
@@ -260,7 +264,7 @@ def test_tier_c_is_taken_with_consent_and_a_failure_is_the_submissions(
 ):
     source = read_submission(submission_file(estimator(fit="raise ValueError('bad')")))
     with Cluster(scheduler, Demand("C", unsafe_no_sandbox=True)) as connected:
-        (record,) = evaluate_source(source, CELLS[:1], store, Settings(), elsewhere=connected)[0].records
+        (record,) = evaluate_source(Run(source, Settings()), CELLS[:1], store, elsewhere=connected)[0].records
     assert (record.isolation, record.status) == ("C", "crash")
     assert record.reason.startswith("fit(X, y) raised ValueError: bad (submission.py, line ")
 

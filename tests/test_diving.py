@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from mbench.errors import HarnessError, UsageError
 from mbench.results.store import ResultStore
-from mbench.runs.cells import Settings
 from mbench.runs.evaluate import evaluate_source, plan_cells
+from mbench.runs.run import Run
+from mbench.runs.settings import Settings
 from mbench.sandbox.tiers import choose_isolation
 from mbench.submission import Source, read_submission
 from mbench.suite.tasks import load_task
@@ -18,6 +19,7 @@ from mbench.views.dive_film import zoom
 from mbench.views.film_file import read_digests
 from mbench.views.render.dive import OCTAVES, Dive, KeyPicture, draw_dive, plan_octaves
 from mbench.views.render.landmarks import find_landmark
+from mbench.views.spots import Spot
 
 SETTINGS = Settings(isolation=choose_isolation("C", allow_none=True))
 SHARE = st.floats(0.02, 0.98)
@@ -100,12 +102,16 @@ def test_a_stored_estimator_is_dived_into_without_another_fit(submission_file, e
         estimator(fit=f"open({str(tmp_path / 'fits')!r}, 'a').write('x')\nself.mean = y.mean(axis=0)")
     )
     source, store = read_submission(path), ResultStore(tmp_path / "results")
-    evaluate_source(source, plan_cells("quick", ["mandelbrot"])[0], store, SETTINGS)
+    evaluate_source(Run(source, SETTINGS), plan_cells("quick", ["mandelbrot"])[0], store)
     phases = []
     film = zoom(
-        source, "mandelbrot", tmp_path / "dive.mp4", store, SETTINGS, track="quick", seconds=1.0,
+        Run(source, SETTINGS),
+        Spot("mandelbrot", "quick"),
+        tmp_path / "dive.mp4",
+        store,
+        seconds=1.0,
         report=lambda progress: phases.append(progress.phase),
-    )  # fmt: skip
+    )
     assert (tmp_path / "fits").read_text() == "x"
     assert "training" not in phases
     with av.open(str(film.path)) as decoded:
@@ -119,10 +125,10 @@ def test_a_place_that_cannot_be_written_is_found_before_anything_is_asked(tmp_pa
     (tmp_path / "file").touch()
     never, store = Source("never", "never.py", ()), ResultStore(tmp_path / "results")
     with pytest.raises(HarnessError, match="cannot be written"):
-        zoom(never, "mandelbrot", tmp_path / "file" / "dive.mp4", store, SETTINGS, track="quick")
+        zoom(Run(never, SETTINGS), Spot("mandelbrot", "quick"), tmp_path / "file" / "dive.mp4", store)
 
 
 def test_a_task_without_landmarks_is_usage(submission_file, estimator, tmp_path):
     source = read_submission(submission_file(estimator()))
     with pytest.raises(UsageError, match="no plane to zoom into: choose a fractal"):
-        zoom(source, "sphere", tmp_path / "dive.mp4", ResultStore(tmp_path / "results"), SETTINGS, track="quick")
+        zoom(Run(source, SETTINGS), Spot("sphere", "quick"), tmp_path / "dive.mp4", ResultStore(tmp_path / "results"))

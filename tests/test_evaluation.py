@@ -19,8 +19,10 @@ from mbench.results.record import canonical_digest
 from mbench.results.store import ResultStore
 from mbench.runs import cells
 from mbench.runs import evaluate as evaluation
-from mbench.runs.cells import Cell, Settings, cell_key
+from mbench.runs.cells import Cell, cell_key
 from mbench.runs.evaluate import evaluate_source, plan_cells, rescore_record
+from mbench.runs.run import Run
+from mbench.runs.settings import Settings
 from mbench.sandbox.child_process import Child, Interrupted
 from mbench.sandbox.tiers import Isolation
 from mbench.submission import read_submission
@@ -38,7 +40,7 @@ def evaluate(store, submission_file, estimator):
 
     def run(cell=CURVE, settings=None, **bodies):
         source = read_submission(submission_file(estimator(**bodies)))
-        return evaluate_source(source, [cell], store, settings or Settings())[0].records[0]
+        return evaluate_source(Run(source, settings or Settings()), [cell], store)[0].records[0]
 
     return run
 
@@ -53,7 +55,7 @@ def children(monkeypatch):
             started.append(self)
             return super().__enter__()
 
-    monkeypatch.setattr(evaluation, "Child", Counted)
+    monkeypatch.setattr("mbench.runs.run.Child", Counted)
     return started
 
 
@@ -212,7 +214,7 @@ def test_a_submission_may_be_split_over_modules(evaluate, submission_file):
 def test_build_may_come_from_another_module(store, submission_file, estimator):
     submission_file(estimator(), "model.py")
     source = read_submission(submission_file("from model import build"))
-    assert evaluate_source(source, [CURVE], store, Settings())[0].records[0].ok
+    assert evaluate_source(Run(source, Settings()), [CURVE], store)[0].records[0].ok
 
 
 def test_predictions_are_scored_against_the_truth_of_their_own_queries(evaluate, store):
@@ -287,7 +289,7 @@ def test_a_record_whose_libraries_differ_is_kept_if_asked_and_says_so(
 ):
     told = []
     source, settings = read_submission(submission_file(estimator())), Settings(keep_outdated=True)
-    (record,) = evaluate_source(source, [CURVE], store, settings, report=told.append)[0].records
+    (record,) = evaluate_source(Run(source, settings, report=told.append), [CURVE], store)[0].records
     assert record.libraries["numpy"] == "numpy 1.0"
     assert len(children) == 1
     assert [each.note for each in told] == [f"numpy {np.__version__} now, was numpy 1.0"]
@@ -314,9 +316,9 @@ def test_a_damaged_record_is_set_aside_and_its_cell_alone_run_again(
     store, submission_file, estimator, children, damage
 ):
     source, cells = read_submission(submission_file(estimator())), [CURVE, replace(CURVE, replicate=1)]
-    before = evaluate_source(source, cells, store, Settings())[0].records
+    before = evaluate_source(Run(source, Settings()), cells, store)[0].records
     (store.cells / f"{before[0].key}.json").write_bytes(damage)
-    result, set_aside = evaluate_source(source, cells, store, Settings())
+    result, set_aside = evaluate_source(Run(source, Settings()), cells, store)
     assert [path.read_bytes() for path in set_aside] == [damage]
     assert result.records[0].metrics == before[0].metrics
     assert result.records[1] == before[1]
@@ -392,13 +394,13 @@ def failing_child(times):
 
 
 def test_a_failure_of_ours_is_tried_again(evaluate, monkeypatch):
-    monkeypatch.setattr(evaluation, "Child", failing_child(1))
+    monkeypatch.setattr("mbench.runs.run.Child", failing_child(1))
     assert evaluate().ok
 
 
 def test_a_lasting_failure_of_ours_is_recorded_as_ours_and_run_again_next_time(evaluate, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(evaluation, "Child", failing_child(2))
+        patch.setattr("mbench.runs.run.Child", failing_child(2))
         record = evaluate()
     assert (record.status, record.reason) == ("infrastructure", "no process today")
     assert evaluate().ok
@@ -417,7 +419,7 @@ def test_a_full_disk_ends_the_run_and_keeps_the_cells_done(store, source, monkey
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", fill)
         with pytest.raises(HarnessError, match=r"disk is full\. Cells already done are kept"):
-            evaluate_source(source, cells, store, Settings())
+            evaluate_source(Run(source, Settings()), cells, store)
     assert [record.replicate for record in store.records()] == [0]
 
 
@@ -430,7 +432,7 @@ def test_a_cancelled_run_records_nothing(store, submission_file, estimator):
             cancel.set()
 
     with pytest.raises(Interrupted):
-        evaluate_source(source, [CURVE], store, Settings(), report=report, cancel=cancel)
+        evaluate_source(Run(source, Settings(), report=report, cancel=cancel), [CURVE], store)
     assert list(store.cells.iterdir()) == []
 
 
@@ -440,7 +442,9 @@ RUN = """
 import sys
 from dataclasses import replace
 from pathlib import Path
-from mbench.runs.cells import Cell, Settings
+from mbench.runs.cells import Cell
+from mbench.runs.run import Run
+from mbench.runs.settings import Settings
 from mbench.runs.evaluate import evaluate_source
 from mbench.results.store import ResultStore
 from mbench.submission import read_submission
@@ -449,7 +453,7 @@ cells = [Cell("curve", "quick", replicate, 60, 20.0) for replicate in range(4)]
 store = ResultStore(Path(sys.argv[2]))
 def report(progress):
     print(progress.phase, progress.cell.replicate, flush=True)
-result, aside = evaluate_source(read_submission(sys.argv[1]), cells, store, Settings(jobs=2), report=report)
+result, aside = evaluate_source(Run(read_submission(sys.argv[1]), Settings(jobs=2), report=report), cells, store)
 assert not aside
 """
 
@@ -539,8 +543,8 @@ def test_two_runs_on_one_folder_both_end_well(start, store):
 
 def test_the_number_of_jobs_does_not_change_a_record(store, tmp_path, source):
     cells = [CURVE, SPHERE, replace(CURVE, replicate=1)]
-    one = evaluate_source(source, cells, store, Settings(jobs=1))[0].records
-    three = evaluate_source(source, cells, ResultStore(tmp_path / "other"), Settings(jobs=3))[0].records
+    one = evaluate_source(Run(source, Settings(jobs=1)), cells, store)[0].records
+    three = evaluate_source(Run(source, Settings(jobs=3)), cells, ResultStore(tmp_path / "other"))[0].records
     assert [(r.key, r.metrics) for r in one] == [(r.key, r.metrics) for r in three]
 
 
@@ -549,7 +553,7 @@ def test_the_number_of_jobs_does_not_change_a_record(store, tmp_path, source):
 
 def test_rescoring_repeats_the_metrics_bit_for_bit_without_a_child(store, source, children):
     cells = [CURVE, SPHERE, DIGITS, Cell("mandelbrot-distance", "quick", 0, 60, 20.0)]
-    records = evaluate_source(source, cells, store, Settings(jobs=2))[0].records
+    records = evaluate_source(Run(source, Settings(jobs=2)), cells, store)[0].records
     for record in records:
         store.write(replace(record, metrics=replace(record.metrics, error=9.0, further={})))
         assert rescore_record(record, store) == (record.metrics, "")
@@ -696,7 +700,7 @@ def test_queries_come_shuffled_and_some_of_them_twice(source, store, monkeypatch
         return predict(child, X, limit_s)
 
     monkeypatch.setattr(Child, "predict", listen)
-    evaluate_source(source, [Cell("curve", "quick", 0, 50, 5.0)], store, Settings())
+    evaluate_source(Run(source, Settings()), [Cell("curve", "quick", 0, 50, 5.0)], store)
     (stream,) = asked
     queries = load_task("curve").draw_queries(50, 0).X
     assert len(stream) == len(queries) + cells.N_REPEATED
@@ -720,7 +724,7 @@ def test_an_entry_without_all_its_replicates_is_incomplete(source, store):
     from mbench.results.scoring import score_entry
 
     planned, _ = plan_cells("quick", ["curve", "sphere"])
-    result, _ = evaluate_source(source, planned, store, Settings(jobs=2))
+    result, _ = evaluate_source(Run(source, Settings(jobs=2)), planned, store)
     entry = score_entry("mine", "quick", result.records, load_reference())
     assert {"curve", "sphere"}.isdisjoint(entry.missing)
     standard = [replace(record, track="standard") for record in result.records]
@@ -733,12 +737,12 @@ def test_a_picture_that_is_plain_where_it_is_tested_ends_the_run_before_it_begin
     Image.fromarray(pixels).save(path)
     cells, _ = plan_cells("quick", (f"image:{path}",), 5)
     with pytest.raises(UsageError, match="have one colour"):
-        evaluate_source(source, cells, store, Settings())
+        evaluate_source(Run(source, Settings()), cells, store)
     assert children == []
 
 
 def test_results_are_not_kept_where_submissions_may_read(store, submission_file, estimator, monkeypatch):
     monkeypatch.setattr(Isolation, "exposes", lambda self, path: path == store.folder)
     with pytest.raises(UsageError, match="lies where submissions may read"):
-        evaluate_source(read_submission(submission_file(estimator())), [CURVE], store, Settings())
+        evaluate_source(Run(read_submission(submission_file(estimator())), Settings()), [CURVE], store)
     assert list(store.records()) == []

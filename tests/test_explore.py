@@ -462,7 +462,7 @@ def test_a_record_of_a_gpu_finds_it_in_its_sandbox(stored, monkeypatch):
         started.append((spec.device, isolation.devices))
         raise HarnessError("there is no GPU here")
 
-    monkeypatch.setattr(layers, "Child", start_child)
+    monkeypatch.setattr("mbench.runs.run.Child", start_child)
     target = stored()
     for device in ("cpu", "cuda"):
         record = replace(target.record, device=device)

@@ -25,8 +25,10 @@ from mbench.results.lookup import find_result, newest_result
 from mbench.results.predictions import predictions_digest
 from mbench.results.record import Costs
 from mbench.results.store import ResultStore
-from mbench.runs.cells import Cell, Settings
+from mbench.runs.cells import Cell
 from mbench.runs.evaluate import evaluate_source, rescore_record
+from mbench.runs.run import Run
+from mbench.runs.settings import Settings
 from mbench.sandbox.child_process import open_nursery
 from mbench.submission import read_submission
 
@@ -205,7 +207,7 @@ def test_a_child_killed_at_any_moment_costs_its_own_cell_only(store, tmp_path, s
     def run(folder, **bodies):
         source = read_submission(submission_file(estimator(fit=SLOW_FIT, **bodies)))
         with open_nursery(source, 1, Settings().isolation) as nursery:
-            return evaluate_source(source, cells, folder, Settings(jobs=2), nursery=nursery)[0].records
+            return evaluate_source(Run(source, Settings(jobs=2), nursery=nursery), cells, folder)[0].records
 
     undisturbed = run(ResultStore(tmp_path / "undisturbed"))
     records = run(store, build=DIES)
@@ -475,10 +477,10 @@ def test_a_clock_that_jumps_changes_neither_keys_nor_metrics_nor_statuses(store,
     source = read_submission(submission_file(estimator(fit=SLOW_FIT)))
     cells = [Cell("curve", "quick", replicate, 60, 20.0) for replicate in range(2)]
     jumping = ResultStore(tmp_path / "jumping", clock(0, 100_000, -100_000, 50_000))
-    records = evaluate_source(source, cells, jumping, Settings())[0].records
-    undisturbed = evaluate_source(source, cells, store, Settings())[0].records
+    records = evaluate_source(Run(source, Settings()), cells, jumping)[0].records
+    undisturbed = evaluate_source(Run(source, Settings()), cells, store)[0].records
     assert [(r.key, r.status, r.metrics) for r in records] == [(r.key, r.status, r.metrics) for r in undisturbed]
-    assert evaluate_source(source, cells, jumping, Settings())[0].records == records
+    assert evaluate_source(Run(source, Settings()), cells, jumping)[0].records == records
 
 
 def wall_clocks(source):

@@ -6,7 +6,8 @@ import importlib
 import pytest
 
 from mbench.runs import cells
-from mbench.runs.cells import Cell, Settings, cell_key
+from mbench.runs.cells import Cell, cell_key
+from mbench.runs.settings import Settings
 from mbench.submission import BASELINES_FOLDER, Source, read_submission
 from mbench.suite.meaning import meaning, own_modules, read_own
 from mbench.suite.tasks import load_task

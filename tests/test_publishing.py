@@ -11,6 +11,7 @@ from mbench.results.store import ResultStore, read_result
 from mbench.review.verify import check_claim, read_claims
 from mbench.submission import read_submission
 from mbench.suite import tracks
+from mbench.suite.tasks import load_task
 from mbench.views.render.page import Page
 
 QUICK = tracks.TRACKS["quick"]
@@ -36,7 +37,7 @@ def evaluated(tmp_path, make_record):
             budget = QUICK.budgets[tracks.family_of(task)]
             fields = {
                 "n_samples": budget.n_samples, "fit_limit_s": budget.fit_limit_s,
-                "key": f"{number:064}", "task": task, "source_digest": digest, "submission": place.name,
+                "key": f"{number:064}", "task": task, "task_digest": load_task(task).digest(), "source_digest": digest, "submission": place.name,
                 "isolation": "B", "metrics": Metrics(0.2, {"psnr_db": 12.0}, depth),
             }  # fmt: skip
             record = make_record(**fields | changes)

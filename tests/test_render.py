@@ -11,8 +11,9 @@ from PIL import Image
 
 from mbench.results.metrics import Profile
 from mbench.results.reference import load_reference
-from mbench.runs.cells import Settings
 from mbench.runs.evaluate import evaluate_source, plan_cells
+from mbench.runs.run import Run
+from mbench.runs.settings import Settings
 from mbench.sandbox.tiers import choose_isolation
 from mbench.submission import read_submission
 from mbench.suite.tasks import load_task
@@ -22,7 +23,7 @@ from mbench.types import Sample
 from mbench.views.pictures import CARD_NAME, STRIP_NAME, draw_pictures
 from mbench.views.render.colours import ERROR_COLOURS, VALUE_COLOURS, VALUE_ERRORS, paint, paint_values
 from mbench.views.render.draw import draw_card, draw_depth_profile, draw_picture, zoom_boxes
-from mbench.views.render.page import Page, read_fit
+from mbench.views.render.page import Caption, Page, read_fit
 from mbench.views.render.surface import View, draw_surface
 from mbench.views.render.views import Plan, plan_image, plan_picture, plan_surface, plan_zoom
 
@@ -125,7 +126,7 @@ def test_image_asks_for_every_pixel_once_and_shows_it_unchanged(tmp_path, rng):
     plan = plan_image(task, task.look)
     assert len(np.unique(plan.points, axis=0)) == len(plan.points) == 90 * 760
     truth = task.truth(plan.points)
-    picture = read(draw_picture(plan, truth, truth, tmp_path / "x.png", title="x"))
+    picture = read(draw_picture(plan, truth, truth, tmp_path / "x.png", Caption("x")))
     np.testing.assert_array_equal(crop(picture, (84, 186, 760, 90)), pixels)
 
 
@@ -154,7 +155,7 @@ def test_what_cannot_be_seen_has_no_plan(name):
 
 def test_imaginary_axis_points_up_and_truth_stands_left_of_the_prediction(tmp_path):
     plan, truth = small_plan("zoom")
-    picture = read(draw_picture(plan, 1 - truth, truth, tmp_path / "x.png", title="x"))
+    picture = read(draw_picture(plan, 1 - truth, truth, tmp_path / "x.png", Caption("x")))
     boxes = zoom_boxes(plan)
     shown = crop(picture, boxes[0][0]).sum(axis=2)
     assert shown[5, -5] > shown[-5, -5] + 300
@@ -165,7 +166,7 @@ def test_imaginary_axis_points_up_and_truth_stands_left_of_the_prediction(tmp_pa
 def test_exact_predictions_look_like_the_truth_and_have_no_error(tmp_path):
     plan = plan_zoom(Plane())  # at its own resolution, pixel for pixel
     truth = np.random.default_rng(0).random((len(plan.X), 1))
-    picture = read(draw_picture(plan, truth, truth, tmp_path / "x.png", title="x"))
+    picture = read(draw_picture(plan, truth, truth, tmp_path / "x.png", Caption("x")))
     nothing = paint(np.zeros(1), ERROR_COLOURS)[0]
     # Magnification 512 carries no marks but the score in the error's lower corner.
     for index, panel in enumerate(plan.panels):
@@ -205,7 +206,7 @@ def test_rubbish_is_drawn_too(tmp_path, monkeypatch, kind, rubbish):
         "noise": rng.normal(0.5, 3.0, truth.shape),
         "constant": np.full(truth.shape, 7.0),
     }[rubbish]
-    assert draw_picture(plan, predictions, truth, tmp_path / "x.png", title="x").stat().st_size > 10_000
+    assert draw_picture(plan, predictions, truth, tmp_path / "x.png", Caption("x")).stat().st_size > 10_000
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -216,7 +217,7 @@ def test_same_arrays_give_the_same_bytes_whatever_the_style(tmp_path, monkeypatc
 
     def draw(name: str) -> bytes:
         path = tmp_path / name
-        return draw_picture(plan, truth * 0.9, truth, path, title="m", subtitle="$s$", sample=sample).read_bytes()
+        return draw_picture(plan, truth * 0.9, truth, path, Caption("m", "$s$"), sample=sample).read_bytes()
 
     plain = draw("a.png")
     with matplotlib.rc_context({"font.size": 40, "axes.facecolor": "red", "figure.dpi": 33, "lines.linewidth": 9}):
@@ -229,7 +230,7 @@ def test_two_threads_draw_what_one_does(tmp_path):
     plan, truth = small_plan("curve")
     paths = [tmp_path / f"{i}.png" for i in range(3)]
     with ThreadPoolExecutor(3) as pool:
-        files = list(pool.map(lambda path: draw_picture(plan, truth, truth, path, title="x").read_bytes(), paths))
+        files = list(pool.map(lambda path: draw_picture(plan, truth, truth, path, Caption("x")).read_bytes(), paths))
     assert len(set(files)) == 1
 
 
@@ -237,7 +238,7 @@ def test_zoom_sheet_is_large_enough_to_look_at_and_small_enough_to_send(tmp_path
     task = load_task("mandelbrot")
     plan = plan_zoom(task)
     truth = task.truth(plan.points)
-    path = draw_picture(plan, truth, truth, tmp_path / "x.png", title="x")
+    path = draw_picture(plan, truth, truth, tmp_path / "x.png", Caption("x"))
     height, width, _ = read(path).shape
     assert 1600 <= max(height, width) <= 2500
     assert path.stat().st_size < 3_500_000
@@ -246,13 +247,13 @@ def test_zoom_sheet_is_large_enough_to_look_at_and_small_enough_to_send(tmp_path
 @pytest.mark.parametrize("title", ["", "名前 $x$ \t\n\x00", "long " * 200])
 def test_any_title_can_be_written(tmp_path, title):
     plan, truth = small_plan("curve")
-    draw_picture(plan, truth, truth, tmp_path / "x.png", title=title, subtitle=title)
+    draw_picture(plan, truth, truth, tmp_path / "x.png", Caption(title, title))
 
 
 def test_card_holds_the_set_and_its_depth(tmp_path):
     plan, truth = small_plan("zoom")
-    with_depth = draw_card(plan, truth, truth, PROFILE, tmp_path / "a.png", title="x").read_bytes()
-    without = draw_card(plan, truth, truth, None, tmp_path / "b.png", title="x").read_bytes()
+    with_depth = draw_card(plan, truth, truth, PROFILE, tmp_path / "a.png", Caption("x")).read_bytes()
+    without = draw_card(plan, truth, truth, None, tmp_path / "b.png", Caption("x")).read_bytes()
     assert with_depth != without
 
 
@@ -266,7 +267,7 @@ def test_shapes_that_do_not_fit_are_refused(tmp_path):
     plan, truth = small_plan("zoom")
     for bad in (truth[:-1], truth[:, 0], np.hstack([truth, truth])):
         with pytest.raises(ValueError, match="shapes differ"):
-            draw_picture(plan, bad, truth, tmp_path / "x.png", title="x")
+            draw_picture(plan, bad, truth, tmp_path / "x.png", Caption("x"))
     assert not list(tmp_path.iterdir())
 
 
@@ -276,16 +277,16 @@ def test_shapes_that_do_not_fit_are_refused(tmp_path):
 def test_pictures_of_another_version_are_drawn_again(submission_file, estimator, store, tmp_path):
     source = read_submission(submission_file(estimator()))
     settings, folder = Settings(isolation=choose_isolation("C", allow_none=True)), tmp_path / "made"
-    result, _ = evaluate_source(source, plan_cells("quick", ["mandelbrot"])[0], store, settings)
+    result, _ = evaluate_source(Run(source, settings), plan_cells("quick", ["mandelbrot"])[0], store)
     (record,) = result.records
     names = ("mandelbrot.png", CARD_NAME, STRIP_NAME)
     for name, key in zip(names, (record.key, "0" * 64, ""), strict=True):
         Page(60, 40).save(folder / name, key)
-    drawings = draw_pictures(source, result.records, store, folder, settings, load_reference())
+    drawings = draw_pictures(Run(source, settings), result.records, store, folder, load_reference())
     assert {drawing.path for drawing in drawings} == {folder / name for name in (*names, "depth.png")}
     assert {read_fit(folder / name) for name in names} == {record.fit_id}
     times = [(folder / name).stat().st_mtime_ns for name in names]
-    draw_pictures(source, result.records, store, folder, settings, load_reference())
+    draw_pictures(Run(source, settings), result.records, store, folder, load_reference())
     assert [(folder / name).stat().st_mtime_ns for name in names] == times
 
 
@@ -297,7 +298,7 @@ def test_pictures_of_another_version_do_not_stay_where_this_one_has_none(
     for name in ("mandelbrot.png", CARD_NAME, STRIP_NAME):
         Page(60, 40).save(store.folder / name, "4" * 64)
     settings = Settings(isolation=choose_isolation("C", allow_none=True))
-    (drawing,) = draw_pictures(source, [record], store, store.folder, settings, load_reference())
+    (drawing,) = draw_pictures(Run(source, settings), [record], store, store.folder, load_reference())
     assert drawing.path is None
     assert list(store.folder.glob("*.png")) == []
 
@@ -307,13 +308,13 @@ def test_pictures_of_another_fit_are_drawn_again_and_a_changed_task_has_none(
 ):
     source = read_submission(submission_file(estimator()))
     settings, folder = Settings(isolation=choose_isolation("C", allow_none=True)), tmp_path / "made"
-    result, _ = evaluate_source(source, plan_cells("quick", ["curve"])[0], store, settings)
+    result, _ = evaluate_source(Run(source, settings), plan_cells("quick", ["curve"])[0], store)
     (record,) = result.records
     Page(60, 40).save(folder / "curve.png", replace(record, predictions_digest="f" * 64).fit_id)
-    draw_pictures(source, result.records, store, folder, settings, load_reference())
+    draw_pictures(Run(source, settings), result.records, store, folder, load_reference())
     assert read_fit(folder / "curve.png") == record.fit_id
     changed = [replace(record, task_digest="0" * 64)]
-    (drawing,) = draw_pictures(source, changed, store, folder, settings, load_reference())
+    (drawing,) = draw_pictures(Run(source, settings), changed, store, folder, load_reference())
     assert (drawing.path, drawing.reason) == (None, "curve: no picture, its task has changed since. Evaluate it again")
 
 
@@ -322,7 +323,7 @@ def test_a_picture_that_is_gone_costs_its_own_drawing_only(submission_file, esti
     record = make_record(task="image:absent.png")
     store.artifact_path(record.key).touch()
     settings = Settings(isolation=choose_isolation("C", allow_none=True))
-    (drawing,) = draw_pictures(source, [record], store, store.folder, settings, load_reference())
+    (drawing,) = draw_pictures(Run(source, settings), [record], store, store.folder, load_reference())
     assert drawing.path is None
     assert "there is no such file" in drawing.reason
 
@@ -332,7 +333,7 @@ def test_the_depth_of_another_version_does_not_stay(submission_file, estimator, 
     record = make_record(task="mandelbrot", status="crash", metrics=None)
     settings = Settings(isolation=choose_isolation("C", allow_none=True))
     source = read_submission(submission_file(estimator()))
-    draw_pictures(source, [record], store, store.folder, settings, load_reference())
+    draw_pictures(Run(source, settings), [record], store, store.folder, load_reference())
     assert not (store.folder / "depth.png").exists()
 
 

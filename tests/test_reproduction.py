@@ -13,8 +13,8 @@ from mbench.results.store import ResultStore, read_result, write_result
 from mbench.review import forecast, reproduce
 from mbench.review.audit import calibration, relatives, repeatable, run
 from mbench.review.forecast import forecast_baseline
-from mbench.runs.cells import Settings
 from mbench.runs.evaluate import plan_cells
+from mbench.runs.settings import Settings
 from mbench.sandbox.child_process import Child
 from mbench.sandbox.tiers import choose_isolation
 from mbench.submission import baseline_path, read_submission

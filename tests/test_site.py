@@ -308,7 +308,7 @@ class Oracle:
 
 
 def test_what_knows_the_truth_is_drawn_like_it(made, tmp_path, monkeypatch):
-    monkeypatch.setattr(tiles, "Child", Oracle)
+    monkeypatch.setattr("mbench.runs.run.Child", Oracle)
     (record,) = ResultStore(made / "results").records()
     source = read_submission(made / "submissions" / SHOWN)
     truth = tmp_path / tiles.draw_truth(tmp_path)

@@ -10,7 +10,7 @@ from PIL import Image
 
 from mbench.errors import HarnessError, SubmissionError, UsageError
 from mbench.results.store import ResultStore
-from mbench.runs.cells import Settings
+from mbench.runs.settings import Settings
 from mbench.sandbox.tiers import choose_isolation
 from mbench.submission import Source, read_submission
 from mbench.suite.tasks import load_task
@@ -18,7 +18,9 @@ from mbench.suite.tasks.fractals import Tricorn
 from mbench.suite.tracks import EXTRA_TASKS
 from mbench.views.render.colours import RAISED, VALUE_ERRORS, paint_values
 from mbench.views.render.landmarks import find_landmark
+from mbench.views.render.page import Caption
 from mbench.views.render.strip import OCTAVES, draw_sheet, draw_strip, plan_strip, strip_boxes
+from mbench.views.spots import Spot
 from mbench.views.strips import draw_strips
 
 CENTRE = find_landmark(load_task("mandelbrot"), "seahorse").centre
@@ -50,7 +52,7 @@ def pixel_of(strip, row, column):
 @pytest.mark.parametrize(("row", "column"), [(3, 5), (20, 0), (20, 63), (50, 32), (70, 7), (98, 40)])
 def test_a_pixel_shows_the_escape_value_of_its_point_of_the_exponential_map(strip, row, column, tmp_path):
     truth = load_task("mandelbrot").truth(strip.points)
-    path = draw_strip(strip, np.zeros_like(truth), truth, tmp_path / "strip.png", title="a")
+    path = draw_strip(strip, np.zeros_like(truth), truth, tmp_path / "strip.png", Caption("a"))
     left, top, _, _ = strip_boxes(strip)[0]
     with Image.open(path) as picture:
         shown = picture.getpixel((left + column, top + row))
@@ -61,7 +63,7 @@ def test_a_pixel_shows_the_escape_value_of_its_point_of_the_exponential_map(stri
 def test_truth_prediction_and_error_lie_side_by_side(strip, tmp_path):
     truth = load_task("mandelbrot").truth(strip.points)
     predictions = np.linspace(0, 1, len(truth))[:, None]
-    path = draw_strip(strip, predictions, truth, tmp_path / "strip.png", title="a")
+    path = draw_strip(strip, predictions, truth, tmp_path / "strip.png", Caption("a"))
     error = np.abs(predictions - truth)[:, 0]
     expected = paint_values(truth[:, 0]), paint_values(predictions[:, 0]), VALUE_ERRORS.paint(error)
     picture = np.asarray(Image.open(path).convert("RGB"))
@@ -135,21 +137,25 @@ def test_what_was_not_evaluated_learns_first_and_who_fails_is_left_out(submissio
     bad = read_submission(submission_file(estimator(fit="1 / 0"), "bad.py"))
     said = []
     drawn = draw_strips(
-        [good, bad, good], "mandelbrot", tmp_path / "sheet.png", ResultStore(tmp_path / "results"), SETTINGS,
-        track="quick", report=said.append,
-    )  # fmt: skip
+        [good, bad, good],
+        Spot("mandelbrot", "quick"),
+        tmp_path / "sheet.png",
+        ResultStore(tmp_path / "results"),
+        SETTINGS,
+        report=said.append,
+    )
     assert drawn.names == ("good", "good (2)")
     assert "ZeroDivisionError" in drawn.left_out[0]
     assert any("good: learning" in words for words in said)
     with pytest.raises(SubmissionError, match="bad: no strip of mandelbrot"):
-        draw_strips([bad], "mandelbrot", tmp_path / "s.png", ResultStore(tmp_path / "results"), SETTINGS, track="quick")
+        draw_strips([bad], Spot("mandelbrot", "quick"), tmp_path / "s.png", ResultStore(tmp_path / "results"), SETTINGS)
 
 
 def test_a_place_that_cannot_be_written_is_found_before_anything_is_asked(tmp_path):
     (tmp_path / "file").touch()
     never, store = Source("never", "never.py", ()), ResultStore(tmp_path / "results")
     with pytest.raises(HarnessError, match="cannot be written"):
-        draw_strips([never], "mandelbrot", tmp_path / "file" / "s.png", store, SETTINGS, track="quick")
+        draw_strips([never], Spot("mandelbrot", "quick"), tmp_path / "file" / "s.png", store, SETTINGS)
 
 
 def test_a_disk_that_fills_up_is_said(submission_file, estimator, tmp_path, monkeypatch):
@@ -159,9 +165,9 @@ def test_a_disk_that_fills_up_is_said(submission_file, estimator, tmp_path, monk
     monkeypatch.setattr("mbench.views.render.strip.draw_strip", refuse)
     source, store = read_submission(submission_file(estimator())), ResultStore(tmp_path / "results")
     with pytest.raises(HarnessError, match=r"s\.png: the disk is full"):
-        draw_strips([source], "mandelbrot", tmp_path / "s.png", store, SETTINGS, track="quick")
+        draw_strips([source], Spot("mandelbrot", "quick"), tmp_path / "s.png", store, SETTINGS)
 
 
 def test_a_strip_of_nobody_is_usage(tmp_path):
     with pytest.raises(UsageError, match="no baseline has a stored estimator"):
-        draw_strips([], "mandelbrot", tmp_path / "s.png", ResultStore(tmp_path / "results"), SETTINGS, track="quick")
+        draw_strips([], Spot("mandelbrot", "quick"), tmp_path / "s.png", ResultStore(tmp_path / "results"), SETTINGS)

@@ -9,8 +9,10 @@ from threadpoolctl import threadpool_limits
 
 from mbench.child.worker import check_answer, seed_everything
 from mbench.results import metrics
-from mbench.runs.cells import Cell, Settings, make_spec
+from mbench.runs.cells import Cell, make_spec
 from mbench.runs.evaluate import evaluate_source
+from mbench.runs.run import Run
+from mbench.runs.settings import Settings
 from mbench.sandbox.child_process import open_nursery
 from mbench.sandbox.tiers import choose_isolation
 from mbench.submission import read_submission
@@ -42,7 +44,7 @@ def test_a_third_partys_method_predicts_in_the_sandbox_what_it_does_outside(name
     settings = Settings(jobs=2, isolation=choose_isolation(allow_none=True))
     cells = [Cell(task, "quick", 0, n_samples, 60.0) for task, n_samples in SIZES.items()]
     with open_nursery(source, settings.threads, settings.isolation) as nursery:
-        result, _ = evaluate_source(source, cells, store, settings, nursery=nursery)
+        result, _ = evaluate_source(Run(source, settings, nursery=nursery), cells, store)
     assert {record.task: (record.status, record.reason) for record in result.records} == {
         cell.task: ("ok", "") for cell in cells
     }

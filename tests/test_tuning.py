@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from sklearn.neighbors import KNeighborsRegressor
 
+from mbench import __version__ as mbench_version
 from mbench.errors import UsageError
 from mbench.results import metrics
 from mbench.results.lookup import find_result
@@ -163,7 +164,7 @@ def test_a_value_scores_what_scikit_learn_itself_does_with_it(tune, tmp_path):
     assert content["replicates"] == [1_000]
     path = tmp_path / "results/tune/near/quick/n_neighbors.json"
     assert content.pop("paths") == [str(path.relative_to(tmp_path))]
-    assert json.loads(path.read_text()) == content
+    assert json.loads(path.read_text()) == content | {"mbench": mbench_version}
 
 
 def test_a_nested_parameter_of_a_folder_is_set(mbench, submission_file):

@@ -25,7 +25,8 @@ from mbench.review.verify import (
     read_claims,
 )
 from mbench.runs import evaluate as evaluation
-from mbench.runs.cells import Cell, Settings, cell_key
+from mbench.runs.cells import Cell, cell_key
+from mbench.runs.settings import Settings
 from mbench.sandbox.child_process import Child
 from mbench.sandbox.tiers import choose_isolation
 from mbench.submission import read_submission

@@ -5,16 +5,16 @@ import numpy as np
 import pytest
 
 from mbench.errors import HarnessError, SubmissionError, UsageError
-from mbench.results.reference import load_reference
-from mbench.runs.cells import Settings
 from mbench.runs.evaluate import plan_cell
+from mbench.runs.settings import Settings
 from mbench.sandbox.tiers import choose_isolation
 from mbench.submission import Source, read_submission
 from mbench.suite.tasks import load_task
 from mbench.views.film_file import read_digests
-from mbench.views.learning_film import MAX_RACERS, shoot, watch
+from mbench.views.learning_film import MAX_RACERS, Filming, Subject, shoot, watch
 from mbench.views.render.colours import BACKGROUND, SERIES
 from mbench.views.render.films import Curve, Instant, draw_frames, plan_instants, plan_layout
+from mbench.views.render.page import Caption
 from mbench.views.render.scenes import confusion_matrix, make_scene
 from mbench.views.render.stamp import Stamp
 
@@ -61,10 +61,10 @@ def growing(submission_file):
     return make
 
 
-def take(*sources, **options):
+def take(*sources, equal_steps=True, **options):
     task = load_task("curve")
-    X = np.linspace(-1, 1, 5)[:, None]
-    return shoot(sources, task, plan_cell(task, "quick"), X, SETTINGS, **options)
+    subject = Subject(task, plan_cell(task, "quick"), np.linspace(-1, 1, 5)[:, None])
+    return shoot(sources, subject, SETTINGS, Filming("quick", "steps" if equal_steps else "seconds", **options))
 
 
 def frames_of(path):
@@ -174,7 +174,7 @@ def test_a_hostile_name_is_drawn_as_letters_and_boxes(name):
     curves = [curve(name), curve("b")]
     shots = [[scene.truth] * 3] * 2
     instants = [Instant(20, (2, 2))]
-    (frame,) = draw_frames(scene, curves, shots, instants, "steps", title=name, subtitle=name)
+    (frame,) = draw_frames(scene, curves, shots, instants, "steps", Caption(name, name))
     layout = plan_layout(scene, 2)
     assert frame.shape == (layout.height, layout.width, 3)
 
@@ -190,7 +190,7 @@ def test_a_name_is_cut_where_its_room_ends(room):
 
 
 def test_a_film_is_whole_and_moves(stepping, tmp_path):
-    film = watch([stepping], "curve", tmp_path / "film.mp4", SETTINGS, load_reference(), track="quick", n_shots=4)
+    film = watch([stepping], "curve", tmp_path / "film.mp4", SETTINGS, Filming(track="quick", n_shots=4))
     frames = frames_of(film.path)
     assert len(frames) == film.n_frames == 4 + 20  # and two seconds of the last
     assert film.seconds == pytest.approx(2.4)
@@ -200,7 +200,7 @@ def test_a_film_is_whole_and_moves(stepping, tmp_path):
 
 def test_a_race_without_snapshots_is_filmed(growing, stepping, tmp_path):
     path = tmp_path / "race.mp4"
-    film = watch([growing(), stepping], "curve", path, SETTINGS, load_reference(), track="quick", n_shots=3)
+    film = watch([growing(), stepping], "curve", path, SETTINGS, Filming(track="quick", n_shots=3))
     frames = frames_of(film.path)
     assert len(frames) == 3 + 20
     assert frames[0].shape[1] == 1280
@@ -214,16 +214,15 @@ def test_an_interrupted_film_leaves_nothing(stepping, tmp_path):
 
     with pytest.raises(KeyboardInterrupt):
         watch(
-            [stepping], "curve", tmp_path / "out" / "film.mp4", SETTINGS, load_reference(), track="quick", n_shots=3,
-            report=interrupt,
-        )  # fmt: skip
+            [stepping], "curve", tmp_path / "out" / "film.mp4", SETTINGS, Filming(track="quick", n_shots=3), interrupt
+        )
     assert not (tmp_path / "out").exists()
 
 
 def test_a_film_of_nobody_and_of_too_many_is_usage(stepping, tmp_path):
     for sources in ([], [stepping] * 9):
         with pytest.raises(UsageError, match="a film shows 1 to 8, each in its colour"):
-            watch(sources, "curve", tmp_path / "film.mp4", SETTINGS, load_reference(), track="quick")
+            watch(sources, "curve", tmp_path / "film.mp4", SETTINGS, Filming(track="quick"))
 
 
 def test_every_racer_has_a_colour_of_its_own():
@@ -234,7 +233,7 @@ def test_in_a_race_the_first_error_panel_says_what_it_is():
     task = load_task("curve")
     scene = make_scene(task, task.draw_sample(100, 0), 100, 0)
     shots = [[scene.truth] * 3] * 2
-    (frame,) = draw_frames(scene, [curve(), curve("b")], shots, [Instant(20, (2, 2))], "steps", title="", subtitle="")
+    (frame,) = draw_frames(scene, [curve(), curve("b")], shots, [Instant(20, (2, 2))], "steps", Caption("", ""))
     first, second = (panel.box for panel in plan_layout(scene, 2).panels if panel.name == "absolute error")
     plain = [int(BACKGROUND[i : i + 2], 16) for i in (1, 3, 5)]
     for (left, top, width, _), is_labelled in ((first, True), (second, False)):
@@ -245,13 +244,13 @@ def test_a_place_that_cannot_be_written_is_found_before_anything_is_trained(tmp_
     (tmp_path / "file").touch()
     never = Source("never", "never.py", ())
     with pytest.raises(HarnessError, match="cannot be written"):
-        watch([never], "curve", tmp_path / "file" / "film.mp4", SETTINGS, load_reference(), track="quick")
+        watch([never], "curve", tmp_path / "file" / "film.mp4", SETTINGS, Filming(track="quick"))
 
 
 def test_a_wrong_ending_is_found_before_anything_is_trained(tmp_path):
     never = Source("never", "never.py", ())
     with pytest.raises(UsageError, match="a film ends in"):
-        watch([never], "curve", tmp_path / "film.png", SETTINGS, load_reference(), track="quick")
+        watch([never], "curve", tmp_path / "film.png", SETTINGS, Filming(track="quick"))
 
 
 def test_a_confusion_matrix_counts_who_is_taken_for_whom():

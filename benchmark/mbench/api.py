@@ -17,9 +17,12 @@ from mbench.results.record import Record, Result
 from mbench.results.reference import load_reference
 from mbench.results.scoring import Entry, score_entry
 from mbench.results.store import RESULT_NAME, ResultStore, write_result
-from mbench.runs.cells import Report, Settings, protocol_digest
+from mbench.runs.cells import protocol_digest
 from mbench.runs.evaluate import Elsewhere, evaluate_source, plan_cells
-from mbench.sandbox.child_process import MEMORY_LIMIT_MB, open_nursery, unseen_variables
+from mbench.runs.progress import Report
+from mbench.runs.run import Run, open_run
+from mbench.runs.settings import Settings
+from mbench.sandbox.child_process import MEMORY_LIMIT_MB, unseen_variables
 from mbench.sandbox.tiers import choose_isolation, has_gpu
 from mbench.submission import Source, pickle_build, read_submission
 from mbench.suite import tracks
@@ -115,16 +118,13 @@ def run_evaluation(
         folder /= test_set.replace(":", "-")[:15]
     paths = [folder / RESULT_NAME]
     # First of all: it imports while we plan.
-    here = nullcontext() if elsewhere else open_nursery(source, settings.threads, settings.isolation)
-    with here as nursery:
+    with nullcontext(Run(source, settings, report=report)) if elsewhere else open_run(source, settings, report) as run:
         cells, missing = plan_cells(track, tasks, replicates)
         store = ResultStore(out)
         expect = getattr(report, "expect", None)  # a display wants to know how many there will be
         if expect is not None:
             expect(cells)
-        result, set_aside = evaluate_source(
-            source, cells, store, settings, nursery=nursery, elsewhere=elsewhere, report=report
-        )
+        result, set_aside = evaluate_source(run, cells, store, elsewhere=elsewhere)
         # What was run before in the same way counts, too: an evaluation may be made task by task.
         of_run = {record.key for record in result.records if not record.is_our_failure}
         kept = [
@@ -144,9 +144,7 @@ def run_evaluation(
             )
         reference = load_reference()
         if pictures:
-            drawings = draw_pictures(
-                source, result.records, store, folder, settings, reference, nursery=nursery, report=report
-            )
+            drawings = draw_pictures(run, result.records, store, folder, reference)
             paths += [drawing.path for drawing in drawings if drawing.path]
             notes += [drawing.reason for drawing in drawings if drawing.reason]
     entry = score_entry(source.name, track, whole.records, reference)
@@ -218,8 +216,8 @@ def render(
     first = [r for r in newest_result(source.name, records).records if r.replicate == 0]
     folder = out / source.name / track
     settings = make_settings(**running)
-    with open_nursery(source, settings.threads, settings.isolation) as nursery:
-        return draw_pictures(source, first, store, folder, settings, load_reference(), nursery=nursery, report=report)
+    with open_run(source, settings, report) as run:
+        return draw_pictures(run, first, store, folder, load_reference())
 
 
 def evaluate(

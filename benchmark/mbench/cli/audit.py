@@ -20,7 +20,7 @@ from mbench.suite.tracks import DEFAULT_TRACK
 
 if TYPE_CHECKING:
     from mbench.results.audits import AuditReport
-    from mbench.runs.cells import Settings
+    from mbench.runs.settings import Settings
     from mbench.submission import Source
 
 

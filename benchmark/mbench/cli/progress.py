@@ -16,7 +16,7 @@ from mbench.results.record import Record
 from mbench.results.reference import Reference
 from mbench.results.scoring import score_entry
 from mbench.runs.cells import Cell
-from mbench.runs.cells import Progress as CellProgress
+from mbench.runs.progress import Progress as CellProgress
 
 if TYPE_CHECKING:
     from mbench.review.audit.run import AuditProgress

@@ -51,13 +51,11 @@ def site(
     from mbench.api import default_jobs
     from mbench.results.kept import heard_notes
     from mbench.sandbox.tiers import choose_isolation
-    from mbench.views.site import build_site
+    from mbench.views.site import Origins, build_site
 
     built = build_site(
         folder,
-        track_names=tracks or tuple(TRACKS),
-        submissions=submissions,
-        results=None if recorded else results,
+        Origins(submissions, None if recorded else results, tracks or tuple(TRACKS)),
         isolate=lambda: choose_isolation(isolation, allow_none=unsafe_no_sandbox),
         jobs=jobs or default_jobs(threads=1),
         say=lambda words: click.echo(words, err=True),

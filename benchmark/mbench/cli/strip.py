@@ -50,11 +50,16 @@ def strip(
     from mbench.results.store import ResultStore
     from mbench.submission import find_submission
     from mbench.views import strips
+    from mbench.views.spots import Spot
 
     drawn = strips.draw_strips(
-        [find_submission(path) for path in submissions], task, out, ResultStore(results), api.make_settings(**running),
-        track=track, landmark=landmark, report=lambda words: click.echo(words, err=True),
-    )  # fmt: skip
+        [find_submission(path) for path in submissions],
+        Spot(task, track, landmark),
+        out,
+        ResultStore(results),
+        api.make_settings(**running),
+        report=lambda words: click.echo(words, err=True),
+    )
     if as_json:
         click.echo(json.dumps({"path": str(drawn.path), "names": drawn.names, "left_out": drawn.left_out}))
     else:

@@ -48,12 +48,9 @@ def submit(
 
     SUBMISSION is the folder with submission.py that was evaluated on the track.
     """
-    from mbench.review.publish import publish
+    from mbench.review.publish import Consent, publish
 
-    published = publish(
-        submission, out, submissions, track=track, name=name, update=update, accept_incomplete=incomplete,
-        accept_unverified=unverified,
-    )  # fmt: skip
+    published = publish(submission, out, submissions, track, name, Consent(update, incomplete, unverified))
     for note in published.notes:
         click.echo(note, err=True)
     if as_json:

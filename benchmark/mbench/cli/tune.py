@@ -56,6 +56,7 @@ def tune(
     from mbench.cli.progress import LiveProgress
     from mbench.results.reference import load_reference
     from mbench.runs import tune
+    from mbench.runs.run import Run
     from mbench.runs.variants import derive_source, parse_values
     from mbench.submission import read_submission
 
@@ -70,7 +71,7 @@ def tune(
     for value in grid:
         click.echo(f"{parameter} = {value!r}:", err=True)
         with LiveProgress(load_reference()) as live:
-            trials.append(tune.try_value(source, parameter, value, plan, out, settings, live))
+            trials.append(tune.try_value(Run(source, settings, report=live), parameter, value, plan, out))
     search = tune.Search(source.name, source.digest, parameter, plan, tuple(trials))
     path = tune.write_search(out, search)
     if as_json:

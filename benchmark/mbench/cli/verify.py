@@ -12,7 +12,7 @@ from mbench.cli.options import examples, hidden_option, json_option, unsafe_opti
 
 if TYPE_CHECKING:
     from mbench.review.verify import Check, Claim
-    from mbench.runs.cells import Settings
+    from mbench.runs.settings import Settings
 
 TIER = "A"
 RUNNABLE = ("source", "test set", "one manner", "tasks")  # without these there is nothing to run again

@@ -51,14 +51,18 @@ def watch(
     """
     from mbench import api
     from mbench.cli.filming import FilmLive, print_film
-    from mbench.results.reference import load_reference
     from mbench.submission import find_submission
     from mbench.views import learning_film
+    from mbench.views.learning_film import Filming
 
     sources = [find_submission(path) for path in submissions]
     with FilmLive() as live:
         film = learning_film.watch(
-            sources, task, out, api.make_settings(**running), load_reference(), track=track,
-            race="seconds" if race == "seconds" else "steps", grow=grow, n_shots=n_shots, fps=fps, report=live,
-        )  # fmt: skip
+            sources,
+            task,
+            out,
+            api.make_settings(**running),
+            Filming(track=track, race="seconds" if race == "seconds" else "steps", grow=grow, n_shots=n_shots, fps=fps),
+            live,
+        )
     print_film(film, as_json)

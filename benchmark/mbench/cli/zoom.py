@@ -47,12 +47,18 @@ def zoom(
     from mbench import api
     from mbench.cli.filming import FilmLive, print_film
     from mbench.results.store import ResultStore
+    from mbench.runs.run import Run
     from mbench.submission import find_submission
     from mbench.views import dive_film
+    from mbench.views.spots import Spot
 
     with FilmLive() as live:
         film = dive_film.zoom(
-            find_submission(submission), task, out, ResultStore(results), api.make_settings(**running), track=track,
-            landmark=landmark, seconds=seconds, report=live,
-        )  # fmt: skip
+            Run(find_submission(submission), api.make_settings(**running)),
+            Spot(task, track, landmark),
+            out,
+            ResultStore(results),
+            seconds=seconds,
+            report=live,
+        )
     print_film(film, as_json)

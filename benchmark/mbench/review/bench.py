@@ -19,8 +19,11 @@ from mbench.api import run_evaluation
 from mbench.errors import HarnessError
 from mbench.results.record import Result
 from mbench.results.store import ResultStore
-from mbench.runs.cells import Cell, Progress, Settings
+from mbench.runs.cells import Cell
 from mbench.runs.evaluate import evaluate_source
+from mbench.runs.progress import Progress
+from mbench.runs.run import Run
+from mbench.runs.settings import Settings
 from mbench.sandbox.child_process import child_environment
 from mbench.submission import BASELINES_FOLDER, Source, read_submission
 from mbench.suite.orbits import escape_time
@@ -247,7 +250,7 @@ def evaluate_many_points(folder: str) -> float:
     """Evaluate k-NN on ten times the sample of `large`, a cell of no track; return its own peak in MB."""
     cell = Cell("mandelbrot", "large", 0, MANY_POINTS, 1_000.0)
     source = read_submission(BASELINES_FOLDER / "knn.py")
-    return _peak_of_children(evaluate_source(source, [cell], ResultStore(Path(folder)), Settings())[0])
+    return _peak_of_children(evaluate_source(Run(source, Settings()), [cell], ResultStore(Path(folder)))[0])
 
 
 def _peak_of_children(result: Result) -> float:

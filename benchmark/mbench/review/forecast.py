@@ -10,8 +10,9 @@ from mbench.results.lookup import RECORDED_FOLDER
 from mbench.results.record import Record
 from mbench.results.store import ResultStore, read_result
 from mbench.review.reproduce import find_baseline
-from mbench.runs.cells import Cell, Settings, cell_key
+from mbench.runs.cells import Cell, cell_key
 from mbench.runs.evaluate import is_kept, plan_cells
+from mbench.runs.settings import Settings
 from mbench.submission import read_submission
 from mbench.suite.tasks import load_task
 

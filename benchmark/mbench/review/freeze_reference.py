@@ -10,9 +10,11 @@ from mbench.errors import HarnessError
 from mbench.results.environment import describe_environment
 from mbench.results.record import Record
 from mbench.results.store import ResultStore
-from mbench.runs.cells import Cell, Progress, Settings
+from mbench.runs.cells import Cell
 from mbench.runs.evaluate import evaluate_source, plan_cells
-from mbench.sandbox.child_process import open_nursery
+from mbench.runs.progress import Progress
+from mbench.runs.run import open_run
+from mbench.runs.settings import Settings
 from mbench.submission import BASELINES_FOLDER, Source, read_submission
 from mbench.suite import tracks
 
@@ -39,8 +41,8 @@ def make_reference(
     knn, constant = (read_submission(BASELINES_FOLDER / f"{name}.py") for name in ("knn", "constant"))
 
     def run(source: Source, cells: Sequence[Cell]) -> tuple[Record, ...]:
-        with open_nursery(source, settings.threads, settings.isolation) as nursery:
-            result, _ = evaluate_source(source, cells, store, settings, nursery=nursery, report=report)
+        with open_run(source, settings, report) as opened:
+            result, _ = evaluate_source(opened, cells, store)
         for record in result.records:
             if not record.ok:
                 raise HarnessError(f"{source.name} on {record.task}: {record.status} ({record.reason}). Run it again")

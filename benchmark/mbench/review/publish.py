@@ -34,23 +34,25 @@ class Published:
     notes: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """What may be published all the same: over an earlier call's files, incomplete, unverified."""
+
+    update: bool = False
+    incomplete: bool = False
+    unverified: bool = False
+
+
 def publish(
-    path: Path,
-    results: Path,
-    submissions: Path,
-    *,
-    track: str,
-    name: str = "",
-    update: bool = False,
-    accept_incomplete: bool = False,
-    accept_unverified: bool = False,
+    path: Path, results: Path, submissions: Path, track: str, name: str = "", consent: Consent | None = None
 ) -> Published:
     """Write `submissions/NAME/` for the submission at a path, from its results on a track.
 
-    name: of the folder; by default that of the submission's own.  update: replace what an earlier call wrote there.
+    name: of the folder; by default that of the submission's own.
     Raises UsageError where there is no result of this very source, it is not fit to be published, or it would replace
     a file. Nothing is written then.
     """
+    consent = consent or Consent()
     source = read_submission(path)
     if source.entry != ENTRY_NAME:
         raise UsageError(
@@ -65,8 +67,8 @@ def publish(
         raise UsageError(f"{path}: no results on track {track}. Run `mbench evaluate {path} --track {track}` first")
     folder = submissions / (name or source.name)
     entry = score_entry(folder.name, track, records, load_reference())
-    _check_fit(entry, accept_incomplete, accept_unverified)
-    _check_room(folder, source, update)
+    _check_fit(entry, consent)
+    _check_room(folder, source, consent.update)
     notes: list[str] = []
     made = results / source.name / track
     card = _find_card(made, records, notes)
@@ -81,7 +83,7 @@ def publish(
             if content is not None:
                 write_atomically(folder / file, content)
                 paths.append(folder / file)
-            elif update:
+            elif consent.update:
                 (folder / file).unlink(missing_ok=True)  # of an earlier version
     except OSError as error:
         raise disk_error(folder, error) from error
@@ -90,14 +92,14 @@ def publish(
     return Published(folder, entry, tuple(paths), tuple(notes))
 
 
-def _check_fit(entry: Entry, accept_incomplete: bool, accept_unverified: bool) -> None:
-    if not entry.is_complete and not accept_incomplete:
+def _check_fit(entry: Entry, consent: Consent) -> None:
+    if not entry.is_complete and not consent.incomplete:
         raise UsageError(
             f"{entry.name}: incomplete on track {entry.track}, {', '.join(entry.missing)} not run "
             f"{tracks.TRACKS[entry.track].replicates} times. Evaluate it without --task, or give --incomplete: it "
             "is then shown on the board, and not ranked"
         )
-    if not entry.is_verified and not accept_unverified:
+    if not entry.is_verified and not consent.unverified:
         raise UsageError(
             f"{entry.name}: unverified, it ran under tier {entry.isolation} which is no sandbox. Evaluate it with "
             "--fresh under tier A or B (see `mbench info`), or give --unverified: it is then marked so"

@@ -16,8 +16,8 @@ from mbench.results.reference import load_reference
 from mbench.results.store import RESULT_NAME, read_result
 from mbench.review.audit.statistics import compare_bits
 from mbench.review.reproduce import ERROR_TOLERANCE, compare_records
-from mbench.runs.cells import Report
 from mbench.runs.evaluate import plan_cells
+from mbench.runs.progress import Report
 from mbench.submission import Source, read_submission
 from mbench.suite import tracks
 from mbench.suite.secrets import PUBLIC

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
-from typing import Literal
 
 import numpy as np
 
-from mbench.results.record import Record, canonical_digest
-from mbench.sandbox.child_process import MEMORY_LIMIT_MB, Child, ChildFailure
-from mbench.sandbox.tiers import Isolation, choose_isolation
+from mbench.results.record import canonical_digest
+from mbench.runs.settings import Settings
+from mbench.sandbox.child_process import Child, ChildFailure
 from mbench.submission import Source
 from mbench.suite import tracks
 from mbench.suite.meaning import meaning, own_modules
@@ -31,10 +29,6 @@ _PROTOCOL = (
     "mbench.sandbox.child_process:child_environment", "mbench.suite.sampler",
 )  # fmt: skip
 
-Phase = Literal[
-    "loading", "sampling", "fitting", "asking", "predicting", "scoring", "done", "cached", "drawing", "drawn"
-]
-
 
 @dataclass(frozen=True, slots=True)
 class Cell:
@@ -45,33 +39,6 @@ class Cell:
     replicate: int
     n_samples: int
     fit_limit_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """How cells are run. What is here and changes predictions is part of a cell's key."""
-
-    threads: int = 1
-    device: str = "cpu"
-    jobs: int = 1
-    fresh: bool = False
-    keep_outdated: bool = False  # are records kept whose libraries are not what they were?
-    memory_limit_mb: float = MEMORY_LIMIT_MB
-    isolation: Isolation = field(default_factory=choose_isolation)
-    secret: bytes | None = field(default=None, repr=False)  # of a hidden test set; None for the public one
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """Where one cell is; `record` is there once it is done.  note: what else should be known of it."""
-
-    cell: Cell
-    phase: Phase
-    record: Record | None = None
-    note: str = ""
-
-
-Report = Callable[[Progress], None]
 
 
 class Inconsistent(ChildFailure):

@@ -8,14 +8,15 @@ from typing import Literal
 
 import numpy as np
 
-from mbench.sandbox.child_process import Child, ChildFailure, open_nursery, unseen_variables
-from mbench.sandbox.nursery import Nursery
+from mbench.runs.run import Run, open_run
+from mbench.runs.settings import Settings
+from mbench.sandbox.child_process import Child, ChildFailure, unseen_variables
 from mbench.sandbox.tiers import Isolation
 from mbench.submission import Source
 from mbench.suite import tracks
 from mbench.suite.sampler import permutation, stream_key
 from mbench.suite.tasks import load_task
-from mbench.types import FloatArray, Spec
+from mbench.types import FloatArray, Sample, Spec
 
 # One task a shape: one to one, two to one, two to three, many to ten.
 TASKS = ("curve", "mandelbrot", "sphere", "digits")
@@ -45,11 +46,11 @@ def check_submission(source: Source, isolation: Isolation) -> Iterator[Finding]:
             f"reads the environment: {', '.join(unseen)}", "warning",
             "No variable of yours reaches a submission's process, so it finds none. Write the value in the file",
         )  # fmt: skip
-    with open_nursery(source, 1, isolation) as nursery:
-        yield from _check_tasks(source, isolation, nursery)
+    with open_run(source, Settings(isolation=isolation)) as run:
+        yield from _check_tasks(run)
 
 
-def _check_tasks(source: Source, isolation: Isolation, nursery: Nursery | None) -> Iterator[Finding]:
+def _check_tasks(run: Run) -> Iterator[Finding]:
     for name in TASKS:
         task = load_task(name)
         sample = task.draw_sample(N_SAMPLES, 0)
@@ -64,7 +65,7 @@ def _check_tasks(source: Source, isolation: Isolation, nursery: Nursery | None) 
             device="cpu",
             seed=tracks.init_seed(name, 0),
         )
-        with Child(source, spec, isolation=isolation, nursery=nursery) as child:
+        with run.child(spec) as child:
             try:
                 child.build()
                 fit_s, n_params = child.fit(sample.X, sample.y)
@@ -78,7 +79,7 @@ def _check_tasks(source: Source, isolation: Isolation, nursery: Nursery | None) 
                 yield Finding(f"{shape}: {failure.status}", "failed", str(failure), child.output)
                 return
         if name == TASKS[1]:
-            yield _check_determinism(source, isolation, nursery, spec, sample.X, sample.y, queries, first)
+            yield _check_determinism(run, spec, sample, queries, first)
 
 
 def _fresh(name: str) -> FloatArray:
@@ -101,20 +102,11 @@ def _check_batching(child: Child, queries: FloatArray, first: FloatArray, shape:
     yield Finding(f"{shape}: predictions do not depend on order or batch", "ok")
 
 
-def _check_determinism(
-    source: Source,
-    isolation: Isolation,
-    nursery: Nursery | None,
-    spec: Spec,
-    X: FloatArray,
-    y: FloatArray,
-    queries: FloatArray,
-    first: FloatArray,
-) -> Finding:
-    with Child(source, spec, isolation=isolation, nursery=nursery) as child:
+def _check_determinism(run: Run, spec: Spec, sample: Sample, queries: FloatArray, first: FloatArray) -> Finding:
+    with run.child(spec) as child:
         try:
             child.build()
-            child.fit(X, y)
+            child.fit(sample.X, sample.y)
             again, _ = child.predict(queries, FIT_LIMIT_S)
         except ChildFailure as failure:
             return Finding(f"fitted a second time: {failure.status}", "failed", str(failure), child.output)

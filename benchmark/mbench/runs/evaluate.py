@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from threading import Event
 from typing import Protocol
 
 from mbench.errors import HarnessError, MbenchError, MissingDataError, UsageError
@@ -16,22 +15,12 @@ from mbench.results.metrics import Answers, depth_profile, find_metric
 from mbench.results.predictions import predictions_digest
 from mbench.results.record import SCHEMA_VERSION, Costs, Metrics, Record, Result
 from mbench.results.store import ResultStore
-from mbench.runs.cells import (
-    N_REPEATED,
-    Cell,
-    Progress,
-    Report,
-    Settings,
-    cell_key,
-    make_spec,
-    predict_shuffled,
-    protocol_digest,
-)
+from mbench.runs.cells import N_REPEATED, Cell, cell_key, make_spec, predict_shuffled, protocol_digest
 from mbench.runs.in_threads import run_all
 from mbench.runs.libraries import compare_libraries, find_libraries
+from mbench.runs.progress import Progress
+from mbench.runs.run import Run
 from mbench.sandbox.child_process import Child, ChildFailure, Interrupted
-from mbench.sandbox.nursery import Nursery
-from mbench.submission import Source
 from mbench.suite import tracks
 from mbench.suite.secrets import PUBLIC, name_test_set
 from mbench.suite.tasks import Task, load_task
@@ -90,35 +79,27 @@ class Elsewhere(Protocol):
 
     tier: Tier
 
-    def run(
-        self, cell: Cell, key: str, task: Task, source: Source, store: ResultStore, settings: Settings, report: Report,
-        cancel: Event,
-    ) -> Record:  # fmt: skip
+    def run(self, run: Run, cell: Cell, key: str, task: Task, store: ResultStore) -> Record:
         """Run one cell and store its record, as `run_cell` does."""
         ...
 
 
 def evaluate_source(
-    source: Source,
+    run: Run,
     cells: Sequence[Cell],
     store: ResultStore,
-    settings: Settings,
     *,
-    nursery: Nursery | None = None,
     elsewhere: Elsewhere | None = None,
-    report: Report = lambda progress: None,
-    cancel: Event | None = None,
     load: Callable[[str], Task] = load_task,
 ) -> tuple[Result, tuple[Path, ...]]:
     """Run every cell that is not in the store yet; return all their records and the damaged ones set aside.
 
-    nursery: the submission's, from `open_nursery`; without one every child starts from nothing, which takes longer.
     elsewhere: where cells run, all at once and as far as there is room, instead of `settings.jobs` of them here.
     load: turns a cell's task into what is learned and asked.
     Raises UsageError where submissions could read the store, or a picture has nothing to be tested on, HarnessError if
     this machine does not compute the truth as it should.
     """
-    cancel = cancel or Event()
+    source, settings = run.source, run.settings
     if elsewhere is None and settings.isolation.exposes(store.folder):
         raise UsageError(f"{store.folder}: lies where submissions may read. Choose another results folder with --out")
     tasks = {name: load(name) for name in {cell.task for cell in cells}}
@@ -130,7 +111,7 @@ def evaluate_source(
     tier = settings.isolation.tier if elsewhere is None else elsewhere.tier
     jobs = settings.jobs if elsewhere is None else max(1, len(cells))
 
-    def run(cell: Cell) -> Record:
+    def settle(cell: Cell) -> Record:
         task = tasks[cell.task]
         key = cell_key(cell, task, source, settings)
         try:
@@ -143,16 +124,18 @@ def evaluate_source(
             note = compare_libraries(known.libraries) if elsewhere is None else ""  # a worker has its own
             if not note or settings.keep_outdated:
                 known = replace(known, task=cell.task)  # the same picture may have been called otherwise
-                report(Progress(cell, "cached", known, note))
+                run.report(Progress(cell, "cached", known, note))
                 return known
         if elsewhere is None:
-            record = run_cell(cell, key, task, source, store, settings, nursery, report, cancel)
+            record = run_cell(run, cell, key, task, store)
         else:
-            record = elsewhere.run(cell, key, task, source, store, settings, report, cancel)
-        report(Progress(cell, "done", record, note))
+            record = elsewhere.run(run, cell, key, task, store)
+        run.report(Progress(cell, "done", record, note))
         return record
 
-    records = sorted(run_all(cells, run, jobs=jobs, cancel=cancel), key=lambda record: (record.task, record.replicate))
+    records = sorted(
+        run_all(cells, settle, jobs=jobs, cancel=run.cancel), key=lambda record: (record.task, record.replicate)
+    )
     result = Result(schema=SCHEMA_VERSION, suite=tracks.SUITE_VERSION, name=source.name, records=tuple(records))
     return result, tuple(set_aside)
 
@@ -230,33 +213,16 @@ def rescore_record(record: Record, store: ResultStore, secret: bytes | None = No
     return scores, ""
 
 
-def run_cell(
-    cell: Cell,
-    key: str,
-    task: Task,
-    source: Source,
-    store: ResultStore,
-    settings: Settings,
-    nursery: Nursery | None,
-    report: Report,
-    cancel: Event,
-) -> Record:
+def run_cell(run: Run, cell: Cell, key: str, task: Task, store: ResultStore) -> Record:
     """Run one cell and store its record; a failure of ours is tried once more before it is recorded as such."""
-    spec = make_spec(cell, task, settings)
-    for attempt in (1, 2):
+    source, settings, report, cancel = run.source, run.settings, run.report, run.cancel
+    for attempt in (run, replace(run, nursery=None)):  # a failure of ours may be the nursery's
         with ExitStack() as stack:
             failure: ChildFailure | HarnessError | None = None
             predictions = scores = artifact = None
             costs = Costs()
             imports = source.imports  # until the child tells
-            child = Child(
-                source,
-                spec,
-                isolation=settings.isolation,
-                nursery=nursery if attempt == 1 else None,  # a failure of ours may be the nursery's
-                memory_limit_mb=settings.memory_limit_mb,
-                cancel=cancel,
-            )
+            child = attempt.child_for(task, cell)
             try:
                 report(Progress(cell, "asking"))
                 queries = task.draw_queries(cell.n_samples, cell.replicate, settings.secret)
@@ -289,9 +255,9 @@ def run_cell(
                 failure = error
                 if cancel.is_set():
                     raise Interrupted from error
-                if attempt == 1:
+                if attempt is run:
                     continue
-            record = blank_record(cell, key, task, source, settings, store)
+            record = blank_record(run, cell, key, task, store)
             if failure is None:
                 assert predictions is not None
                 record = replace(
@@ -313,8 +279,9 @@ def run_cell(
     raise AssertionError("the second attempt always returns")
 
 
-def blank_record(cell: Cell, key: str, task: Task, source: Source, settings: Settings, store: ResultStore) -> Record:
+def blank_record(run: Run, cell: Cell, key: str, task: Task, store: ResultStore) -> Record:
     """Return the record of a cell of which nothing came yet: a failure of ours, until something does."""
+    source, settings = run.source, run.settings
     return Record(
         schema=SCHEMA_VERSION,
         suite=tracks.SUITE_VERSION,

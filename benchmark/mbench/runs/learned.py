@@ -7,9 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mbench.results.store import ResultStore
-from mbench.runs.cells import Cell, Settings, make_spec
-from mbench.sandbox.child_process import Child, open_nursery
-from mbench.submission import Source
+from mbench.runs.cells import Cell
+from mbench.runs.run import Run
 from mbench.suite import tracks
 from mbench.suite.tasks import Task
 from mbench.types import FloatArray
@@ -31,20 +30,14 @@ def find_artifacts(cell: Cell, store: ResultStore) -> dict[str, Path]:
 
 @contextmanager
 def open_learned(
-    source: Source, task: Task, cell: Cell, settings: Settings, artifact: Path | None, learning: Callable[[], None]
+    run: Run, task: Task, cell: Cell, artifact: Path | None, learning: Callable[[], None]
 ) -> Iterator[Ask]:
     """Lend a function from queries (m, d) to predictions (m, k) float32, answered in a child.
 
     artifact: the stored estimator, or None to learn the task first, which `learning` is told.
     Raises ChildFailure where the submission fails.
     """
-    with (
-        open_nursery(source, settings.threads, settings.isolation) as nursery,
-        Child(
-            source, make_spec(cell, task, settings), isolation=settings.isolation, nursery=nursery,
-            memory_limit_mb=settings.memory_limit_mb,
-        ) as child,
-    ):  # fmt: skip
+    with run.child_for(task, cell) as child:
         if artifact is not None:
             child.load(artifact)
         else:

@@ -17,9 +17,11 @@ from mbench.results.curves import Curve, Point
 from mbench.results.environment import describe_environment
 from mbench.results.record import Record
 from mbench.results.store import ResultStore
-from mbench.runs.cells import Cell, Report, Settings
+from mbench.runs.cells import Cell
 from mbench.runs.evaluate import evaluate_source
-from mbench.sandbox.child_process import open_nursery
+from mbench.runs.progress import Report
+from mbench.runs.run import open_run
+from mbench.runs.settings import Settings
 from mbench.submission import Source
 from mbench.suite import tracks
 from mbench.suite.tasks import load_task
@@ -80,8 +82,8 @@ def measure_curves(
 
     Raises HarnessError for a failure of ours, which is no point of a curve.
     """
-    with open_nursery(source, settings.threads, settings.isolation) as nursery:
-        result, _ = evaluate_source(source, cells, store, settings, nursery=nursery, report=report)
+    with open_run(source, settings, report) as opened:
+        result, _ = evaluate_source(opened, cells, store)
     result.raise_for_ours("Repeat the command, which keeps what is done")
     by_task = groupby(result.records, key=lambda record: record.task)  # they come sorted by it
     return tuple(_summarise(source, list(records)) for _, records in by_task)

@@ -21,8 +21,11 @@ from mbench.errors import HarnessError, MbenchError, UsageError
 from mbench.results.record import Record
 from mbench.results.store import ResultStore
 from mbench.runs import cells
-from mbench.runs.cells import Cell, Phase, Progress, Report, Settings, cell_key
+from mbench.runs.cells import Cell, cell_key
 from mbench.runs.evaluate import blank_record, run_cell
+from mbench.runs.progress import Phase, Progress
+from mbench.runs.run import Run
+from mbench.runs.settings import Settings
 from mbench.sandbox.child_process import Interrupted
 from mbench.sandbox.tiers import choose_isolation
 from mbench.submission import Source
@@ -149,33 +152,30 @@ class Cluster:
         """Return every worker's answer, an exception where it raised one."""
         return cast("dict[str, Any]", self._client.run(question, *arguments, on_error="return"))
 
-    def run(
-        self, cell: Cell, key: str, task: Task, source: Source, store: ResultStore, settings: Settings, report: Report,
-        cancel: threading.Event,
-    ) -> Record:  # fmt: skip
+    def run(self, run: Run, cell: Cell, key: str, task: Task, store: ResultStore) -> Record:
         """Run one cell on a worker, again on another where that dies, and store its record.
 
-        A cell whose workers all died is recorded as a failure of ours. Raises Interrupted once `cancel` is set, on
+        A cell whose workers all died is recorded as a failure of ours. Raises Interrupted once the run is cancelled, on
         which the worker kills the child; HarnessError and UsageError as the worker's.
         """
         from distributed import CancelledError, KilledWorker
 
-        order = Order(cell, key, source, settings, self._demand, identify(), self._topic)
+        order = Order(cell, key, run.source, run.settings, self._demand, identify(), self._topic)
         name = f"mbench-{key[:16]}-{uuid.uuid4().hex}"  # no two runs share a cell that only one of them may cancel
         ended = threading.Event()
-        self._phases[name] = lambda phase: report(Progress(cell, phase))
+        self._phases[name] = lambda phase: run.report(Progress(cell, phase))
         # Replicate by replicate, as here; of each the longest first.
         priority = int(cell.fit_limit_s) - _REPLICATE_PRIORITY * cell.replicate
         future = self._client.submit(run_order, order, key=name, pure=False, retries=RETRIES, priority=priority)
         future.add_done_callback(lambda _: ended.set())
         try:
             while not ended.wait(_TICK_S):
-                if cancel.is_set():
+                if run.cancel.is_set():
                     raise Interrupted
             files = future.result()
         except KilledWorker as error:
             record = replace(
-                blank_record(cell, key, task, source, settings, store),
+                blank_record(run, cell, key, task, store),
                 isolation=self.tier,
                 reason=f"{error.allowed_failures + 1} workers died one after the other while they ran this cell",
             )
@@ -233,7 +233,7 @@ def run_order(order: Order) -> dict[str, bytes]:
                 worker.log_event(order.topic, (name, progress.phase))
 
             unwanted = _Unwanted(worker, name)
-            run_cell(order.cell, order.key, task, order.source, store, settings, None, report, unwanted)
+            run_cell(Run(order.source, settings, None, report, unwanted), order.cell, order.key, task, store)
             return store.export(order.key)
     except MbenchError as error:
         raise type(error)(f"{worker.address}: {error}") from None

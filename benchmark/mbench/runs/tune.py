@@ -13,12 +13,11 @@ from mbench.results.kept import write_kept
 from mbench.results.reference import load_reference
 from mbench.results.scoring import Entry, score_entry
 from mbench.results.store import ResultStore
-from mbench.runs.cells import Cell, Report, Settings, make_spec
+from mbench.runs.cells import Cell
 from mbench.runs.evaluate import FIRST_TUNING_REPLICATE, evaluate_source, plan_cells
+from mbench.runs.run import Run, open_run
 from mbench.runs.variants import derive_source
-from mbench.sandbox.child_process import Child, ChildFailure, open_nursery
-from mbench.sandbox.nursery import Nursery
-from mbench.submission import Source
+from mbench.sandbox.child_process import ChildFailure
 from mbench.suite import tracks
 from mbench.suite.secrets import name_test_set, published_secret
 from mbench.suite.tasks import Task, load_task
@@ -154,24 +153,18 @@ def plan_trials(track: str, tasks: Sequence[str], replicates: int) -> Plan:
     return Plan(track, tuple(cells), missing)
 
 
-def try_value(
-    source: Source, parameter: str, value: Any, plan: Plan, out: Path, settings: Settings, report: Report
-) -> Trial:
+def try_value(run: Run, parameter: str, value: Any, plan: Plan, out: Path) -> Trial:
     """Evaluate a submission with one parameter set to a value; cells that are in `out/tune` are not run again.
 
     Raises SubmissionError where that parameter cannot be set.
     """
-    settings = replace(settings, secret=SECRET)
-    derived = derive_source(source, parameter, value)
-    with open_nursery(derived, settings.threads, settings.isolation) as nursery:
-        _check_build(derived, plan.cells[0], settings, nursery)
-        expect = getattr(report, "expect", None)  # a display wants to know how many there will be
+    derived = derive_source(run.source, parameter, value)
+    with open_run(derived, replace(run.settings, secret=SECRET), run.report) as trial:
+        _check_build(trial, plan.cells[0])
+        expect = getattr(run.report, "expect", None)  # a display wants to know how many there will be
         if expect is not None:
             expect(plan.cells)
-        result, _ = evaluate_source(
-            derived, plan.cells, ResultStore(out / FOLDER), settings, nursery=nursery, report=report,
-            load=load_tuning_task,
-        )  # fmt: skip
+        result, _ = evaluate_source(trial, plan.cells, ResultStore(out / FOLDER), load=load_tuning_task)
     entry = score_entry(derived.name, plan.track, result.records, load_reference())
     scores = [task.score for task in entry.tasks if task.score is not None]
     whole = not any(record.is_our_failure for record in result.records)
@@ -206,13 +199,10 @@ def write_search(out: Path, search: Search) -> Path:
     return path
 
 
-def _check_build(source: Source, cell: Cell, settings: Settings, nursery: Nursery | None) -> None:
+def _check_build(run: Run, cell: Cell) -> None:
     """Have the estimator built once, so that a parameter that is not there is an error, and not a grid of failures."""
-    spec = make_spec(cell, load_tuning_task(cell.task), settings)
-    with Child(
-        source, spec, isolation=settings.isolation, nursery=nursery, memory_limit_mb=settings.memory_limit_mb
-    ) as child:
+    with run.child_for(load_tuning_task(cell.task), cell) as child:
         try:
             child.build()
         except ChildFailure as failure:
-            raise SubmissionError(f"{source.name}: {failure}") from None
+            raise SubmissionError(f"{run.source.name}: {failure}") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from itertools import repeat
 from pathlib import Path
 
@@ -10,31 +11,23 @@ import numpy as np
 
 from mbench.errors import SubmissionError
 from mbench.results.store import ResultStore
-from mbench.runs.cells import Settings
 from mbench.runs.evaluate import plan_cell
 from mbench.runs.learned import find_artifacts, open_learned
+from mbench.runs.run import Run, open_run
 from mbench.sandbox.child_process import ChildFailure
-from mbench.submission import Source
 from mbench.suite.tasks import load_task
 from mbench.types import FloatArray, IntArray
 from mbench.views.learning_film import Film, Report, WatchProgress
+from mbench.views.spots import Spot
 
 FPS = 25  # a GIF, which counts in hundredths of a second, has these frames even, too
 HOLD_S = 1.0  # that the first and the last frame stay
 
 
 def zoom(
-    source: Source,
-    task_name: str,
-    path: Path,
-    store: ResultStore,
-    settings: Settings,
-    *,
-    track: str,
-    landmark: str | None = None,
-    seconds: float = 14.0,
+    run: Run, spot: Spot, path: Path, store: ResultStore, seconds: float = 14.0,
     report: Report = lambda progress: None,
-) -> Film:
+) -> Film:  # fmt: skip
     """Film the dive into a landmark, from the submission's stored estimator or else a fresh one, and write the film.
 
     seconds: of diving, at a constant rate; the whole window and the deepest one stay a little.
@@ -47,23 +40,22 @@ def zoom(
     from mbench.views.render.views import pixel_centres
 
     check_film_path(path)
-    task = load_task(task_name)
-    place = find_landmark(task, landmark)
-    cell = plan_cell(task, track)
+    source, task = run.source, load_task(spot.task)
+    place = find_landmark(task, spot.landmark)
+    cell = plan_cell(task, spot.track)
     plane = plane_of(task)
     dive = Dive((place.centre.real, place.centre.imag), plane.lower, plane.upper)
     artifact = find_artifacts(cell, store).get(source.digest)
     points = [pixel_centres(dive.key_panel(octave)) for octave in range(OCTAVES)]
+    learning = partial(report, WatchProgress(source.name, "training", 0, 1))
     predictions: list[FloatArray] = []
     try:
-        with open_learned(
-            source, task, cell, settings, artifact, lambda: report(WatchProgress(source.name, "training", 0, 1))
-        ) as ask:
+        with open_run(source, run.settings) as opened, open_learned(opened, task, cell, artifact, learning) as ask:
             for octave, asked in enumerate(points):
                 report(WatchProgress(source.name, "diving", octave, OCTAVES))
                 predictions.append(ask(task.scale(asked))[:, 0])
     except ChildFailure as failure:
-        raise SubmissionError(f"{source.name}: no dive into {task_name}: {failure}") from failure
+        raise SubmissionError(f"{source.name}: no dive into {spot.task}: {failure}") from failure
     keys = []
     for octave, values in enumerate(predictions):
         shape = dive.key_panel(octave).shape
@@ -71,7 +63,7 @@ def zoom(
         shown = np.clip(values.astype(np.float64), -1e100, 1e100).reshape(shape)
         keys.append(KeyPicture(task.truth(points[octave])[:, 0].reshape(shape), shown))
     octaves = plan_octaves(max(2, round(seconds * FPS)))
-    subtitle = f"{task_name}  ·  {cell.n_samples:,} points  ·  into {place.name}"
+    subtitle = f"{spot.task}  ·  {cell.n_samples:,} points  ·  into {place.name}"
     frames = draw_dive(dive, keys, octaves, title=source.name, subtitle=subtitle)
 
     def held() -> Iterator[IntArray]:

@@ -7,19 +7,19 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import repeat
 from pathlib import Path
-from threading import Event
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from mbench.errors import SubmissionError, UsageError
 from mbench.results.metrics import skill
-from mbench.results.reference import Reference, TaskReference
-from mbench.runs.cells import Cell, Settings, make_spec
+from mbench.results.reference import TaskReference, load_reference
+from mbench.runs.cells import Cell
 from mbench.runs.evaluate import plan_cell
 from mbench.runs.in_threads import run_all
-from mbench.sandbox.child_process import Child, ChildFailure, open_nursery
-from mbench.sandbox.nursery import Nursery
+from mbench.runs.run import Run, open_run
+from mbench.runs.settings import Settings
+from mbench.sandbox.child_process import ChildFailure
 from mbench.submission import Source
 from mbench.suite import tracks
 from mbench.suite.tasks import Task, load_task
@@ -84,29 +84,47 @@ class Film:
 Report = Callable[[WatchProgress], None]
 
 
+@dataclass(frozen=True, slots=True)
+class Filming:
+    """How a film is made.
+
+    track: whose first sample is learned.  race: what several submissions are held equal by; at equal steps all are
+    filmed on growing samples if one of them takes no snapshots.  grow: film on growing samples in any case.  n_shots:
+    moments at most.  fps: frames a second.
+    """
+
+    track: str
+    race: Race = "steps"
+    grow: bool = False
+    n_shots: int = 48
+    fps: int = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is learned in front of the camera, and the inputs X (m, d) that are asked at every moment."""
+
+    task: Task
+    cell: Cell
+    X: FloatArray
+
+
 def watch(
     sources: Sequence[Source],
     task_name: str,
     path: Path,
     settings: Settings,
-    reference: Reference,
-    *,
-    track: str,
-    race: Race = "steps",
-    grow: bool = False,
-    n_shots: int = 48,
-    fps: int = 10,
+    filming: Filming,
     report: Report = lambda progress: None,
 ) -> Film:
     """Film submissions learning a task, on the first sample of a track, and write the film.
 
-    race: what several are held equal by. At equal steps all are filmed on growing samples if one of them takes no
-    snapshots.  grow: film on growing samples in any case.  n_shots: moments at most.
     Raises UsageError for what cannot be filmed, SubmissionError for a submission that fails, HarnessError where the
     disk refuses.
     """
     from mbench.views.film_file import check_film_path, frame_s, write_film
     from mbench.views.render.films import draw_frames, plan_instants
+    from mbench.views.render.page import Caption
     from mbench.views.render.scenes import make_scene
 
     check_film_path(path)
@@ -115,19 +133,19 @@ def watch(
             f"{len(sources)} submissions: a film shows 1 to {MAX_RACERS}, each in its colour. Name fewer files"
         )
     task = load_task(task_name)
-    cell = plan_cell(task, track)
+    cell = plan_cell(task, filming.track)
     scene = make_scene(task, task.draw_sample(cell.n_samples, 0), cell.n_samples, 0)
-    footages = shoot(
-        sources, task, cell, scene.X, settings, equal_steps=race == "steps", grow=grow, n_shots=n_shots, report=report
-    )
-    unit = "seconds" if race == "seconds" and len(sources) > 1 else footages[0].unit
+    footages = shoot(sources, Subject(task, cell, scene.X), settings, filming, report)
+    unit = "seconds" if filming.race == "seconds" and len(sources) > 1 else footages[0].unit
+    reference = load_reference()
     curves = [
-        _curve(footage, unit, cell.n_samples, scene, reference.tasks.get((track, task_name))) for footage in footages
+        _curve(footage, unit, cell.n_samples, scene, reference.tasks.get((filming.track, task_name)))
+        for footage in footages
     ]
-    instants = plan_instants(curves, n_shots if len(sources) == 1 else 2 * n_shots)
+    instants = plan_instants(curves, filming.n_shots * (1 if len(sources) == 1 else 2))
     frames = draw_frames(
         scene, curves, [[shot.predictions for shot in footage.shots] for footage in footages], instants, unit,
-        title="  ·  ".join(footage.name for footage in footages), subtitle=_subtitle(cell, footages, scene.measure),
+        Caption("  ·  ".join(footage.name for footage in footages), _subtitle(cell, footages, scene.measure)),
     )  # fmt: skip
 
     def held() -> Iterator[IntArray]:
@@ -136,94 +154,78 @@ def watch(
             report(WatchProgress(path.name, "filming", number + 1, len(instants)))
             yield frame
         assert frame is not None
-        yield from repeat(frame, round(HOLD_S * fps))
+        yield from repeat(frame, round(HOLD_S * filming.fps))
 
-    n_frames = write_film(path, held(), fps, [source.digest for source in sources])
+    n_frames = write_film(path, held(), filming.fps, [source.digest for source in sources])
     notes = [f"{footage.name}: no frame at {reason}" for footage in footages for reason in footage.skipped]
-    return Film(path, n_frames, round(n_frames * frame_s(path, fps), 6), tuple(notes))
+    return Film(path, n_frames, round(n_frames * frame_s(path, filming.fps), 6), tuple(notes))
 
 
 def shoot(
     sources: Sequence[Source],
-    task: Task,
-    cell: Cell,
-    X: FloatArray,
+    subject: Subject,
     settings: Settings,
-    *,
-    equal_steps: bool = True,
-    grow: bool = False,
-    n_shots: int = 48,
+    filming: Filming,
     report: Report = lambda progress: None,
 ) -> list[Footage]:
-    """Return every submission's predictions of X at many moments, all in the same unit if steps are to be equal."""
+    """Return every submission's predictions at many moments, all in the same unit if steps are to be equal."""
+    equal_steps, n_shots = filming.race == "steps", filming.n_shots
     footages: list[Footage] = []
     for source in sources:
-        with open_nursery(source, settings.threads, settings.isolation) as nursery:
+        with open_run(source, settings) as run:
             taken = None
             # Once one has grown, a race at equal steps grows them all.
-            if not grow and not (equal_steps and any(footage.unit == "points" for footage in footages)):
-                taken = shoot_training(source, task, cell, X, settings, nursery, n_shots, report)
-            footages.append(taken or shoot_growth(source, task, cell, X, settings, nursery, n_shots, report))
+            if not filming.grow and not (equal_steps and any(footage.unit == "points" for footage in footages)):
+                taken = shoot_training(run, subject, n_shots, report)
+            footages.append(taken or shoot_growth(run, subject, n_shots, report))
     if equal_steps and len({footage.unit for footage in footages}) > 1:
         for index, source in enumerate(sources):
             if footages[index].unit == "steps":
-                with open_nursery(source, settings.threads, settings.isolation) as nursery:
-                    footages[index] = shoot_growth(source, task, cell, X, settings, nursery, n_shots, report)
+                with open_run(source, settings) as run:
+                    footages[index] = shoot_growth(run, subject, n_shots, report)
     return footages
 
 
-def shoot_training(
-    source: Source, task: Task, cell: Cell, X: FloatArray, settings: Settings, nursery: Nursery | None, n_shots: int,
-    report: Report,
-) -> Footage | None:  # fmt: skip
+def shoot_training(run: Run, subject: Subject, n_shots: int, report: Report) -> Footage | None:
     """Return predictions as of a submission's snapshots; None for one that takes none, or but one.
 
     Raises SubmissionError where it fails.
     """
+    name, task, cell, X = run.source.name, subject.task, subject.cell, subject.X
     sample = task.draw_sample(cell.n_samples, cell.replicate)
     limit_s = tracks.predict_limit_s(cell.fit_limit_s, len(X))
-    report(WatchProgress(source.name, "training", 0, 1))
+    report(WatchProgress(name, "training", 0, 1))
     shots = []
     try:
-        with Child(
-            source, make_spec(cell, task, settings), isolation=settings.isolation, nursery=nursery,
-            memory_limit_mb=settings.memory_limit_mb,
-        ) as child:  # fmt: skip
+        with run.child_for(task, cell) as child:
             child.build()
             moments = child.watch(sample.X, sample.y)
             if moments is None or len(moments) < 2:
                 return None
             chosen = np.unique(np.linspace(0, len(moments) - 1, min(n_shots, len(moments))).round().astype(int))
             for done, number in enumerate(chosen.tolist()):
-                report(WatchProgress(source.name, "asking", done, len(chosen)))
+                report(WatchProgress(name, "asking", done, len(chosen)))
                 child.recall(number)
                 predictions, _ = child.predict(X, limit_s)
                 shots.append(Shot(moments[number].step, moments[number].seconds, predictions))
     except ChildFailure as failure:
-        raise SubmissionError(f"{source.name}: no film of {cell.task}: {failure}") from failure
-    return Footage(source.name, "steps", tuple(shots))
+        raise SubmissionError(f"{name}: no film of {cell.task}: {failure}") from failure
+    return Footage(name, "steps", tuple(shots))
 
 
-def shoot_growth(
-    source: Source, task: Task, cell: Cell, X: FloatArray, settings: Settings, nursery: Nursery | None, n_shots: int,
-    report: Report,
-) -> Footage:  # fmt: skip
+def shoot_growth(run: Run, subject: Subject, n_shots: int, report: Report) -> Footage:
     """Return predictions of a submission trained anew on 100 → N points, evenly in the logarithm.
 
     A size on which it fails is left out. Raises SubmissionError where it fails on the largest.
     """
+    name, task, cell, X = run.source.name, subject.task, subject.cell, subject.X
     sizes = np.unique(np.geomspace(min(FEWEST_POINTS, cell.n_samples), cell.n_samples, n_shots).round().astype(int))
     limit_s = tracks.predict_limit_s(cell.fit_limit_s, len(X))
-    cancel = Event()
 
     def fit(size: int) -> Shot | tuple[int, ChildFailure]:
         sample = task.draw_sample(size, cell.replicate)
-        spec = make_spec(replace(cell, n_samples=size), task, settings)
         try:
-            with Child(
-                source, spec, isolation=settings.isolation, nursery=nursery, memory_limit_mb=settings.memory_limit_mb,
-                cancel=cancel,
-            ) as child:  # fmt: skip
+            with run.child_for(task, replace(cell, n_samples=size)) as child:
                 child.build()
                 seconds, _ = child.fit(sample.X, sample.y)
                 return Shot(size, seconds, child.predict(X, limit_s)[0])
@@ -232,17 +234,17 @@ def shoot_growth(
 
     shots: list[Shot] = []
     failures: list[tuple[int, ChildFailure]] = []
-    with closing(run_all(sizes.tolist(), fit, jobs=settings.jobs, cancel=cancel)) as outcomes:
+    with closing(run_all(sizes.tolist(), fit, jobs=run.settings.jobs, cancel=run.cancel)) as outcomes:
         for done, outcome in enumerate(outcomes):
-            report(WatchProgress(source.name, "growing", done + 1, len(sizes)))
+            report(WatchProgress(name, "growing", done + 1, len(sizes)))
             if isinstance(outcome, Shot):
                 shots.append(outcome)
             elif outcome[0] == cell.n_samples:
-                raise SubmissionError(f"{source.name}: no film of {cell.task}: {outcome[1]}") from outcome[1]
+                raise SubmissionError(f"{name}: no film of {cell.task}: {outcome[1]}") from outcome[1]
             else:
                 failures.append(outcome)
     skipped = [f"{size:,} points: {failure}" for size, failure in sorted(failures, key=lambda pair: pair[0])]
-    return Footage(source.name, "points", tuple(sorted(shots, key=lambda shot: shot.position)), tuple(skipped))
+    return Footage(name, "points", tuple(sorted(shots, key=lambda shot: shot.position)), tuple(skipped))
 
 
 def _curve(footage: Footage, unit: Unit, n_samples: int, scene: Scene, reference: TaskReference | None) -> Curve:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from threading import Event
 
 from mbench.disk import disk_error
 from mbench.errors import MbenchError
@@ -15,11 +14,11 @@ from mbench.results.record import Record
 from mbench.results.reference import Reference
 from mbench.results.scoring import score_entry
 from mbench.results.store import ResultStore
-from mbench.runs.cells import Cell, Progress, Report, Settings, make_spec
+from mbench.runs.cells import Cell
 from mbench.runs.in_threads import run_all
-from mbench.sandbox.child_process import Child, ChildFailure
-from mbench.sandbox.nursery import Nursery
-from mbench.submission import Source
+from mbench.runs.progress import Progress
+from mbench.runs.run import Run
+from mbench.sandbox.child_process import ChildFailure
 from mbench.suite import tracks
 from mbench.suite.tasks import Task, find_task, load_task
 from mbench.suite.tasks.looks import Line
@@ -37,15 +36,7 @@ class Drawing:
 
 
 def draw_pictures(
-    source: Source,
-    records: Sequence[Record],
-    store: ResultStore,
-    folder: Path,
-    settings: Settings,
-    reference: Reference,
-    *,
-    nursery: Nursery | None = None,
-    report: Report = lambda progress: None,
+    run: Run, records: Sequence[Record], store: ResultStore, folder: Path, reference: Reference
 ) -> list[Drawing]:
     """Draw every task that can be looked at, from the stored estimators of replicate 0, and the depth profiles.
 
@@ -53,25 +44,17 @@ def draw_pictures(
     Raises HarnessError when the disk refuses.
     """
     try:
-        return _draw_pictures(source, records, store, folder, settings, reference, nursery, report)
+        return _draw_pictures(run, records, store, folder, reference)
     except OSError as error:
         raise disk_error(folder, error, "Scores are kept") from error
 
 
 def _draw_pictures(
-    source: Source,
-    records: Sequence[Record],
-    store: ResultStore,
-    folder: Path,
-    settings: Settings,
-    reference: Reference,
-    nursery: Nursery | None,
-    report: Report,
+    run: Run, records: Sequence[Record], store: ResultStore, folder: Path, reference: Reference
 ) -> list[Drawing]:
     from mbench.views.render.draw import draw_depth_profile
     from mbench.views.render.page import read_fit
 
-    cancel = Event()
     folder.mkdir(parents=True, exist_ok=True)
     drawable = [r for r in records if r.replicate == 0 and find_task(r.task).has_picture]
 
@@ -91,37 +74,27 @@ def _draw_pictures(
             return [Drawing(None, f"{record.task}: no picture, {error}")]
         if task.digest() != record.task_digest:
             return [Drawing(None, f"{record.task}: no picture, its task has changed since. Evaluate it again")]
-        if settings.fresh or not all(place.exists() for place in places):
+        if run.settings.fresh or not all(place.exists() for place in places):
             try:
-                _draw_cell(source, record, task, artifact, places[0], settings, reference, nursery, report, cancel)
+                _draw_cell(run, record, task, artifact, places[0], reference)
             except ChildFailure as failure:
                 return [Drawing(None, f"{record.task}: no picture, {failure}")]
         return [Drawing(place) for place in places]
 
-    drawings = [each for found in run_all(drawable, draw, jobs=settings.jobs, cancel=cancel) for each in found]
+    drawings = [each for found in run_all(drawable, draw, jobs=run.settings.jobs, cancel=run.cancel) for each in found]
     profiles = {r.task: r.metrics.profile for r in drawable if r.metrics and r.metrics.profile}
     depth = folder / "depth.png"
     if profiles:
-        drawings.append(Drawing(draw_depth_profile(profiles, depth, title=source.name)))
+        drawings.append(Drawing(draw_depth_profile(profiles, depth, title=run.source.name)))
     elif any(r.task in tracks.FAMILIES["mandelbrot"] for r in drawable):
         depth.unlink(missing_ok=True)  # of another version of the submission
     return sorted(drawings, key=lambda drawing: str(drawing.path))
 
 
-def _draw_cell(
-    source: Source,
-    record: Record,
-    task: Task,
-    artifact: Path,
-    path: Path,
-    settings: Settings,
-    reference: Reference,
-    nursery: Nursery | None,
-    report: Report,
-    cancel: Event,
-) -> None:
+def _draw_cell(run: Run, record: Record, task: Task, artifact: Path, path: Path, reference: Reference) -> None:
     from mbench.views.render.draw import draw_card, draw_picture
     from mbench.views.render.landmarks import find_landmark
+    from mbench.views.render.page import Caption
     from mbench.views.render.strip import draw_strip, plan_strip
     from mbench.views.render.views import plan_picture
 
@@ -130,31 +103,25 @@ def _draw_cell(
     place = find_landmark(task, None) if record.task == "mandelbrot" else None
     strip = plan_strip(task, place.centre) if place is not None else None
     cell = Cell(record.task, record.track, record.replicate, record.n_samples, record.fit_limit_s)
-    report(Progress(cell, "drawing"))
-    with Child(
-        source, make_spec(cell, task, settings), isolation=settings.isolation, nursery=nursery,
-        memory_limit_mb=settings.memory_limit_mb, cancel=cancel,
-    ) as child:  # fmt: skip
+    run.report(Progress(cell, "drawing"))
+    with run.child_for(task, cell) as child:
         child.load(artifact)
         predictions, _ = child.predict(plan.X, tracks.predict_limit_s(record.fit_limit_s, len(plan.X)))
         unrolled = None
         if strip is not None:
             unrolled, _ = child.predict(strip.X, tracks.predict_limit_s(record.fit_limit_s, len(strip.X)))
     truth = task.truth(plan.points)
-    title, subtitle = source.name, _subtitle(record, reference)
+    caption = Caption(run.source.name, _subtitle(record, reference), record.fit_id)
     sample = task.draw_sample(record.n_samples, record.replicate) if isinstance(plan.look, Line) else None
     if record.task == "mandelbrot":
         profile = record.metrics.profile if record.metrics else None
-        draw_card(plan, predictions, truth, profile, path.with_name(CARD_NAME), title=title, subtitle=subtitle,
-                  fit=record.fit_id)  # fmt: skip
+        draw_card(plan, predictions, truth, profile, path.with_name(CARD_NAME), caption)
     if place is not None and strip is not None and unrolled is not None:
         about = f"{record.task}  ·  {record.n_samples:,} points  ·  about {place.name}"
         true_strip = task.truth(strip.points)
-        draw_strip(
-            strip, unrolled, true_strip, path.with_name(STRIP_NAME), title=title, subtitle=about, fit=record.fit_id
-        )
-    draw_picture(plan, predictions, truth, path, title=title, subtitle=subtitle, sample=sample, fit=record.fit_id)
-    report(Progress(cell, "drawn"))
+        draw_strip(strip, unrolled, true_strip, path.with_name(STRIP_NAME), replace(caption, subtitle=about))
+    draw_picture(plan, predictions, truth, path, caption, sample)
+    run.report(Progress(cell, "drawn"))
 
 
 def _subtitle(record: Record, reference: Reference) -> str:

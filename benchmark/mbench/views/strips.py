@@ -9,13 +9,15 @@ from pathlib import Path
 from mbench.disk import check_place, disk_error
 from mbench.errors import SubmissionError, UsageError
 from mbench.results.store import ResultStore
-from mbench.runs.cells import Settings
 from mbench.runs.evaluate import plan_cell
 from mbench.runs.learned import find_artifacts, open_learned
+from mbench.runs.run import open_run
+from mbench.runs.settings import Settings
 from mbench.sandbox.child_process import ChildFailure
 from mbench.submission import Source, baseline_names, baseline_path, read_submission
 from mbench.suite.tasks import load_task
 from mbench.types import FloatArray
+from mbench.views.spots import Spot
 
 MAX_STRIPS = 44
 
@@ -31,13 +33,10 @@ class Drawn:
 
 def draw_strips(
     sources: Sequence[Source],
-    task_name: str,
+    spot: Spot,
     path: Path,
     store: ResultStore,
     settings: Settings,
-    *,
-    track: str,
-    landmark: str | None = None,
     report: Callable[[str], None] = lambda words: None,
 ) -> Drawn:
     """Draw one submission's strip, or a sheet of several, from their stored estimators or else fresh ones.
@@ -47,13 +46,15 @@ def draw_strips(
     HarnessError where the disk refuses.
     """
     from mbench.views.render.landmarks import find_landmark
+    from mbench.views.render.page import Caption
     from mbench.views.render.strip import COLUMNS, SHEET_COLUMNS, draw_sheet, draw_strip, plan_strip
 
     if path.suffix.lower() != ".png":
         raise UsageError(f"{path}: a strip ends in .png. Give another --out")
     check_place(path)
+    task_name, track = spot.task, spot.track
     task = load_task(task_name)
-    place = find_landmark(task, landmark)
+    place = find_landmark(task, spot.landmark)
     cell = plan_cell(task, track)
     stored = find_artifacts(cell, store)
     chosen = list(sources) or [source for source in _baselines() if source.digest in stored]
@@ -71,7 +72,10 @@ def draw_strips(
         report(f"{source.name}: asking")
         learning = _say(report, f"{source.name}: learning, nothing stored in {store.folder}")
         try:
-            with open_learned(source, task, cell, settings, stored.get(source.digest), learning) as ask:
+            with (
+                open_run(source, settings) as run,
+                open_learned(run, task, cell, stored.get(source.digest), learning) as ask,
+            ):
                 predictions[_unused(source.name, predictions)] = ask(strip.X)
         except ChildFailure as failure:
             if len(chosen) == 1:
@@ -84,7 +88,7 @@ def draw_strips(
     try:
         if len(chosen) == 1:
             ((name, values),) = predictions.items()
-            draw_strip(strip, values, truth, path, title=name, subtitle=subtitle)
+            draw_strip(strip, values, truth, path, Caption(name, subtitle))
         else:
             note = f"{subtitle}  ·  below, the error"
             draw_sheet(strip, predictions, truth, path, title="Where each method lets go", subtitle=note)

@@ -17,7 +17,7 @@ from mbench.results.environment import describe_environment
 from mbench.results.kept import Form, read_kept
 from mbench.review.audit.run import Report, score_sets
 from mbench.review.audit.statistics import RULE, compute_statistics, prediction_bound
-from mbench.runs.cells import Settings
+from mbench.runs.settings import Settings
 from mbench.submission import BASELINES_FOLDER, Source, baseline_names, read_submission
 from mbench.suite import tracks
 from mbench.suite.secrets import published_secret, secret_digest

@@ -10,7 +10,8 @@ from mbench.errors import HarnessError, UsageError
 from mbench.results.audits import AuditReport, read_report, write_report
 from mbench.review.audit.calibration import sets_digest
 from mbench.review.audit.run import Report, judge_sets, run_audit
-from mbench.runs.cells import Settings, protocol_digest
+from mbench.runs.cells import protocol_digest
+from mbench.runs.settings import Settings
 from mbench.submission import Source
 from mbench.suite import tracks
 from mbench.suite.secrets import published_secret

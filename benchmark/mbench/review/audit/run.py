@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from threading import Event
 
 import numpy as np
 
@@ -16,10 +15,12 @@ from mbench.results.environment import describe_environment
 from mbench.review.audit.relatives import Relative, draw_sets, predict_by_neighbours
 from mbench.review.audit.statistics import compute_statistics, correlate, score_answers
 from mbench.review.audit.verdicts import compare_statistics, reach_verdict
-from mbench.runs.cells import REPEAT_TOLERANCE, Cell, Inconsistent, Phase, Settings, make_spec, predict_shuffled
+from mbench.runs.cells import REPEAT_TOLERANCE, Cell, Inconsistent, predict_shuffled
 from mbench.runs.in_threads import run_all
-from mbench.sandbox.child_process import Child, ChildFailure, Interrupted, open_nursery
-from mbench.sandbox.nursery import Nursery
+from mbench.runs.progress import Phase
+from mbench.runs.run import Run, open_run
+from mbench.runs.settings import Settings
+from mbench.sandbox.child_process import Child, ChildFailure, Interrupted
 from mbench.submission import Source
 from mbench.suite import orbits, tracks
 from mbench.suite.sampler import random_words, stream_key
@@ -97,44 +98,28 @@ def score_sets(
     replicate = (
         int(random_words(stream_key("audit", "replicate", 0, secret), 0, 1)[0]) % tracks.TRACKS[track].replicates
     )
-    with open_nursery(source, settings.threads, settings.isolation) as nursery:
+    with open_run(source, settings) as run:
         orbits.self_test(*orbits.FAMILIES.values())
         sets = draw_sets(secret)
         cells = {each.name: Cell(each.name, track, replicate, budget.n_samples, budget.fit_limit_s) for each in sets}
         expect = getattr(report, "expect", None)  # a display wants to know how many there will be
         if expect is not None:
             expect(list(cells.values()))
-        cancel = Event()
 
         def work(relative: Relative) -> SetScore:
             cell = cells[relative.name]
-            score = _score_set(relative, cell, source, settings, nursery, report, cancel)
+            score = _score_set(run, relative, cell, report)
             report(AuditProgress(cell, "done", score))
             return score
 
-        scores = {score.name: score for score in run_all(sets, work, jobs=settings.jobs, cancel=cancel)}
+        scores = {score.name: score for score in run_all(sets, work, jobs=settings.jobs, cancel=run.cancel)}
     return tuple(scores[each.name] for each in sets)
 
 
-def _score_set(
-    relative: Relative,
-    cell: Cell,
-    source: Source,
-    settings: Settings,
-    nursery: Nursery | None,
-    report: Report,
-    cancel: Event,
-) -> SetScore:
+def _score_set(run: Run, relative: Relative, cell: Cell, report: Report) -> SetScore:
     """Learn one set in a child; a failure of ours is tried once more before it is raised."""
-    for attempt in (1, 2):
-        child = Child(
-            source,
-            make_spec(cell, relative, settings),
-            isolation=settings.isolation,
-            nursery=nursery if attempt == 1 else None,  # a failure of ours may be the nursery's
-            memory_limit_mb=settings.memory_limit_mb,
-            cancel=cancel,
-        )
+    for attempt in (run, replace(run, nursery=None)):  # a failure of ours may be the nursery's
+        child = attempt.child_for(relative, cell)
         status: SetStatus
         try:
             with ExitStack() as stack:
@@ -146,9 +131,9 @@ def _score_set(
         except ChildFailure as failure:
             status, reason = failure.status, str(failure)  # type: ignore[assignment]  # a cell's status
         except HarnessError as error:
-            if cancel.is_set():
+            if run.cancel.is_set():
                 raise Interrupted from error
-            if attempt == 1:
+            if attempt is run:
                 continue
             raise
         return SetScore(name=relative.name, group=relative.group, status=status, reason=reason)

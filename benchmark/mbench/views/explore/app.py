@@ -19,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from mbench.runs.cells import Settings
+from mbench.runs.settings import Settings
 from mbench.suite.tasks import Task, load_task
 from mbench.suite.tasks.looks import Plane
 from mbench.views.explore.chart import TILE_PX, Chart, Tile, check_tile, make_chart

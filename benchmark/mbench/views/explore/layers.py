@@ -13,7 +13,9 @@ from threading import Event, Lock
 from typing import Literal, TypeVar
 
 from mbench.errors import HarnessError
-from mbench.runs.cells import Cell, Settings, make_spec
+from mbench.runs.cells import Cell
+from mbench.runs.run import Run
+from mbench.runs.settings import Settings
 from mbench.sandbox.child_process import Child, ChildFailure, Interrupted
 from mbench.suite.tasks import Task
 from mbench.types import FloatArray
@@ -161,11 +163,7 @@ class PredictionLayer(Layer):
         self._held.close()
 
     def _start(self) -> None:
-        spec = make_spec(self._cell, self._task, self._settings)
-        child = Child(
-            self._target.source, spec, isolation=self._settings.isolation,
-            memory_limit_mb=self._settings.memory_limit_mb, cancel=self._cancel,
-        )  # fmt: skip
+        child = Run(self._target.source, self._settings, cancel=self._cancel).child_for(self._task, self._cell)
 
         def load() -> None:
             self._child = self._held.enter_context(child)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mbench.errors import MbenchError, UsageError
@@ -29,6 +29,15 @@ class Target:
         return self.record.submission
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Which fitted estimator is asked for: of a task on a track, in a results folder."""
+
+    task: str
+    track: str
+    out: Path
+
+
 def find_target(name: str, task: str, track: str, out: Path) -> Target:
     """Return the newest fitted estimator of replicate 0 that a name stands for.
 
@@ -38,37 +47,39 @@ def find_target(name: str, task: str, track: str, out: Path) -> Target:
     """
     path = Path(name)
     if path.suffix == ".json":
-        return _find_of_result(path, task, track, out)
+        return _find_of_result(path, Asked(task, track, out))
     is_submission = path.is_file() or (path / ENTRY_NAME).is_file()
     entry = path if is_submission else baseline_path(name) or _submission_path(name)
     if entry is not None:
         source = read_submission(entry)
         records = [record for record in _stored(out) if record.source_digest == source.digest]
-        return _newest(name, source, records, task, track, out, command=f"mbench evaluate {entry}")
+        return _newest(name, source, records, Asked(task, track, out), command=f"mbench evaluate {entry}")
     records = [record for record in _stored(out) if record.submission == name]
     if not records:
         known = ", ".join(dict.fromkeys(record.submission for record in _stored(out))) or "nothing"
         raise UsageError(
             f"{name}: neither a file, nor a baseline, nor evaluated in {out} ({known} is). Give a submission's file"
         )
-    return _of_records(name, records, task, track, out, command=f"mbench evaluate {name}.py")
+    return _of_records(name, records, Asked(task, track, out), command=f"mbench evaluate {name}.py")
 
 
-def _find_of_result(path: Path, task: str, track: str, out: Path) -> Target:
+def _find_of_result(path: Path, asked: Asked) -> Target:
     result = read_result(path)
-    folder = path.resolve().parents[2] if len(path.resolve().parents) > 2 else out
+    folder = path.resolve().parents[2] if len(path.resolve().parents) > 2 else asked.out
     if (folder / "cells").is_dir():  # results/NAME/TRACK/result.json
-        out = folder
+        asked = replace(asked, out=folder)
     beside = path.parent / ENTRY_NAME
     command = f"mbench evaluate {beside.parent if beside.is_file() else 'FILE'}"
-    return _of_records(str(path), result.records, task, track, out, command)
+    return _of_records(str(path), result.records, asked, command)
 
 
-def _of_records(name: str, records: Sequence[Record], task: str, track: str, out: Path, command: str) -> Target:
+def _of_records(name: str, records: Sequence[Record], asked: Asked, command: str) -> Target:
     """Find the source that records were made of: a record keeps its digest, and no line of it."""
-    newest = max((r for r in records if (r.task, r.track) == (task, track)), key=lambda r: r.created, default=None)
+    newest = max(
+        (r for r in records if (r.task, r.track) == (asked.task, asked.track)), key=lambda r: r.created, default=None
+    )
     if newest is None:
-        return _newest(name, None, records, task, track, out, command)
+        return _newest(name, None, records, asked, command)
     made_of = newest.source_digest
     candidates = [path for path in (baseline_path(each) for each in baseline_names()) if path is not None]
     candidates += [*sorted(SUBMISSIONS.glob(f"*/{ENTRY_NAME}")), Path(name).parent / ENTRY_NAME, Path(f"{name}.py")]
@@ -79,16 +90,15 @@ def _of_records(name: str, records: Sequence[Record], task: str, track: str, out
             continue
         if source.digest == made_of:
             own = [record for record in records if record.source_digest == made_of]
-            return _newest(name, source, own, task, track, out, f"mbench evaluate {entry}")
+            return _newest(name, source, own, asked, f"mbench evaluate {entry}")
     raise UsageError(
         f"{name}: no baseline and nothing in {SUBMISSIONS} is the file it was made of, which the stored estimator "
         "needs. Give that file instead: mbench explore FILE"
     )
 
 
-def _newest(
-    name: str, source: Source | None, records: Sequence[Record], task: str, track: str, out: Path, command: str
-) -> Target:
+def _newest(name: str, source: Source | None, records: Sequence[Record], asked: Asked, command: str) -> Target:
+    task, track, out = asked.task, asked.track, asked.out
     alike = [r for r in records if (r.task, r.track, r.replicate, r.test_set) == (task, track, 0, PUBLIC)]
     options = f"--task {task} --track {track}" + ("" if out == Path("results") else f" --out {out}")
     if any((r.task, r.track) == (task, track) for r in records) and not alike:

@@ -125,11 +125,11 @@ def draw_dive(
         boxes = ((_MARGIN, _TOP, width, height), (_MARGIN, below, width, height), (side, below, *error_size))
         for box, picture in zip(boxes, painted[key], strict=True):
             stamp.raster(box, np.asarray(picture.resize(box[2:], Image.Resampling.HAMMING, box=crop)))
-        stamp.words(side, _TOP + 32, f"× {_round(2.0**octave)}", 38, bold=True)
-        stamp.words(side, _TOP + 64, f"octave {octave:.1f}", 20, DIM)
+        stamp.words((side, _TOP + 32), f"× {_round(2.0**octave)}", 38, bold=True)
+        stamp.words((side, _TOP + 64), f"octave {octave:.1f}", 20, DIM)
         words = f"s = {score:.2f}" if score > -10 else "s < −10"
-        stamp.words(side, _TOP + 100, words.replace("-", "−"), 24)
-        stamp.words(side, _TOP + 124, "share of variance explained here", 15, DIM)
+        stamp.words((side, _TOP + 100), words.replace("-", "−"), 24)
+        stamp.words((side, _TOP + 124), "share of variance explained here", 15, DIM)
         yield stamp.pixels()
 
 

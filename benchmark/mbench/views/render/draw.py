@@ -24,7 +24,7 @@ from mbench.views.render.colours import (
     paint_photo,
     paint_values,
 )
-from mbench.views.render.page import Box, Page, plain_style
+from mbench.views.render.page import Box, Caption, Page, plain_style
 from mbench.views.render.plots import curve_page, depth_page, plot_depth
 from mbench.views.render.surface import View, draw_surface
 from mbench.views.render.views import MAGNIFICATIONS, Panel, Plan
@@ -43,17 +43,13 @@ def draw_picture(
     predictions: FloatArray,
     truth: FloatArray,
     path: Path | str,
-    *,
-    title: str,
-    subtitle: str = "",
+    caption: Caption,
     sample: Sample | None = None,
-    fit: str = "",
 ) -> Path:
     """Draw what a plan asked for and return the path of the PNG.
 
     predictions, truth: (m, k) for the plan's m points; predictions may lie anywhere and are clipped for display only.
-    title: the method.  subtitle: task, sample size and scores.  sample: shown with a curve, unused otherwise.
-    fit: `Record.fit_id` of the cell that was asked, kept in the file.
+    sample: shown with a curve, unused otherwise.
     Raises ValueError where the shapes do not fit.
     """
     predictions, truth = _checked(plan, predictions, truth)
@@ -67,8 +63,8 @@ def draw_picture(
                 page = _surface_page(plan, surface, predictions, truth)
             case _:
                 page = curve_page(plan.points[:, 0], predictions[:, 0], truth[:, 0], sample)
-        page.heading(124 if isinstance(plan.look, Line) else _LEFT, title, subtitle)
-        return page.save(path, fit)
+        page.heading(124 if isinstance(plan.look, Line) else _LEFT, caption.title, caption.subtitle)
+        return page.save(path, caption.fit)
 
 
 def draw_card(
@@ -77,14 +73,11 @@ def draw_card(
     truth: FloatArray,
     profile: Profile | None,
     path: Path | str,
-    *,
-    title: str,
-    subtitle: str = "",
-    fit: str = "",
+    caption: Caption,
 ) -> Path:
     """Draw one compact picture of a fractal, for a README: the whole set, and the depth profile where there is one.
 
-    plan, predictions, truth, fit: as for `draw_picture`, of a zoom plan.
+    plan, predictions, truth, caption: as for `draw_picture`, of a zoom plan.
     """
     predictions, truth = _checked(plan, predictions, truth)
     panel = plan.panels[0]
@@ -93,7 +86,7 @@ def draw_card(
     right, below = 40 + _GROUP + 24, 186 + height + 64
     with plain_style():
         page = Page(right + _GROUP + 40, below + height + 40)
-        page.heading(40, title, subtitle)
+        page.heading(40, caption.title, caption.subtitle)
         rasters = (paint_values(t[..., 0]), paint_values(p[..., 0]), VALUE_ERRORS.paint(_error(p, t)))
         corners = ((40, 186), (right, 186), (40, below))
         for name, rgb, (left, top) in zip(_GROUPS, rasters, corners, strict=True):
@@ -103,7 +96,7 @@ def draw_card(
         if profile is not None:
             page.text(right, below - 16, f"depth: {profile.depth_octaves:.1f} octaves", 26)
             plot_depth(page, (right + 92, below, _GROUP - 92, height - 70), {"": profile}, named=False)
-        return page.save(path, fit)
+        return page.save(path, caption.fit)
 
 
 def draw_depth_profile(profiles: Mapping[str, Profile], path: Path | str, *, title: str = "How deep it holds") -> Path:

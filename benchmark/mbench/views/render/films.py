@@ -11,7 +11,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from mbench.types import FloatArray, IntArray
 from mbench.views.render.colours import DIM, SERIES, TEXT
-from mbench.views.render.page import Box, Page, plain_style, shorten, to_points
+from mbench.views.render.page import Box, Caption, Page, plain_style, shorten, to_points
 from mbench.views.render.scenes import Scene
 from mbench.views.render.stamp import Stamp, reveal
 
@@ -84,15 +84,21 @@ def plan_instants(curves: Sequence[Curve], n_frames: int) -> tuple[Instant, ...]
     return tuple(instants)
 
 
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """What a film's readings are called: the unit of its positions, and every racer's name as far as it has room."""
+
+    unit: Unit
+    names: Sequence[str]
+
+
 def draw_frames(
     scene: Scene,
     curves: Sequence[Curve],
     predictions: Sequence[Sequence[FloatArray]],
     instants: Sequence[Instant],
     unit: Unit,
-    *,
-    title: str,
-    subtitle: str,
+    caption: Caption,
 ) -> Iterator[IntArray]:
     """Yield a frame (height, width, 3) uint8 for each instant.
 
@@ -100,7 +106,7 @@ def draw_frames(
     """
     layout = plan_layout(scene, len(curves))
     with plain_style():
-        empty, full, along = _backdrops(layout, scene, curves, instants, unit, (title, subtitle))
+        empty, full, along = _backdrops(layout, scene, curves, instants, unit, (caption.title, caption.subtitle))
     names = _cut_names(Stamp(empty), layout, scene, curves)
     drawn: dict[Panel, tuple[object, IntArray]] = {}
     for number, instant in enumerate(instants):
@@ -113,7 +119,7 @@ def draw_frames(
             shot = len(predictions[0]) - 1 if panel.racer is None else instant.shots[panel.racer]
             if shot is None:
                 x, y, width, height = panel.box
-                stamp.words(x + width / 2, y + height / 2, "not yet", 20, DIM, "ms")
+                stamp.words((x + width / 2, y + height / 2), "not yet", 20, DIM, "ms")
                 continue
             state = (shot if panel.racer is not None else None, turn if scene.turns else None)
             if drawn.get(panel, (None,))[0] != state:
@@ -124,7 +130,7 @@ def draw_frames(
                     )  # fmt: skip
                 drawn[panel] = state, rgb
             stamp.raster(panel.box, drawn[panel][1])
-        _write_readings(stamp, layout, scene, curves, instant, unit, names)
+        _write_readings(stamp, layout, scene, curves, instant, Labels(unit, names))
         yield stamp.pixels()
 
 
@@ -216,34 +222,34 @@ def _cut_names(stamp: Stamp, layout: Layout, scene: Scene, curves: Sequence[Curv
 
 
 def _write_readings(
-    stamp: Stamp, layout: Layout, scene: Scene, curves: Sequence[Curve], instant: Instant, unit: Unit,
-    names: Sequence[str],
-) -> None:  # fmt: skip
+    stamp: Stamp, layout: Layout, scene: Scene, curves: Sequence[Curve], instant: Instant, labels: Labels
+) -> None:
     """Write where the film is, and how good each racer is there."""
+    unit = labels.unit
     top = layout.chart[1]
     place = f"{instant.position:.2f} s" if unit == "seconds" else f"{instant.position:,.0f} {unit}"
-    stamp.words(_MARGIN, top + 26, place, 30, bold=True)
+    stamp.words((_MARGIN, top + 26), place, 30, bold=True)
     last = max(curve.positions[-1] for curve in curves)
     whole = {
         "seconds": f"of {last:.1f} s of training",
         "steps": f"of {last:,.0f}",
         "points": f"to learn, of {last:,.0f}",
     }
-    stamp.words(_MARGIN, top + 52, whole[unit], 17, DIM)
+    stamp.words((_MARGIN, top + 52), whole[unit], 17, DIM)
     if len(curves) == 1:
         shot = instant.shots[0]
         if shot is not None:
-            stamp.words(_MARGIN, top + 86, _reading(scene, curves[0], shot), 22)
-            stamp.words(_MARGIN, top + 114, f"{curves[0].seconds[shot]:.2f} s of training", 17, DIM)
+            stamp.words((_MARGIN, top + 86), _reading(scene, curves[0], shot), 22)
+            stamp.words((_MARGIN, top + 114), f"{curves[0].seconds[shot]:.2f} s of training", 17, DIM)
         return
     for panel in layout.panels:
         if panel.name != "prediction" or panel.racer is None:
             continue
         left, tile_top, width, _ = panel.box
         curve, shot = curves[panel.racer], instant.shots[panel.racer]
-        stamp.words(left, tile_top - 9, names[panel.racer], 18, SERIES[panel.racer], bold=True)
+        stamp.words((left, tile_top - 9), labels.names[panel.racer], 18, SERIES[panel.racer], bold=True)
         if shot is not None:
-            stamp.words(left + width, tile_top - 9, _reading(scene, curve, shot), 15, TEXT, "rs")
+            stamp.words((left + width, tile_top - 9), _reading(scene, curve, shot), 15, TEXT, "rs")
 
 
 def _reading(scene: Scene, curve: Curve, shot: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from threading import RLock
@@ -30,6 +31,19 @@ _DPI = 100
 _STYLE = RLock()  # matplotlib's settings belong to the whole process
 
 Box = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Caption:
+    """What stands over a picture, and what it is of.
+
+    title: the method.  subtitle: task, sample size and scores.  fit: `Record.fit_id` of the cell that was asked, kept
+    in the file.
+    """
+
+    title: str
+    subtitle: str = ""
+    fit: str = ""
 
 
 class Page:

@@ -23,13 +23,13 @@ class Stamp:
         self._draw = ImageDraw.Draw(self._picture)
 
     def words(
-        self, x: float, y: float, words: str, size: int, color: str = TEXT, anchor: str = "ls", bold: bool = False
+        self, at: tuple[float, float], words: str, size: int, color: str = TEXT, anchor: str = "ls", bold: bool = False
     ) -> None:
-        """Write words with their baseline at y.
+        """Write words at (x, y), their baseline at y.
 
         anchor: "ls", "ms" or "rs", for x at their left end, middle or right end.  size: of the letters, in pixels.
         """
-        self._draw.text((x, y), printable(words), color, _font(size, bold), anchor)
+        self._draw.text(at, printable(words), color, _font(size, bold), anchor)
 
     def cut(self, words: str, size: int, room: float, bold: bool = False) -> str:
         """Return as much of words as has room, in pixels, with an ellipsis where some are left out."""

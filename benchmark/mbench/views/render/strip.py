@@ -13,7 +13,7 @@ from mbench.suite.tasks import Task
 from mbench.types import BoolArray, FloatArray, IntArray
 from mbench.views.render.colours import DIM, ERROR_COLOURS, RAISED, VALUE_ERRORS, paint_values
 from mbench.views.render.landmarks import plane_of
-from mbench.views.render.page import Box, Page, plain_style, shorten
+from mbench.views.render.page import Box, Caption, Page, plain_style, shorten
 
 OCTAVES = 14
 COLUMNS = 256  # of a strip of one: 99,186 points, which 12-NN answers in 0.2 s; truth and drawing take 0.15 s
@@ -84,14 +84,11 @@ def draw_strip(
     predictions: FloatArray,
     truth: FloatArray,
     path: Path,
-    *,
-    title: str,
-    subtitle: str = "",
-    fit: str = "",
+    caption: Caption,
 ) -> Path:
     """Draw truth, prediction and error of one submission side by side, octave marks at the left; return the path.
 
-    predictions, truth: (m, 1) for the strip's points.  title, subtitle, fit: as for `draw_picture`.
+    predictions, truth: (m, 1) for the strip's points.  caption: as for `draw_picture`.
     """
     p, t = _tame(predictions), truth[:, 0].astype(np.float64)
     rows, columns = strip.inside.shape
@@ -101,7 +98,7 @@ def draw_strip(
     }  # fmt: skip
     with plain_style():
         page = Page(_MARKS + _MARGIN + 3 * (columns + _GAP) + 90, _TOP + rows + 90)
-        _head(page, title, subtitle)
+        _head(page, caption.title, caption.subtitle)
         _mark_octaves(page, strip, _TOP)
         for (name, rgb), box in zip(panels.items(), strip_boxes(strip), strict=True):
             page.text(box[0], _TOP - 12, name, 20)
@@ -113,7 +110,7 @@ def draw_strip(
         page.text(right, _TOP + rows + 28, f"Σ {scores.sum():.1f}", 18)
         left, _, width, _ = strip_boxes(strip)[2]
         page.colour_bar((left, _TOP + rows + 16, width, 14), ERROR_COLOURS, VALUE_ERRORS.ticks[1::2], "")
-        return page.save(path, fit)
+        return page.save(path, caption.fit)
 
 
 def draw_sheet(

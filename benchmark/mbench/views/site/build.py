@@ -42,26 +42,30 @@ class Site:
     notes: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Origins:
+    """Where a site's entries come from.
+
+    submissions: their folder.  results: where local results and fitted estimators lie; None to show recorded entries
+    only and draw nothing new.  track_names: those without any entry are left out.
+    """
+
+    submissions: Path
+    results: Path | None
+    track_names: Sequence[str] = tuple(tracks.TRACKS)
+
+
 def build_site(
-    folder: Path,
-    *,
-    track_names: Sequence[str] = tuple(tracks.TRACKS),
-    submissions: Path,
-    results: Path | None,
-    isolate: Callable[[], Isolation],
-    jobs: int = 1,
-    say: Say = lambda words: None,
+    folder: Path, origins: Origins, isolate: Callable[[], Isolation], jobs: int = 1, say: Say = lambda words: None
 ) -> Site:
     """Write the site to a folder and return what was written.
 
-    track_names: those without any entry are left out.  results: where local results and fitted estimators lie; None to
-    show recorded entries only and draw nothing new.  isolate: returns what holds the estimators, and is called only
-    where one is asked.
+    isolate: returns what holds the estimators, and is called only where one is asked.
     Raises UsageError for a folder that holds something else, HarnessError when the disk refuses.
     """
     _claim(folder)
     try:
-        return _build(folder, track_names, submissions, results, isolate, jobs, say)
+        return _build(folder, origins, isolate, jobs, say)
     except OSError as error:
         raise disk_error(folder, error, "Pages already written stay") from error
 
@@ -76,15 +80,8 @@ def _claim(folder: Path) -> None:
         raise UsageError(f"{folder}: cannot be written to ({error.strerror}). Give another --out") from None
 
 
-def _build(
-    folder: Path,
-    track_names: Sequence[str],
-    submissions: Path,
-    results: Path | None,
-    isolate: Callable[[], Isolation],
-    jobs: int,
-    say: Say,
-) -> Site:
+def _build(folder: Path, origins: Origins, isolate: Callable[[], Isolation], jobs: int, say: Say) -> Site:
+    submissions, results, track_names = origins.submissions, origins.results, origins.track_names
     recorded = [*find_baselines(), *find_submissions(submissions)]
     curves = find_curves(results)
     boards: list[tuple[Board, list[SiteEntry]]] = []

@@ -17,8 +17,9 @@ from mbench.disk import write_atomically
 from mbench.results.metrics import fraction_unexplained
 from mbench.results.record import Record
 from mbench.results.store import ResultStore
-from mbench.runs.cells import Cell, Settings, make_spec
-from mbench.sandbox.child_process import Child
+from mbench.runs.cells import Cell
+from mbench.runs.run import Run
+from mbench.runs.settings import Settings
 from mbench.sandbox.tiers import Isolation
 from mbench.submission import Source
 from mbench.suite import tracks
@@ -89,7 +90,7 @@ def draw_tiles(
     X = np.concatenate([zoom.X, banner.X, strip.X])
     cell = Cell(record.task, record.track, record.replicate, record.n_samples, record.fit_limit_s)
     settings = Settings(threads=record.threads, device=record.device, isolation=isolation.with_devices(record.device))
-    with Child(source, make_spec(cell, task, settings), isolation=settings.isolation, cancel=cancel) as child:
+    with Run(source, settings, cancel=cancel).child_for(task, cell) as child:
         child.load(artifact)
         answers, _ = child.predict(X, tracks.predict_limit_s(record.fit_limit_s, len(X)))
     predictions, lower, unrolled = np.split(answers, np.cumsum([len(zoom.X), len(banner.X)]))
