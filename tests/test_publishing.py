@@ -37,7 +37,8 @@ def evaluated(tmp_path, make_record):
             budget = QUICK.budgets[tracks.family_of(task)]
             fields = {
                 "n_samples": budget.n_samples, "fit_limit_s": budget.fit_limit_s,
-                "key": f"{number:064}", "task": task, "task_digest": load_task(task).digest(), "source_digest": digest, "submission": place.name,
+                "key": f"{number:064}", "task": task, "task_digest": load_task(task).digest(),
+                "source_digest": digest, "submission": place.name,
                 "isolation": "B", "metrics": Metrics(0.2, {"psnr_db": 12.0}, depth),
             }  # fmt: skip
             record = make_record(**fields | changes)
