@@ -11,10 +11,12 @@ from mbench.nn.reference import (
 )
 from mbench.nn.regularisers import WeightRules, lipschitz_bound, squared_slope
 from mbench.nn.trainer import TorchRegressor
+from mbench.nn.training import Step, training
 
 __all__ = [
     "MLP",
     "FourierFeatures",
+    "Step",
     "TaylorFeatures",
     "TorchRegressor",
     "WeightRules",
@@ -25,4 +27,5 @@ __all__ = [
     "reference_settings",
     "reference_steps",
     "squared_slope",
+    "training",
 ]

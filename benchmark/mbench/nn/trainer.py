@@ -1,11 +1,12 @@
-"""The reference training loop: a network fitted by minibatch Adam for a fixed number of steps."""
+"""The reference regressor: a network fitted by minibatch Adam for a fixed number of steps, as scikit-learn fits."""
 
 from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
@@ -16,12 +17,12 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor, nn
-from torch.optim.adam import adam
 
 from mbench.errors import SubmissionError
 from mbench.nn.features import FourierFeatures, TaylorFeatures
 from mbench.nn.networks import MLP
 from mbench.nn.regularisers import WeightRules, lipschitz_bound, squared_slope
+from mbench.nn.training import training
 from mbench.types import FloatArray
 
 # Rows per forward pass, always full: what a row yields may not depend on how many are asked. Larger blocks leave the
@@ -215,8 +216,6 @@ class TorchRegressor(RegressorMixin, BaseEstimator):
         return (y - self.target_centre_) / self.target_scale_
 
     def _train(self, X: Tensor, y: Tensor, seed: int, snapshot: Callable[[int], object] | None) -> None:
-        parameters = [p for p in self.network_.parameters() if p.requires_grad]
-        optimizer = _Adam(parameters)
         rules = WeightRules(
             self.network_,
             l1=self.l1,
@@ -226,31 +225,27 @@ class TorchRegressor(RegressorMixin, BaseEstimator):
         )
         signs = torch.Generator().manual_seed(seed)
         X, y, held_out = self._hold_out(X, y, seed)
-        batches = _batches(len(X), min(self.batch_size, len(X)), seed)
         due = set(self.snapshot_steps()) if snapshot is not None else set()
-        step = 0
-        for step in range(self.steps):
-            if snapshot is not None and step in due:
-                snapshot(step)
-            if not self.network_.training:  # a snapshot's prediction, or a look at held-out rows, ended it
-                self.network_.train()
-            rows = next(batches).to(X.device)
-            loss = self._loss(X[rows], y[rows], signs)
-            optimizer.step(torch.autograd.grad(loss, parameters), self.learning_rate_at(step))
-            rules.apply(self.learning_rate_at(step))
-            if step % CHECK_EVERY == 0:
-                self._check_finite(loss.item(), step)
-                if held_out is not None and held_out.look(self.network_, step + 1):
+        self.n_steps_ = 0
+        for step in training(self.network_, X, y, self.learning_rate_at, self.batch_size, seed):
+            step.rules, step.measure_rows = rules, partial(self._loss, signs)
+            self.n_steps_ = step.number
+            if step.loss is not None and (step.number - 1) % CHECK_EVERY == 0:
+                self._check_finite(step.loss.item(), step.number - 1)
+                if held_out is not None and held_out.look(self.network_, step.number):
                     break
-        self.n_steps_ = step + 1
+            if step.number == self.steps:
+                break
+            if snapshot is not None and step.number in due:
+                snapshot(step.number)
         if held_out is not None:
             held_out.look(self.network_, self.n_steps_)
             self.best_step_ = held_out.restore(self.network_)
         rules.finish()
         self.network_.eval()
         with torch.no_grad():  # what the last step left behind has not been looked at yet
-            rows = next(batches).to(X.device)
-            self._check_finite(nn.functional.mse_loss(self.network_(X[rows]), y[rows]).item(), self.n_steps_)
+            some = X[: self.batch_size], y[: self.batch_size]
+            self._check_finite(nn.functional.mse_loss(self.network_(some[0]), some[1]).item(), self.n_steps_)
         if self.l1:
             self.n_zeros_ = rules.count_zeros()
         if self.max_weight is not None or self.max_norm is not None:
@@ -258,7 +253,7 @@ class TorchRegressor(RegressorMixin, BaseEstimator):
         if snapshot is not None:
             snapshot(self.n_steps_)
 
-    def _loss(self, X: Tensor, y: Tensor, signs: torch.Generator) -> Tensor:
+    def _loss(self, signs: torch.Generator, X: Tensor, y: Tensor) -> Tensor:
         X.requires_grad_(self.gradient_penalty > 0)
         outputs = self.network_(X)
         loss = nn.functional.mse_loss(outputs, y)
@@ -297,35 +292,6 @@ class TorchRegressor(RegressorMixin, BaseEstimator):
         return state
 
 
-class _Adam:
-    """torch's Adam through its functional form: the Optimizer class imports torch's compiler, 799 modules, 1.3 s."""
-
-    def __init__(self, parameters: Sequence[Tensor]) -> None:
-        self._parameters = list(parameters)
-        self._means, self._squares = ([torch.zeros_like(p) for p in parameters] for _ in range(2))
-        self._steps = [torch.zeros((), device=p.device) for p in parameters]
-
-    @torch.no_grad()
-    def step(self, gradients: Sequence[Tensor], learning_rate: float) -> None:
-        """Change the parameters in place."""
-        adam(
-            self._parameters,
-            list(gradients),
-            self._means,
-            self._squares,
-            [],
-            self._steps,
-            fused=True,
-            amsgrad=False,
-            beta1=0.9,
-            beta2=0.999,
-            lr=learning_rate,
-            weight_decay=0.0,
-            eps=1e-8,
-            maximize=False,
-        )
-
-
 class _HeldOut:
     """Rows that the network does not learn from, and its state when it did best on them."""
 
@@ -354,14 +320,6 @@ class _HeldOut:
         if self._state:  # none if no error was finite, which is for the caller to say
             network.load_state_dict(self._state)
         return self._best_step
-
-
-def _batches(n: int, size: int, seed: int) -> Iterator[Tensor]:
-    """Yield row numbers, `size` at a time, in a new order each pass over n rows; what is left of a pass is dropped."""
-    generator = torch.Generator().manual_seed(seed)
-    while True:
-        order = torch.randperm(n, generator=generator)
-        yield from order[: n - n % size].split(size)
 
 
 def _tensor(values: FloatArray, device: str) -> Tensor:
