@@ -24,8 +24,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mbench.board.formats import format_table
 from mbench.errors import MbenchError
-from mbench.results.lookup import format_table, newest_result
+from mbench.results.lookup import newest_result
 from mbench.results.metrics import Profile
 from mbench.results.record import SCHEMA_VERSION, Costs, Metrics, Record, Result, as_json
 from mbench.results.reference import load_reference

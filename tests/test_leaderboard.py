@@ -6,17 +6,11 @@ from types import MappingProxyType
 
 import pytest
 
+from mbench.board.columns import find_column
+from mbench.board.formats import entry_as_json, entry_rows, entry_table, format_table, sort_entries
 from mbench.errors import HarnessError, UsageError
 from mbench.results import lookup
-from mbench.results.lookup import (
-    entry_as_json,
-    entry_table,
-    find_result,
-    format_cell,
-    format_table,
-    newest_result,
-    sort_entries,
-)
+from mbench.results.lookup import find_result, newest_result
 from mbench.results.metrics import Profile
 from mbench.results.record import SCHEMA_VERSION, Metrics, Result, as_json
 from mbench.results.reference import LearningCurve, Reference, TaskReference
@@ -84,7 +78,7 @@ def test_the_badge_needs_half_the_skill_in_every_other_family(make_entry, error)
 
 
 def test_threads_and_device_stand_beside_the_scores(make_entry):
-    (row,) = lookup.entry_rows([make_entry(threads=4, device="cuda")])
+    (row,) = entry_rows([make_entry(threads=4, device="cuda")])
     assert (row["threads"], row["device"]) == (4, "cuda")
 
 
@@ -252,7 +246,7 @@ def test_csv_keeps_every_digit(make_entry):
     entry = make_entry(error=0.123456789)
     (row,) = csv.DictReader(io.StringIO(format_table([entry], "csv")))
     assert float(row["precision"]) == entry.precision
-    assert (row["name"], row["complete"], row["params"]) == ("idea", "True", "")
+    assert (row["name"], row["complete"], row["n_params"]) == ("idea", "True", "")
 
 
 def test_json_is_what_the_entry_holds(make_entry):
@@ -266,7 +260,8 @@ def test_json_is_what_the_entry_holds(make_entry):
 def test_markdown_has_a_row_per_entry_and_a_dash_for_what_is_missing(make_entry):
     lines = format_table([make_entry("one"), make_entry("two", tasks=["curve"])], "md").splitlines()
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
-    assert cells[0] == list(entry_table([make_entry()]).columns)
+    names = list(entry_table([make_entry()]).columns)
+    assert cells[0] == ["model_bytes, MB" if name == "model_bytes" else name for name in names]
     assert [row[:3] for row in cells[2:]] == [["one", "100.0", "100.0"], ["two", "–", "–"]]
 
 
@@ -300,15 +295,16 @@ def test_a_hostile_name_is_escaped_in_latex(make_entry):
         ("mandelbrot", float("nan"), "–"),
         ("mandelbrot", 99.96, "100.0"),
         ("psnr_db", 12.345, "12.35"),
-        ("params", 1234567, "1,234,567"),
-        ("n", 5.0, "5"),
+        ("n_params", 1234567, "1,234,567"),
+        ("model_bytes", 1234567, "1.23"),
+        ("n_replicates", 5, "5"),
         ("universal", True, "yes"),
         ("complete", False, "no"),
         ("name", "idea", "idea"),
     ],
 )
 def test_a_cell_reads_as_people_write_it(column, value, text):
-    assert format_cell(column, value) == text
+    assert find_column(column).show(value) == text
 
 
 def test_the_order_of_records_does_not_matter(make_record):

@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from mbench.results.lookup import format_table, recorded_baselines
+from mbench.board.formats import format_table
+from mbench.results.lookup import recorded_baselines
 from mbench.results.reference import load_reference
 from mbench.results.scoring import score_entry
 

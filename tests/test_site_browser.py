@@ -139,8 +139,8 @@ def test_board_sorts_by_a_heading_and_back(visit):
 def test_what_is_missing_sorts_last_both_ways(visit):
     page = visit("index.html?track=quick")
     for _ in range(2):
-        heading(page, "params").get_by_role("button").click()
-        values = column(page, "params")
+        heading(page, "n_params").get_by_role("button").click()
+        values = column(page, "n_params")
         n_missing = values.count("")
         assert 0 < n_missing < len(values)
         assert set(values[-n_missing:]) == {""}
@@ -198,7 +198,7 @@ def test_a_point_says_its_numbers_to_pointer_and_keyboard(visit):
     point.focus()
     assert tip.is_visible()
     page.get_by_label("parameters", exact=True).check()
-    counted = [value for value in column(page, "params") if value]
+    counted = [value for value in column(page, "n_params") if value]
     assert page.locator("[data-plot=pareto] a").count() == len(counted) < len(column(page, "name"))
     page.locator('[data-plot=pareto] a[href="quick/mlp.html"]').press("Enter")
     page.wait_for_url("**/quick/mlp.html")

@@ -248,7 +248,7 @@ def evaluate(
     """
     import pandas as pd
 
-    from mbench.results.lookup import entry_as_json
+    from mbench.board.formats import entry_as_json
 
     if not (callable(submission) or isinstance(submission, str | os.PathLike)):
         kind = type(submission).__name__

@@ -30,7 +30,6 @@ from mbench.suite import tracks
 from mbench.types import FloatArray
 
 FRACTALS = tracks.FAMILIES["mandelbrot"]
-COSTS = ("fit_s", "n_params", "predict_us_per_point", "model_bytes")  # of `Entry`
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +59,6 @@ class Standing:
     def verdict(self) -> str:
         """The audit's verdict, or that there was none."""
         return "not audited" if self.audit is None else self.audit.verdict
-
-    @property
-    def costs(self) -> dict[str, float | None]:
-        """What it cost, to be compared: None of part of the tasks, which cost less than all of them."""
-        return {name: getattr(self.entry, name) if self.entry.is_complete else None for name in COSTS}
 
     @property
     def has_badge(self) -> bool:
@@ -135,7 +129,7 @@ def build_board(candidates: Iterable[Candidate], track: str, reference: Referenc
             strange = strangers.get(f"{each.origin} {each.name}")
             why = (describe_strangers(strange),) if strange else ()
             standings.append(replace(standing, reasons=(*why, *standing.reasons)))
-    lists = {name: _sort([s for s in standings if _list_of(s) == name]) for name in ("board", "discovery", "rejected")}
+    lists = {name: _sort([s for s in standings if list_of(s) == name]) for name in ("board", "discovery", "rejected")}
     eligible = [standing for standing in lists["board"] if not standing.reasons]
     ranked, pairs, groups = _rank(eligible)
     return Board(
@@ -200,7 +194,8 @@ def _why_unranked(candidate: Candidate, entry: Entry, track: str) -> tuple[str, 
     return tuple(reasons)
 
 
-def _list_of(standing: Standing) -> str:
+def list_of(standing: Standing) -> str:
+    """Return the list that an entry stands on: "board", "discovery" or "rejected"."""
     if standing.verdict.startswith("flagged"):
         return "rejected"
     return "discovery" if standing.verdict == "discovery" else "board"

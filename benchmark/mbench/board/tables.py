@@ -7,69 +7,51 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from mbench.board.columns import Column, board_columns, find_column
+from mbench.board.formats import TableFormat, entry_as_json, format_csv, format_shown
 from mbench.board.standings import Board, Standing
 from mbench.board.stats import CONFIDENCE, MIN_REPLICATES, SIGNIFICANCE, Interval
 from mbench.errors import one_line
-from mbench.results.lookup import TableFormat, entry_as_json, entry_rows, format_cell, format_rows
 from mbench.suite import tracks
 
 LISTS = ("board", "discovery", "rejected")
-BADGE = "universal"
-# What people are shown; the intervals stand beside their scores.
-COLUMNS = (
-    "rank", "name", "mandelbrot", "precision", "depth", "octaves", "psnr_db", "worth", "images", "surfaces",
-    "functions", "digits", "overall", "badge", "n", "fit_s", "predict_us", "params",
-)  # fmt: skip
-_WORDS = ("name", "badge")
-_LONGEST = 300  # letters of a stranger's words
-_VERDICT_COLUMNS = ("name", "mandelbrot", "octaves", "n", "verdict")
+_LONGEST = 400  # letters of a stranger's words: a verdict with its reason, at 300, fits
+# What the lists beside the board say.
+_VERDICT_COLUMNS = ("name", "mandelbrot", "depth_octaves", "n_replicates", "verdict")
 
 
 def board_rows(board: Board) -> list[dict[str, Any]]:
     """Return one row per entry with everything a table may show, list by list, each best first."""
-    parts = zip(LISTS, (board.shown, board.discoveries, board.rejected), strict=True)
-    return [_row(standing, part) for part, standings in parts for standing in standings]
+    return [_row(standing) for standing in board.standings]
 
 
-def _row(standing: Standing, part: str) -> dict[str, Any]:
-    (scores,) = entry_rows([standing.entry])
-    row: dict[str, Any] = {"list": part, "rank": standing.rank, "name": "", "from": standing.origin}
-    for column, value in scores.items():
-        row[column] = _tame(value) if column == "name" else value
-        for score, interval in (("mandelbrot", standing.mandelbrot_interval), ("overall", standing.overall_interval)):
-            if column == score:
-                row[f"{score}_low"] = None if interval is None else interval.low
-                row[f"{score}_high"] = None if interval is None else interval.high
-    verdict = standing.verdict
-    reason = "" if standing.audit is None else _tame(standing.audit.reason)
-    return row | {
-        "badge": BADGE if standing.has_badge else _tame("; ".join(standing.reasons)),
-        "audit": verdict,
-        "verdict": f"{verdict}: {reason}" if reason else verdict,
-    }
+def _row(standing: Standing) -> dict[str, Any]:
+    """Return every column's value, a score's interval behind it; a stranger's words move no cursor."""
+    row: dict[str, Any] = {}
+    for column in board_columns():
+        value = column.read(standing)
+        row[column.name] = one_line(value, _LONGEST) if isinstance(value, str) else value
+        if column.interval is not None:
+            interval = column.interval(standing)
+            row[f"{column.name}_low"] = None if interval is None else interval.low
+            row[f"{column.name}_high"] = None if interval is None else interval.high
+    return row
 
 
-def _tame(text: str) -> str:
-    """Return a stranger's words as one line of bounded length that moves no cursor."""
-    return one_line(text, _LONGEST)
-
-
-def shown_rows(rows: Sequence[dict[str, Any]], columns: Sequence[str] = COLUMNS) -> list[dict[str, str]]:
+def shown_rows(rows: Sequence[dict[str, Any]], columns: Sequence[Column]) -> list[dict[str, str]]:
     """Return rows as people read them: numbers rounded, intervals beside scores, what is unverified marked."""
-    return [{column: _show(column, row) for column in columns} for row in rows]
+    return [{column.name: _show(column, row) for column in columns} for row in rows]
 
 
-def _show(column: str, row: dict[str, Any]) -> str:
-    value = row[column]
-    if column == "rank":
-        return "–" if value is None else str(value)
-    if column == "name":
+def _show(column: Column, row: dict[str, Any]) -> str:
+    value = row[column.name]
+    if column.name == "name":
         marks = [row["from"]] if row["from"] == "local" else []
         marks += ["unverified"] if row["isolation"].endswith("unverified") else []
         return f"{value} ({', '.join(marks)})" if marks else value
-    text = format_cell(column, value)
-    if row.get(f"{column}_low") is not None:
-        text += f" [{format_cell(column, row[f'{column}_low'])}, {format_cell(column, row[f'{column}_high'])}]"
+    text = column.show(value)
+    if row.get(f"{column.name}_low") is not None:
+        text += f" [{column.show(row[f'{column.name}_low'])}, {column.show(row[f'{column.name}_high'])}]"
     return text
 
 
@@ -79,14 +61,13 @@ def format_board(board: Board, table_format: TableFormat) -> str:
     if table_format == "json":
         return json.dumps(board_as_json(board), indent=1)
     if table_format == "csv":
-        return format_rows([{k: v for k, v in row.items() if k != "verdict"} for row in rows], "csv")
+        return format_csv(rows)
     parts = [describe_track(board)]
     for name, title in (("board", ""), ("discovery", TITLES["discovery"]), ("rejected", TITLES["rejected"])):
         members = [row for row in rows if row["list"] == name]
         if members:
-            columns = COLUMNS if name == "board" else _VERDICT_COLUMNS
-            words = _WORDS if name == "board" else ("name", "verdict")
-            parts += [title, format_rows(shown_rows(members, columns), table_format, left=words)]
+            columns = board_columns("board") if name == "board" else [find_column(each) for each in _VERDICT_COLUMNS]
+            parts += [title, format_shown(shown_rows(members, columns), columns, table_format)]
     parts += describe_statistics(board)
     if table_format == "latex":
         parts = [part if part.startswith("\\begin") else f"% {part}" for part in parts if part]
@@ -158,26 +139,29 @@ def _standing_as_json(standing: Standing) -> dict[str, Any]:
         return None if interval is None else [interval.low, interval.high]
 
     audit = standing.audit
-    return entry_as_json(standing.entry) | {
-        "from": standing.origin,
-        "rank": standing.rank,
-        "badge": standing.has_badge,
-        "reasons": list(standing.reasons),
-        "mandelbrot_interval": pack(standing.mandelbrot_interval),
-        "overall_interval": pack(standing.overall_interval),
-        "replicates": [
-            {"mandelbrot": each.mandelbrot, "overall": each.overall, "families": dict(each.families)}
-            for each in standing.replicates
-        ],
-        "profiles": {task: asdict(profile) for task, profile in standing.profiles.items()},
-        "audit": None
-        if audit is None
-        else {
-            "verdict": audit.verdict,
-            "reason": audit.reason,
-            "track": audit.track,
-            "secret_sha256": audit.secret_sha256,
-            "created": audit.created,
-            "statistics": [asdict(statistic) | {"exceeds": statistic.exceeds} for statistic in audit.statistics],
-        },
-    }
+    columns = {column.name: column.read(standing) for column in board_columns()}
+    return (
+        columns
+        | entry_as_json(standing.entry)
+        | {
+            "badge": standing.has_badge,
+            "reasons": list(standing.reasons),
+            "mandelbrot_interval": pack(standing.mandelbrot_interval),
+            "overall_interval": pack(standing.overall_interval),
+            "replicates": [
+                {"mandelbrot": each.mandelbrot, "overall": each.overall, "families": dict(each.families)}
+                for each in standing.replicates
+            ],
+            "profiles": {task: asdict(profile) for task, profile in standing.profiles.items()},
+            "audit": None
+            if audit is None
+            else {
+                "verdict": audit.verdict,
+                "reason": audit.reason,
+                "track": audit.track,
+                "secret_sha256": audit.secret_sha256,
+                "created": audit.created,
+                "statistics": [asdict(statistic) | {"exceeds": statistic.exceeds} for statistic in audit.statistics],
+            },
+        }
+    )

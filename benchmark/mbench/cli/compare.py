@@ -31,11 +31,12 @@ def compare(entries: tuple[str, ...], track: str, table_format: str, out: Path, 
     """
     import json
 
+    from mbench.board.formats import entry_as_json, format_table, sort_entries
     from mbench.cli.tables import print_entries
     from mbench.errors import UsageError
     from mbench.results.agreement import describe_strangers, find_strangers
     from mbench.results.kept import heard_notes
-    from mbench.results.lookup import entry_as_json, find_result, format_table, recorded_baselines, sort_entries
+    from mbench.results.lookup import find_result, recorded_baselines
     from mbench.results.reference import load_reference
     from mbench.results.scoring import score_entry
     from mbench.results.store import ResultStore

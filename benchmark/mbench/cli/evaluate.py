@@ -62,13 +62,13 @@ def evaluate(
     import json
 
     from mbench import api
+    from mbench.board.formats import entry_as_json
     from mbench.cli.audit import audit_source, print_report, report_as_json
     from mbench.cli.connection import connect
     from mbench.cli.progress import LiveProgress
     from mbench.cli.tables import print_entry
     from mbench.errors import UsageError
     from mbench.results.kept import heard_notes
-    from mbench.results.lookup import entry_as_json
     from mbench.results.reference import load_reference
     from mbench.submission import read_submission
     from mbench.suite.secrets import name_test_set

@@ -10,87 +10,58 @@ from rich.markup import escape
 from rich.table import Table
 
 from mbench.api import Outcome
+from mbench.board.columns import ALWAYS, Column, board_columns, entry_columns, find_column
+from mbench.board.formats import entry_rows
 from mbench.board.standings import Board
 from mbench.board.tables import TITLES, board_rows, describe_statistics, describe_track, shown_rows
 from mbench.cli.console import make_console, print_whole
 from mbench.errors import one_line
-from mbench.results.lookup import entry_rows, format_cell, recorded_baselines
+from mbench.results.lookup import recorded_baselines
 from mbench.results.reference import load_reference
 from mbench.results.scoring import Entry, score_entry
 from mbench.suite import tracks
 
-HEADINGS = {
-    "name": "name",
-    "mandelbrot": "Mandel-\nbrot",
-    "precision": "preci-\nsion",
-    "depth": "depth",
-    "octaves": "oc-\ntaves",
-    "psnr_db": "PSNR\ndB",
-    "worth": "worth\n×",
-    "images": "images",
-    "surfaces": "sur-\nfaces",
-    "functions": "func-\ntions",
-    "digits": "digits",
-    "overall": "over-\nall",
-    "n": "n",
-    "fit_s": "fit s",
-    "predict_us": "µs /\npoint",
-    "params": "params",
-    "model_mb": "model\nMB",
-    "memory_mb": "mem.\nMB",
-    "threads": "thr.",
-    "device": "device",
-}
-BOARD_HEADINGS = {"rank": "rank", **HEADINGS, "badge": "badge, or\nwhat it lacks"}
-
-
-# What a narrow terminal does without, first to go first: a column that is cut short would say something false.
-_DISPENSABLE = (
-    "device", "threads", "memory_mb", "model_mb", "predict_us", "params", "fit_s", "octaves", "psnr_db", "precision",
-    "depth", "worth",
-)  # fmt: skip
 _LAST_LINES = 8
-_FAMILIES = ("images", "surfaces", "functions", "digits")  # the badge sums them up
 
 
-def _columns_that_fit(rows: Sequence[dict[str, str]], width: int, headings: Mapping[str, str]) -> list[str]:
-    columns = list(headings)
-    for dispensable in (*_DISPENSABLE, *(_FAMILIES if "badge" in headings else ())):
-        needed = sum(
-            max(len(line) for line in (*headings[column].split("\n"), *(row[column] for row in rows))) + 1
-            for column in columns
-        )
-        if needed <= width:
+def _columns_that_fit(rows: Sequence[dict[str, str]], width: int, columns: Sequence[Column]) -> list[Column]:
+    """Return the columns that a terminal has room for: one that is cut short would say something false."""
+    kept = list(columns)
+    has_badge = any(column.name == "badge" for column in columns)  # it sums up the families
+    for dispensable in sorted(columns, key=lambda column: column.keep):
+        lines = ((*column.label.split("\n"), *(row[column.name] for row in rows)) for column in kept)
+        if sum(max(map(len, each)) + 1 for each in lines) <= width:
             break
-        columns.remove(dispensable)
-    return columns
+        if dispensable.keep < ALWAYS and (has_badge or dispensable.group != "family"):
+            kept.remove(dispensable)
+    return kept
 
 
 def print_entries(entries: Sequence[Entry], *, highlight: str = "") -> None:
     """Print one row per entry, best first, with as many columns as the terminal has room for."""
     console = make_console()
-    rows = entry_rows(entries)
-    shown = [{column: format_cell(column, row[column]) for column in HEADINGS} for row in rows]
+    rows, columns = entry_rows(entries), entry_columns("terminal")
+    shown = [{column.name: column.show(row[column.name]) for column in columns} for row in rows]
     for row, cells in zip(rows, shown, strict=True):
         cells["name"] += "" if row["complete"] else " (incomplete)"
         cells["name"] += " (unverified)" if row["isolation"].endswith("unverified") else ""
     styles = ["bold green" if row["name"] == highlight else None for row in rows]
-    _print_columns(console, shown, HEADINGS, styles)
+    _print_columns(console, shown, columns, styles)
 
 
 def _print_columns(
-    console: Console, shown: Sequence[dict[str, str]], headings: Mapping[str, str], styles: Sequence[str | None]
+    console: Console, shown: Sequence[dict[str, str]], columns: Sequence[Column], styles: Sequence[str | None]
 ) -> None:
-    columns = _columns_that_fit(shown, console.width, headings)
+    kept = _columns_that_fit(shown, console.width, columns)
     table = Table(box=None, pad_edge=False, collapse_padding=True, header_style="bold", padding=(0, 1))
-    for column in columns:
-        table.add_column(headings[column], justify="left" if column in ("name", "badge") else "right", no_wrap=True)
+    for column in kept:
+        table.add_column(column.label, justify="left" if column.is_words else "right", no_wrap=True)
     for cells, style in zip(shown, styles, strict=True):
-        table.add_row(*(escape(cells[column]) for column in columns), style=style)
+        table.add_row(*(escape(cells[column.name]) for column in kept), style=style)
     print_whole(console, table)
-    if len(columns) < len(headings):
+    if len(kept) < len(columns):
         left_out = ", ".join(
-            headings[column].replace("-\n", "").replace("\n", " ") for column in headings if column not in columns
+            column.label.replace("-\n", "").replace("\n", " ") for column in columns if column not in kept
         )
         console.print(f"[dim]left out for want of width: {left_out}[/dim]")
 
@@ -102,16 +73,17 @@ def print_board(board: Board) -> None:
     console.print(escape(describe_track(board)))
     console.print()
     members = [row for row in rows if row["list"] == "board"]
-    shown = shown_rows(members, list(BOARD_HEADINGS))
+    columns = board_columns("terminal")
+    shown = shown_rows(members, columns)
     for cells in shown:  # the first reason; `--format md` has them all
         first, *more = cells["badge"].split("; ")
         cells["badge"] = f"{first} (+{len(more)})" if more else first
-    _print_columns(console, shown, BOARD_HEADINGS, ["bold" if row["rank"] == 1 else None for row in members])
+    _print_columns(console, shown, columns, ["bold" if row["rank"] == 1 else None for row in members])
     for name, title in TITLES.items():
         members = [row for row in rows if row["list"] == name]
         if members:
             console.print(f"\n[bold]{escape(title)}[/bold]")
-            for cells in shown_rows(members, ("name", "mandelbrot", "verdict")):
+            for cells in shown_rows(members, [find_column(each) for each in ("name", "mandelbrot", "verdict")]):
                 console.print(escape(f"  {cells['name']}  {cells['mandelbrot']}  {cells['verdict']}"), soft_wrap=True)
     console.print()
     for line in describe_statistics(board):

@@ -1,26 +1,19 @@
-"""Records to tables: which results a name stands for, and their scores as a table in every format."""
+"""Which results a name stands for, and the newest record of every cell."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
 
 from mbench.errors import UsageError
 from mbench.results.kept import ForeignError, note_foreign, refusing_foreign
 from mbench.results.record import SCHEMA_VERSION, Record, Result
-from mbench.results.scoring import Entry
 from mbench.results.store import RESULT_NAME, ResultStore, read_result, write_result
 from mbench.submission import BASELINES_FOLDER, ENTRY_NAME, baseline_names, read_submission, safe_name
 from mbench.suite import tracks
 from mbench.suite.secrets import PUBLIC
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-TableFormat = Literal["md", "csv", "latex", "json"]
 RECORDED_FOLDER = BASELINES_FOLDER / "results"
 
 
@@ -120,116 +113,3 @@ def refresh_results(store: ResultStore) -> None:
         records = {record.key: record for record in old.records}
         records |= {r.key: r for r in store.records() if (r.source_digest, r.track, r.test_set) in alike}
         write_result(path, newest_result(old.name, records.values()))
-
-
-def sort_entries(entries: Sequence[Entry]) -> list[Entry]:
-    """Return entries best first: by the Mandelbrot score, those without one last."""
-    return sorted(entries, key=lambda e: (e.mandelbrot is None, -(e.mandelbrot or 0.0), e.name))
-
-
-def entry_rows(entries: Sequence[Entry]) -> list[dict[str, Any]]:
-    """Return one row per entry, best first; scores that could not be computed are None."""
-    return [
-        {
-            "name": entry.name,
-            "mandelbrot": entry.mandelbrot,
-            "precision": entry.precision,
-            "depth": entry.depth,
-            "octaves": entry.depth_octaves,
-            "psnr_db": entry.psnr_db,
-            "worth": entry.worth,
-            **{family: entry.families[family] for family in tracks.FAMILIES if family != "mandelbrot"},
-            "overall": entry.overall,
-            "universal": entry.is_universal,
-            "complete": entry.is_complete,
-            "isolation": entry.isolation + ("" if entry.is_verified else ", unverified"),
-            "n": entry.n_replicates,
-            "fit_s": entry.fit_s,
-            "predict_us": entry.predict_us_per_point,
-            "params": entry.n_params,
-            "model_mb": None if entry.model_bytes is None else entry.model_bytes / 1e6,
-            "memory_mb": entry.peak_memory_mb,
-            "threads": entry.threads,
-            "device": entry.device,
-        }
-        for entry in sort_entries(entries)
-    ]
-
-
-def entry_table(entries: Sequence[Entry]) -> pd.DataFrame:
-    """Return `entry_rows` as a table; what is None there is a missing value."""
-    import pandas as pd  # half a second that a table in the terminal does not need
-
-    return pd.DataFrame(entry_rows(entries))
-
-
-def entry_as_json(entry: Entry) -> dict[str, Any]:
-    """Return an entry with its derived scores as plain JSON."""
-    fields = {name: getattr(entry, name) for name in Entry.__slots__}
-    return fields | {
-        "tasks": [asdict(task) | {"score": task.score} for task in entry.tasks],
-        "families": dict(entry.families),
-        "mandelbrot": entry.mandelbrot,
-        "universal": entry.is_universal,
-        "complete": entry.is_complete,
-        "verified": entry.is_verified,
-    }
-
-
-_DIGITS = {
-    "octaves": 2,
-    "psnr_db": 2,
-    "worth": 2,
-    "fit_s": 1,
-    "predict_us": 2,
-    "params": 0,
-    "model_mb": 2,
-    "memory_mb": 0,
-    "threads": 0,
-}
-
-
-def format_table(entries: Sequence[Entry], table_format: TableFormat) -> str:
-    """Return the table as Markdown, CSV, LaTeX or JSON; CSV and JSON keep every digit."""
-    if table_format == "json":
-        return json.dumps([entry_as_json(entry) for entry in sort_entries(entries)], indent=1)
-    return format_rows(entry_rows(entries), table_format)
-
-
-def format_rows(
-    rows: Sequence[dict[str, Any]], table_format: Literal["md", "csv", "latex"], left: Collection[str] = ("name",)
-) -> str:
-    """Return rows with the same columns as a table, strings escaped. left: the columns of words."""
-    import pandas as pd
-
-    table = pd.DataFrame(rows)
-    if table_format == "csv":
-        return table.to_csv(index=False)
-    shown = pd.DataFrame({column: [format_cell(column, value) for value in table[column]] for column in table})
-    if table_format == "md":
-        for column in left:
-            shown[column] = [escape_markdown(text) for text in shown[column]]
-        align = ["left" if column in left else "right" for column in shown]
-        return shown.to_markdown(index=False, disable_numparse=True, colalign=align)
-    style = shown.style.hide(axis="index")
-    style.format(escape="latex")
-    style.format_index(escape="latex", axis="columns")
-    return style.to_latex(column_format="".join("l" if column in left else "r" for column in shown))
-
-
-def escape_markdown(text: str) -> str:
-    """Return text that stays in its cell and means itself."""
-    return "".join(f"\\{c}" if c in "\\`*_[]<>|" else c for c in " ".join(text.split()))
-
-
-def format_cell(column: str, value: Any) -> str:
-    """Return one value of `entry_rows` as people read it."""
-    if value is None or (isinstance(value, float) and value != value):
-        return "–"
-    if isinstance(value, str):
-        return value
-    if column in ("universal", "complete"):
-        return "yes" if value else "no"
-    if column == "n":
-        return str(int(value))
-    return f"{value:,.{_DIGITS.get(column, 1)}f}"

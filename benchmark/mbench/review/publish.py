@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from mbench.board.formats import escape_markdown, format_table
 from mbench.disk import disk_error, write_atomically
 from mbench.errors import UsageError
 from mbench.results.audits import REPORT_NAME, find_report, report_places
 from mbench.results.kept import refusing_foreign
-from mbench.results.lookup import escape_markdown, find_result, format_table
+from mbench.results.lookup import find_result
 from mbench.results.record import Record, Result
 from mbench.results.reference import load_reference
 from mbench.results.scoring import Entry, score_entry

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from mbench.board.columns import cost_columns, costs_of
 from mbench.board.standings import FRACTALS, Board, Standing
 from mbench.board.stats import SIGNIFICANCE
 from mbench.disk import disk_error
@@ -19,11 +20,6 @@ from mbench.suite.tasks import find_task
 YARDSTICK = "knn"  # the baseline that skills are counted by
 FROZEN = "k-NN, frozen"
 DIFFERENCES = "critical-difference.png"
-SHOWN_COSTS = {
-    "fit seconds, all tasks": "fit_s",
-    "parameters, where counted": "n_params",
-    "µs / point": "predict_us_per_point",
-}
 
 
 def draw_board(board: Board, folder: Path) -> list[Path]:
@@ -43,7 +39,8 @@ def draw_board(board: Board, folder: Path) -> list[Path]:
 
     def mark(standing: Standing) -> Mark:
         entry, interval = standing.entry, standing.mandelbrot_interval
-        costs = {label: standing.costs[name] for label, name in SHOWN_COSTS.items()}
+        known = costs_of(standing)
+        costs = {column.axis: known[column.name] for column in cost_columns("pictures")}
         assert entry.mandelbrot is not None
         ends = None if interval is None else (interval.low, interval.high)
         return Mark(label(standing), entry.mandelbrot, ends, standing.rank, costs)
@@ -56,7 +53,7 @@ def draw_board(board: Board, folder: Path) -> list[Path]:
     with plain_style():
         if scored:
             pages["cost.png"] = front_page(
-                [mark(s) for s in scored], list(SHOWN_COSTS), "Skill against cost",
+                [mark(s) for s in scored], [column.axis for column in cost_columns("pictures")], "Skill against cost",
                 f"{brackets}; the step is the Pareto front: nothing below it in cost scores more",
             )  # fmt: skip
             profiles = {task: {label(s): s.profiles[task] for s in scored if task in s.profiles} for task in FRACTALS}

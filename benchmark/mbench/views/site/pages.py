@@ -12,11 +12,18 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from mbench import __version__
-from mbench.board.columns import bar_limits, board_columns, show
+from mbench.board.columns import (
+    bar_limits,
+    compared_columns,
+    cost_columns,
+    costs_of,
+    find_column,
+    show,
+    site_columns,
+)
 from mbench.board.standings import Board
 from mbench.board.tables import LISTS, TITLES, board_as_json
 from mbench.results.curves import Curve
-from mbench.results.lookup import format_cell
 from mbench.results.metrics import find_metric
 from mbench.results.reference import load_reference
 from mbench.suite import tracks
@@ -81,10 +88,14 @@ def render_index(track_views: Sequence[TrackViews], hero: View | None, truth: st
     """Return the page with the boards."""
     curves = {each.board.track: _learning(each) for each in track_views}
     learned = _in_order({task for each in curves.values() for task in each})
-    data = {"tracks": {each.board.track: _plotted(each) for each in track_views}, "curves": curves}
+    data = {
+        "tracks": {each.board.track: _plotted(each) for each in track_views},
+        "curves": curves,
+        "costs": {column.name: column.axis for column in cost_columns()},
+    }
     return _render(
         "index.html.j2", root="", tracks=[_table(each) for each in track_views], hero=hero, banner=_banner(hero, truth),
-        families=list(tracks.FAMILIES), data=data, learned=learned,
+        families=list(tracks.FAMILIES), data=data, learned=learned, costs=cost_columns(),
     )  # fmt: skip
 
 
@@ -100,7 +111,7 @@ def render_entry(view: View, track: TrackViews, others: Sequence[SiteEntry], tru
     return _render(
         "entry.html.j2", root="../", view=view, entry=view.entry, standing=standing, score=standing.entry,
         track=tracks.TRACKS[view.entry.track], tied=_is_tied(view, track), others=others,
-        scores=[show(column, standing) for column in board_columns(view.entry.track) if column.is_score],
+        scores=[show(column, standing) for column in site_columns(view.entry.track) if column.is_score],
         limit=_limit(view, track), first=first, environments=_environments(view), banner=_banner(view, truth),
         listings=[list_file(path, content) for path, content in source.files] if source else [],
         data=data, strip_landmark=tiles.strip_landmark(), strip_size=tiles.strip_plan().inside.shape[::-1],
@@ -126,6 +137,16 @@ def render_compare(track_views: Sequence[TrackViews], truth: str) -> str:
     data = {
         "entries": entries,
         "pairs": pairs,
+        "columns": [
+            {
+                "name": column.name,
+                "title": column.title,
+                "digits": column.digits,
+                "scale": column.scale,
+                "lower_is_better": column.lower_is_better,
+            }
+            for column in compared_columns()
+        ],
         "zoom": _zoom(truth, []),
         "tracks": [t.board.track for t in track_views],
     }
@@ -147,7 +168,7 @@ def _plotted(track: TrackViews) -> list[dict[str, Any]]:
     """Return what the plots show of a board's entries: little of all there is, so that the first view is light."""
     return [
         {name: entry[name] for name in _PLOTTED}
-        | view.entry.standing.costs
+        | costs_of(view.entry.standing)
         | {"profiles": {task: profile["mean"] for task, profile in entry["profiles"].items()}, "href": view.entry.href}
         for entry, view in zip(track.content["board"], track.by_list["board"], strict=True)
     ]
@@ -185,7 +206,7 @@ def _in_order(tasks: Iterable[str]) -> list[str]:
 
 
 def _table(track: TrackViews) -> dict[str, Any]:
-    columns, board = board_columns(track.board.track), track.board
+    columns, board = site_columns(track.board.track), track.board
     parts = track.by_list
     rows = [
         {
@@ -206,7 +227,7 @@ def _table(track: TrackViews) -> dict[str, Any]:
 
 def _limit(view: View, track: TrackViews) -> float:
     """Return where all bars of an entry's own page end."""
-    own = [show(column, view.entry.standing).value for column in board_columns(track.board.track) if column.is_score]
+    own = [show(column, view.entry.standing).value for column in site_columns(track.board.track) if column.is_score]
     return max([*track.limits.values(), *(value for value in own if value is not None)])
 
 
@@ -268,7 +289,7 @@ def _environment() -> Environment:
         lstrip_blocks=True, keep_trailing_newline=True,
     )  # fmt: skip
     environment.filters |= {"said": said, "verbatim": verbatim}
-    environment.filters["number"] = lambda value, column: format_cell(column, value)
+    environment.filters["number"] = lambda value, name: find_column(name).show(value)
     environment.policies["json.dumps_kwargs"] = {"allow_nan": False, "separators": (",", ":")}
     return environment
 

@@ -11,14 +11,9 @@ document.addEventListener("DOMContentLoaded", () => {
   const noTiles = document.querySelector("[data-no-tiles]");
   const box = document.querySelector("[data-zoom]");
   const zoom = Zoom.start(box, told.zoom);
-  const ROWS = [ // words, value, digits, is less better?
-    ["Mandelbrot score", (e) => e.mandelbrot, 1], ["Precision", (e) => e.precision, 1], ["Depth, octaves", (e) => e.depth_octaves, 2],
-    ["PSNR, dB", (e) => e.psnr_db, 2], ["Worth ×", (e) => e.worth, 2], ["Images", (e) => e.families.images, 1],
-    ["Surfaces", (e) => e.families.surfaces, 1], ["Functions", (e) => e.families.functions, 1], ["Digits", (e) => e.families.digits, 1],
-    ["Overall", (e) => e.overall, 1], ["Fit, s", (e) => e.fit_s, 1, true], ["µs/point", (e) => e.predict_us_per_point, 2, true],
-    ["Parameters", (e) => e.n_params, 0, true], ["Stored, MB", (e) => (e.model_bytes === null ? null : e.model_bytes / 1e6), 2, true],
-    ["Peak memory, MB", (e) => e.peak_memory_mb, 0, true],
-  ];
+  const ROWS = told.columns.map((column) => [ // words, value, digits, is less better?
+    column.title, (e) => (e[column.name] === null ? null : e[column.name] / column.scale), column.digits, column.lower_is_better,
+  ]);
 
   for (const side of ["a", "b"]) fill(form.elements[side]);
   const wanted = new URLSearchParams(location.search);

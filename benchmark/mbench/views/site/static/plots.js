@@ -3,10 +3,8 @@
 document.addEventListener("DOMContentLoaded", () => {
   const form = document.querySelector("[data-costs]");
   if (!form) return;
-  const { tracks, curves } = Chart.data();
+  const { tracks, curves, costs: COSTS } = Chart.data();
   const tasks = document.querySelector("[data-curves]"); // not there where no curve was measured
-  const COSTS = { fit_s: "fit seconds, all tasks", n_params: "parameters, where counted",
-                  predict_us_per_point: "µs per point predicted", model_bytes: "bytes of the stored estimator" };
   const DEPTH_TASKS = ["mandelbrot", "mandelbrot-distance"];
   let track = document.querySelector("input[name=track]:checked").value;
   form.hidden = false;
