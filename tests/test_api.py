@@ -170,8 +170,8 @@ def test_where_nothing_of_a_submission_runs_no_sandbox_is_needed(tmp_path, submi
     class Elsewhere:
         tier = "A"
 
-        def run(self, cell, key, task, source, store, settings, report, cancel):
-            return replace(blank_record(cell, key, task, source, settings, store), reason="ran elsewhere")
+        def run(self, run, cell, key, task, store):
+            return replace(blank_record(run, cell, key, task, store), reason="ran elsewhere")
 
     def offer_nothing(tier=None, *, allow_none=False, device="cpu"):
         if not allow_none:

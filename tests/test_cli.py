@@ -534,8 +534,8 @@ def test_what_is_missing_and_noted_is_told_with_json_too(mbench, no_data, submis
     assert "china, flower, sphere, shell, curve, friedman not run" in " ".join(text.split())
 
 
-def evaluate_nothing(source, cells, store, *rest, **options):
-    return Result(schema=SCHEMA_VERSION, suite=SUITE_VERSION, name=source.name, records=()), ()
+def evaluate_nothing(run, cells, store, **options):
+    return Result(schema=SCHEMA_VERSION, suite=SUITE_VERSION, name=run.source.name, records=()), ()
 
 
 def test_fewer_replicates_than_the_track_has_are_said_to_be_that(mbench, submission_file, estimator):

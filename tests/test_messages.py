@@ -13,9 +13,11 @@ from mbench.results.store import ResultStore
 from mbench.review import verify
 from mbench.runs import evaluate, tune
 from mbench.submission import read_submission
+from mbench.suite.tasks import load_task
+from mbench.suite.tasks.fractals import Tricorn
 from mbench.suite.tracks import TRACKS
 from mbench.views.explore.targets import find_target
-from mbench.views.render.landmarks import LANDMARKS, find_landmark
+from mbench.views.render.landmarks import find_landmark
 
 
 def test_a_task_of_the_track_without_a_reference_is_not_called_none_of_it():
@@ -26,11 +28,11 @@ def test_a_task_of_the_track_without_a_reference_is_not_called_none_of_it():
     assert "julia is no part of track quick" in why_without_skill("julia", "quick")
 
 
-def test_a_fractal_without_landmarks_is_not_told_to_be_a_fractal():
-    with pytest.raises(UsageError) as caught:
-        find_landmark("phoenix", None)
-    assert "fractal" not in str(caught.value)
-    assert all(name in str(caught.value) for name in LANDMARKS)
+def test_a_fractal_without_landmarks_is_not_told_to_be_a_fractal(monkeypatch):
+    monkeypatch.setattr(Tricorn, "landmarks", ())
+    with pytest.raises(UsageError, match="tricorn names no landmarks to zoom into") as caught:
+        find_landmark(load_task("tricorn"), None)
+    assert "choose a fractal" not in str(caught.value)
 
 
 def test_a_task_that_was_not_evaluated_is_told_from_a_source_that_was_not(
