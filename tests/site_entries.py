@@ -19,7 +19,7 @@ from mbench.results.store import read_result, write_result
 from mbench.sandbox.tiers import choose_isolation
 from mbench.submission import Source, read_submission
 from mbench.suite import tracks
-from mbench.views.site import Site, build_site
+from mbench.views.site import Origins, Site, build_site
 
 # As the recorded baselines have them: entries of one board are of one definition.
 DIGESTS = {record.task: record.task_digest for record in read_result(RECORDED_FOLDER / "knn.json").records}
@@ -138,7 +138,8 @@ def make_site(folder: Path, submissions: Path, results: Path | None, **changes) 
     def isolate():
         return choose_isolation(allow_none=True)
 
-    return build_site(folder, submissions=submissions, results=results, **{"isolate": isolate} | changes)
+    named = {"track_names": changes.pop("track_names")} if "track_names" in changes else {}
+    return build_site(folder, Origins(submissions, results, **named), **{"isolate": isolate} | changes)
 
 
 def make_once(tmp_path_factory, worker_id: str) -> Path:
