@@ -191,13 +191,15 @@ def test_a_cancelled_run_keeps_what_is_done_and_leaves_no_child(scheduler, worke
 
     def report(progress):
         (done if progress.phase == "done" else fitting if progress.phase == "fitting" else set()).add(progress.cell)
-        if done and len(fitting) == 3:  # both workers are in an endless one
+        if done and len(fitting) == 2:  # one is done, the other endless; either may start first
             children.extend(child for worker in workers for child in worker.children())
             cancel.set()
 
     with Cluster(scheduler) as connected:
         with pytest.raises(Interrupted):
-            evaluate_source(Run(source, Settings(), report=report, cancel=cancel), CELLS, store, elsewhere=connected)
+            evaluate_source(
+                Run(source, Settings(), report=report, cancel=cancel), CELLS[:2], store, elsewhere=connected
+            )
         assert children
         assert psutil.wait_procs(children, timeout=30)[1] == []
     assert [record.replicate for record in store.records()] == [0]
