@@ -2,14 +2,14 @@
 
 from mbench.nn.features import FourierFeatures, TaylorFeatures
 from mbench.nn.networks import MLP
-from mbench.nn.reference import (
+from mbench.nn.regularisers import WeightRules, lipschitz_bound, squared_slope
+from mbench.nn.schedule import (
     affordable_steps,
     reference_learning_rate,
     reference_orders,
     reference_settings,
     reference_steps,
 )
-from mbench.nn.regularisers import WeightRules, lipschitz_bound, squared_slope
 from mbench.nn.trainer import TorchRegressor
 from mbench.nn.training import Step, training
 
