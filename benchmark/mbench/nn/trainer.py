@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from mbench.errors import SubmissionError
 from mbench.nn.features import FourierFeatures, TaylorFeatures
+from mbench.nn.held_out import HeldOut
 from mbench.nn.networks import MLP
 from mbench.nn.regularisers import WeightRules, lipschitz_bound, squared_slope
 from mbench.nn.training import training
@@ -34,7 +35,6 @@ PREDICT_BLOCK = 256
 TANH_REACH = 0.8
 WARM_UP = 0.1
 CHECK_EVERY = 100  # steps between looks at the loss, each of which waits for the device
-HELD_OUT_BLOCK = 4096  # held-out rows per forward pass, which bounds its memory
 
 FeatureFactory = Callable[[int], nn.Module]
 
@@ -262,13 +262,13 @@ class TorchRegressor(RegressorMixin, BaseEstimator):
         penalty = self.penalty(X)
         return loss if penalty is None else loss + penalty
 
-    def _hold_out(self, X: Tensor, y: Tensor, seed: int) -> tuple[Tensor, Tensor, _HeldOut | None]:
+    def _hold_out(self, X: Tensor, y: Tensor, seed: int) -> tuple[Tensor, Tensor, HeldOut | None]:
         """Return the rows to learn from, and those that are held out, if any are."""
         n = int(self.validation_fraction * len(X))
         if n == 0:
             return X, y, None
         order = torch.randperm(len(X), generator=torch.Generator().manual_seed(seed)).to(X.device)
-        return X[order[n:]], y[order[n:]], _HeldOut(X[order[:n]], y[order[:n]], self.patience)
+        return X[order[n:]], y[order[n:]], HeldOut(X[order[:n]], y[order[:n]], self.patience)
 
     def _bound_slope(self) -> float | None:
         try:
@@ -290,36 +290,6 @@ class TorchRegressor(RegressorMixin, BaseEstimator):
         if "network_" in state and self.device != "cpu":
             state["network_"] = copy.deepcopy(self.network_).cpu()
         return state
-
-
-class _HeldOut:
-    """Rows that the network does not learn from, and its state when it did best on them."""
-
-    def __init__(self, X: Tensor, y: Tensor, patience: int) -> None:
-        self._X, self._y = X, y
-        self._patience = patience
-        self._best = math.inf
-        self._best_step = 0
-        self._state: dict[str, Any] = {}
-        self._n_since = 0
-
-    @torch.no_grad()
-    def look(self, network: nn.Module, step: int) -> bool:
-        """Take the state down if it is the best; return whether there was none better for `patience` looks."""
-        network.eval()
-        blocks = zip(self._X.split(HELD_OUT_BLOCK), self._y.split(HELD_OUT_BLOCK), strict=True)
-        error = sum(float((network(x) - y).square().sum()) for x, y in blocks)
-        self._n_since += 1
-        if error < self._best:
-            self._best, self._best_step, self._n_since = error, step, 0
-            self._state = {name: value.clone() for name, value in network.state_dict().items()}
-        return self._n_since >= self._patience
-
-    def restore(self, network: nn.Module) -> int:
-        """Put the best state back and return the step it was of."""
-        if self._state:  # none if no error was finite, which is for the caller to say
-            network.load_state_dict(self._state)
-        return self._best_step
 
 
 def _tensor(values: FloatArray, device: str) -> Tensor:
