@@ -5,7 +5,7 @@ from PIL import Image
 
 from mbench.disk import check_place
 from mbench.errors import HarnessError, UsageError
-from mbench.views.film_file import SUFFIXES, frame_s, read_digests, write_film
+from mbench.views.film_file import SUFFIXES, encode_film, frame_s, read_digests
 
 
 def moving_square(n_frames, size=(64, 96)):
@@ -18,7 +18,7 @@ def moving_square(n_frames, size=(64, 96)):
 
 def test_an_mp4_is_h264_that_browsers_play_at_even_times(tmp_path):
     path = tmp_path / "film.mp4"
-    assert write_film(path, moving_square(12), 10) == 12
+    assert encode_film(path, moving_square(12), 10) == 12
     with av.open(str(path)) as film:
         stream = film.streams.video[0]
         assert (stream.codec_context.name, stream.pix_fmt) == ("h264", "yuv420p")
@@ -35,7 +35,7 @@ def test_an_mp4_is_h264_that_browsers_play_at_even_times(tmp_path):
 
 def test_the_index_of_an_mp4_comes_first(tmp_path):
     path = tmp_path / "film.mp4"
-    write_film(path, moving_square(12), 10)
+    encode_film(path, moving_square(12), 10)
     content = path.read_bytes()
     assert 0 < content.find(b"moov") < content.find(b"mdat")
 
@@ -44,7 +44,7 @@ def test_the_index_of_an_mp4_comes_first(tmp_path):
 @pytest.mark.parametrize("fps", [10, 25])
 def test_a_gif_and_a_webp_have_their_frames_at_even_times(tmp_path, suffix, fps):
     path = tmp_path / f"film{suffix}"
-    write_film(path, moving_square(12), fps)
+    encode_film(path, moving_square(12), fps)
     durations = []
     with Image.open(path) as film:
         for number in range(film.n_frames):
@@ -57,13 +57,13 @@ def test_a_gif_and_a_webp_have_their_frames_at_even_times(tmp_path, suffix, fps)
 
 def test_a_gif_shows_frames_for_hundredths_of_a_second(tmp_path):
     path = tmp_path / "film.gif"
-    write_film(path, moving_square(2), 30)
+    encode_film(path, moving_square(2), 30)
     with Image.open(path) as film:
         assert film.info["duration"] == 30 == 1000 * frame_s(path, 30)
 
 
 def test_a_wide_gif_is_made_smaller(tmp_path):
-    write_film(tmp_path / "film.gif", moving_square(2, (100, 1600)), 10)
+    encode_film(tmp_path / "film.gif", moving_square(2, (100, 1600)), 10)
     with Image.open(tmp_path / "film.gif") as film:
         assert film.size == (800, 50)
 
@@ -78,7 +78,7 @@ def test_a_film_that_is_interrupted_leaves_what_was_there(tmp_path, suffix):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        write_film(path, interrupted(), 10)
+        encode_film(path, interrupted(), 10)
     assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
     assert path.read_bytes() == b"the old one"
 
@@ -86,27 +86,27 @@ def test_a_film_that_is_interrupted_leaves_what_was_there(tmp_path, suffix):
 @pytest.mark.parametrize("name", ["film", "film.avi", "film.png"])
 def test_another_ending_is_usage(tmp_path, name):
     with pytest.raises(UsageError, match=r"\.mp4, \.gif, \.webp"):
-        write_film(tmp_path / name, moving_square(1), 10)
+        encode_film(tmp_path / name, moving_square(1), 10)
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_no_frame_and_frames_that_do_not_fit_are_refused(tmp_path, suffix):
     path = tmp_path / f"film{suffix}"
     with pytest.raises(ValueError, match="needs a frame"):
-        write_film(path, iter([]), 10)
+        encode_film(path, iter([]), 10)
     odd = [np.zeros((64, 95, 3), dtype=np.uint8)]
     with pytest.raises(ValueError, match="even size"):
-        write_film(path, odd, 10)
+        encode_film(path, odd, 10)
     two = [np.zeros((64, 96, 3), dtype=np.uint8), np.zeros((64, 98, 3), dtype=np.uint8)]
     with pytest.raises(ValueError, match="expected"):
-        write_film(path, two, 10)
+        encode_film(path, two, 10)
     assert not path.exists()
 
 
 def test_a_folder_that_cannot_be_written_is_our_failure(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(HarnessError):
-        write_film(tmp_path / "file" / "film.mp4", moving_square(1), 10)
+        encode_film(tmp_path / "file" / "film.mp4", moving_square(1), 10)
 
 
 @pytest.mark.parametrize("place", ["file/film.mp4", "file/new/film.mp4", f"{'x' * 300}.mp4", f"{'x' * 300}/film.mp4"])
@@ -126,9 +126,9 @@ def test_a_trial_leaves_a_place_as_it_was(tmp_path):
 
 def test_an_mp4_says_which_sources_it_shows(tmp_path):
     path = tmp_path / "film.mp4"
-    write_film(path, moving_square(2), 10, ["1" * 64, "2" * 64])
+    encode_film(path, moving_square(2), 10, ["1" * 64, "2" * 64])
     assert read_digests(path) == {"1" * 64, "2" * 64}
-    write_film(path, moving_square(2), 10)
+    encode_film(path, moving_square(2), 10)
     assert read_digests(path) == frozenset()
 
 

@@ -25,7 +25,7 @@ from mbench.sandbox.child_process import ChildFailure
 from mbench.sandbox.tiers import choose_isolation
 from mbench.submission import read_submission, safe_name
 from mbench.suite.tasks import load_task
-from mbench.views.film_file import write_film
+from mbench.views.film_file import encode_film
 from mbench.views.render.page import Page
 from mbench.views.site import build, media, pages, tiles
 from mbench.views.site.code import list_file, reveal
@@ -375,7 +375,7 @@ def test_film_and_pictures_of_this_very_source_are_shown(made, tmp_path):
     for made_in, key in ((results / SHOWN / "quick", record.fit_id), (another, "tied-onemandelbrot0:")):
         write_sheet(made_in / "mandelbrot.png", key)
         write_sheet(made_in / "china.png", "0" * 64)  # drawn of an older version
-        write_film(made_in / media.FILM, FRAMES, 5, [record.source_digest])
+        encode_film(made_in / media.FILM, FRAMES, 5, [record.source_digest])
     make_site(folder, made / "submissions", results)
     own = Elements(folder / "quick" / f"submission-{SHOWN}.html")
     assert len(own.all("video")) == 1
@@ -464,7 +464,7 @@ def test_film_and_sheets_are_taken_in(tmp_path):
     made = tmp_path / "made"
     made.mkdir()
     write_sheet(made / "china.png", "2" * 64)
-    write_film(made / media.FILM, FRAMES, 5, ["0" * 64, DIGEST])  # a race is of several
+    encode_film(made / media.FILM, FRAMES, 5, ["0" * 64, DIGEST])  # a race is of several
     taken = media.take_media(tmp_path / "site", made, KEYS, DIGEST)
     assert [(sheet.name, sheet.width, sheet.height) for sheet in taken.sheets] == [("china", 60, 90)]
     assert all((tmp_path / "site" / path).is_file() for path in taken.paths)
@@ -478,12 +478,12 @@ def test_film_and_sheets_are_taken_in(tmp_path):
 @pytest.mark.parametrize("key", ["", "4" * 64])
 def test_what_is_of_another_source_or_of_nobody_is_passed_over(tmp_path, key, digests):
     write_sheet(tmp_path / "china.png", key)
-    write_film(tmp_path / media.FILM, FRAMES, 5, digests)
+    encode_film(tmp_path / media.FILM, FRAMES, 5, digests)
     assert media.take_media(tmp_path / "site", tmp_path, KEYS, DIGEST) == media.Media()
 
 
 def test_a_film_that_cannot_be_decoded_has_no_poster(tmp_path):
-    write_film(tmp_path / media.FILM, FRAMES, 5, [DIGEST])
+    encode_film(tmp_path / media.FILM, FRAMES, 5, [DIGEST])
     content = (tmp_path / media.FILM).read_bytes()
     (tmp_path / media.FILM).write_bytes(content[: content.find(b"mdat") + 4])
     taken = media.take_media(tmp_path / "site", tmp_path, KEYS, DIGEST)

@@ -34,7 +34,7 @@ def zoom(
     Raises UsageError for a task or landmark without a dive, SubmissionError where the submission fails, HarnessError
     where the disk refuses.
     """
-    from mbench.views.film_file import check_film_path, write_film
+    from mbench.views.film_file import check_film_path, encode_film
     from mbench.views.render.dive import OCTAVES, Dive, KeyPicture, draw_dive, plan_octaves
     from mbench.views.render.landmarks import find_landmark, plane_of
     from mbench.views.render.views import pixel_centres
@@ -75,5 +75,5 @@ def zoom(
         assert frame is not None
         yield from repeat(frame, hold)
 
-    n_frames = write_film(path, held(), FPS, [source.digest])
+    n_frames = encode_film(path, held(), FPS, [source.digest])
     return Film(path, n_frames, n_frames / FPS, ())

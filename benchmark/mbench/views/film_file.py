@@ -37,7 +37,7 @@ def frame_s(path: Path, fps: int) -> float:
     return round(100 / fps) / 100 if path.suffix.lower() == ".gif" else 1 / fps
 
 
-def write_film(path: Path, frames: Iterable[IntArray], fps: int, digests: Sequence[str] = ()) -> int:
+def encode_film(path: Path, frames: Iterable[IntArray], fps: int, digests: Sequence[str] = ()) -> int:
     """Write frames (height, width, 3) uint8, shown for `frame_s` each, and return how many they were.
 
     All have the first one's size, with an even height and width. The file appears when it is whole; whatever ends this

@@ -122,7 +122,7 @@ def watch(
     Raises UsageError for what cannot be filmed, SubmissionError for a submission that fails, HarnessError where the
     disk refuses.
     """
-    from mbench.views.film_file import check_film_path, frame_s, write_film
+    from mbench.views.film_file import check_film_path, encode_film, frame_s
     from mbench.views.render.films import draw_frames, plan_instants
     from mbench.views.render.page import Caption
     from mbench.views.render.scenes import make_scene
@@ -156,7 +156,7 @@ def watch(
         assert frame is not None
         yield from repeat(frame, round(HOLD_S * filming.fps))
 
-    n_frames = write_film(path, held(), filming.fps, [source.digest for source in sources])
+    n_frames = encode_film(path, held(), filming.fps, [source.digest for source in sources])
     notes = [f"{footage.name}: no frame at {reason}" for footage in footages for reason in footage.skipped]
     return Film(path, n_frames, round(n_frames * frame_s(path, filming.fps), 6), tuple(notes))
 
