@@ -1,10 +1,10 @@
-"""What Python users call: `mbench.evaluate` and `mbench.load_sample`."""
+"""What Python users call: `mbench.evaluate`, `mbench.load_sample` and `mbench.write_film`."""
 
 from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,11 +29,14 @@ from mbench.suite import tracks
 from mbench.suite.secrets import PUBLIC, name_test_set
 from mbench.suite.tasks import load_task
 from mbench.suite.tracks import SUITE_VERSION as SUITE_VERSION
-from mbench.types import FloatArray
+from mbench.types import FloatArray, IntArray
 from mbench.views.pictures import Drawing, draw_pictures
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
+
+MOST_FPS = 100  # a GIF counts in hundredths of a second
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,3 +299,38 @@ def load_sample(task: str, n: int, replicate: int = 0) -> tuple[FloatArray, Floa
     """
     sample = load_task(task).draw_sample(n, replicate)
     return sample.X, sample.y
+
+
+def write_film(
+    path: str | os.PathLike[str],
+    frames: Iterable[tuple[int, FloatArray | IntArray | Figure]],
+    *,
+    fps: int = 10,
+    task: str | None = None,
+    shape: tuple[int, int] | None = None,
+    title: str | None = None,
+) -> int:
+    """Write an MP4, GIF or WebP, as the path ends, of pairs (step, picture), and return how many frames it has.
+
+    A picture is one of:
+    - predictions, numbers in the colours of mbench's other pictures: (rows, columns) or (rows, columns, 1) values from
+      0 to 1, (rows, columns, 3) colours from 0 to 1, or with `shape` the same point by point, row by row from the top
+      left, (m,) or (m, k). What lies outside is clipped, what is no number is black.
+    - a picture (rows, columns, 3) uint8, shown as it is.
+    - a matplotlib Figure, drawn at its own size when it is its turn: one figure may be changed and handed in again.
+
+    frames: a list or a generator. An MP4 takes one frame at a time, a GIF and a WebP need all of them in memory.
+    fps: frames a second, 1 to 100, in a GIF to the nearest hundredth of a second.
+    task: what the predictions are of, a fractal or a photo. A photo's `shape` is known.
+    title: written over every picture, beside its step; None for neither.
+    All pictures have one size. An odd height or width gets one row or column of background more, and a GIF is at most
+    800 pixels wide. The file appears when it is whole: whatever ends this earlier, Ctrl-C, too, leaves what was there.
+    Raises UsageError, before the first frame is asked for, where the path or an option doesn't fit, and later for a
+    frame that does not fit; HarnessError where the disk refuses.
+    """
+    from mbench.views.film_file import encode_film
+    from mbench.views.film_frames import draw_frames, plan_showing
+
+    if not isinstance(fps, int) or isinstance(fps, bool) or not 1 <= fps <= MOST_FPS:
+        raise UsageError(f"fps={fps!r}: expected a whole number from 1 to {MOST_FPS}")
+    return encode_film(Path(path), draw_frames(frames, plan_showing(task, shape, title)), fps)

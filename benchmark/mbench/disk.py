@@ -215,7 +215,7 @@ def check_place(path: Path) -> None:
     """Raise UsageError for a folder, HarnessError where a file cannot be written. Nothing of the trial stays."""
     try:
         if path.is_dir():
-            raise UsageError(f"{path}: is a folder. Give another --out")
+            raise UsageError(f"{path}: is a folder. Name a file")
         # Of a folder that is yet to be made, the one that it is to be made in: a film that fails leaves none behind.
         folder = next(parent for parent in path.absolute().parents if parent.exists())
         with Draft(folder / path.name):

@@ -28,7 +28,7 @@ def check_film_path(path: Path) -> None:
     Raises UsageError for an ending that is no film's, and like `check_place`.
     """
     if path.suffix.lower() not in SUFFIXES:
-        raise UsageError(f"{path}: a film ends in {', '.join(SUFFIXES)}. Give another --out")
+        raise UsageError(f"{path}: a film ends in {', '.join(SUFFIXES)}. Name another file")
     check_place(path)
 
 
