@@ -4,9 +4,11 @@ import json
 
 import numpy as np
 import pytest
-from recipe_copy import ROOT, PackageCopy, insert_line, read_recipe
+from recipe_copy import ROOT, PackageCopy, insert_line, needs_checkout, read_recipe
 
 from mbench.suite.tasks import load_task
+
+pytestmark = needs_checkout
 
 NAMES = 'metrics = ("fvu", "psnr_db", "error_p99")'
 EVALUATE = ("evaluate", ROOT / "baselines" / "nearest.py", "--task", "curve", "--task", "digits", "--json")

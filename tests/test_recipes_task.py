@@ -1,9 +1,11 @@
 """CONTRIBUTING's recipe for a task, followed to the letter in a copy of the package."""
 
 import pytest
-from recipe_copy import ROOT, PackageCopy, insert_line, read_recipe
+from recipe_copy import ROOT, PackageCopy, insert_line, needs_checkout, read_recipe
 
 from mbench.suite import tracks
+
+pytestmark = needs_checkout
 
 LOOP = """
 import numpy as np
