@@ -137,7 +137,7 @@ def test_films_are_loaded_on_demand_and_large_pictures_lazily(site):
 
 @pytest.mark.parametrize("track", ["quick", "standard"])
 def test_data_is_what_the_leaderboard_prints(made, site, track):
-    arguments = ["leaderboard", "--track", track, "--format", "json", "--out", str(made / "results")]
+    arguments = ["leaderboard", "--track", track, "--format", "json", "--results", str(made / "results")]
     printed = CliRunner().invoke(main, [*arguments, "--submissions", str(made / "submissions")])
     assert printed.exit_code == 0, printed.output
     expected = json.loads(printed.stdout)

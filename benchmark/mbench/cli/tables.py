@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -125,7 +126,9 @@ def print_entry(outcome: Outcome) -> None:
     same = {baseline.source_digest for baseline in baselines}
     replaced = entry.source_digest if entry.is_complete else None
     others = [baseline for baseline in baselines if baseline.tasks and baseline.source_digest != replaced]
-    print_entries([entry, *others], highlight=entry.name)
+    is_twin = any(each.name == entry.name for each in others)
+    own = replace(entry, name=f"{entry.name} (local)") if is_twin else entry
+    print_entries([own, *others], highlight=own.name)
     if replaced in same:
         console.print(f"[dim]{entry.name} is itself a recorded baseline; its row shows this run.[/dim]")
     for task, reason in outcome.missing.items():

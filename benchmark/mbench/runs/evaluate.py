@@ -101,7 +101,9 @@ def evaluate_source(
     """
     source, settings = run.source, run.settings
     if elsewhere is None and settings.isolation.exposes(store.folder):
-        raise UsageError(f"{store.folder}: lies where submissions may read. Choose another results folder with --out")
+        raise UsageError(
+            f"{store.folder}: lies where submissions may read. Choose another results folder with --results"
+        )
     tasks = {name: load(name) for name in {cell.task for cell in cells}}
     for task in tasks.values():
         task.self_test()
