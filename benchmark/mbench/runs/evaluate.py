@@ -11,7 +11,7 @@ from typing import Protocol
 
 from mbench.errors import HarnessError, MbenchError, MissingDataError, UsageError
 from mbench.results.environment import describe_environment
-from mbench.results.metrics import Answers, depth_profile, find_metric
+from mbench.results.metrics import Answers, depth_profile, error_blocks, find_metric
 from mbench.results.predictions import predictions_digest
 from mbench.results.record import SCHEMA_VERSION, Costs, Metrics, Record, Result
 from mbench.results.store import ResultStore
@@ -177,6 +177,7 @@ def score_cell(task: Task, queries: Queries, predictions: FloatArray) -> Metrics
     profile = None
     if len(truth) > n_test:
         profile = depth_profile(predictions[n_test:], truth[n_test:], queries.octave, queries.centre)
+        profile = replace(profile, blocks=error_blocks(predictions[:n_test], truth[:n_test], queries.weight))
     return Metrics(error, dict(zip(task.metrics[1:], further, strict=True)), profile)
 
 
