@@ -6,6 +6,14 @@ import pytest
 from mbench.child import confinement, landlock
 from mbench.child.confinement import Confinement, list_rights
 
+# Of the system's own files, what libraries look at: the machine's size, and the process itself.
+FACTS = {
+    "/proc/self", "/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/filesystems", "/proc/sys/vm",
+    "/sys/devices/system", "/sys/kernel/mm/transparent_hugepage", "/dev/urandom", "/dev/random",
+}  # fmt: skip
+SINKS = {"/dev/null", "/dev/full"}  # not zero: a shared mapping of it is memory that nothing counts
+IOCTL_DEV = 1 << 15  # linux/landlock.h
+
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="nothing is confined elsewhere")
 
 
@@ -73,16 +81,30 @@ def test_a_link_out_of_a_folder_leads_to_what_may_be_read(tree, tmp_path):
     assert split(root, "lib/secret") == ["../elsewhere/package"]
 
 
+def test_without_a_library_a_child_is_left_these_paths_alone():
+    rights = list_rights(Confinement((), (), (), 100.0), "/scratch")
+    assert dict(rights) == {
+        **dict.fromkeys(FACTS, landlock.READ),
+        **dict.fromkeys(SINKS, landlock.DEVICE),
+        "/scratch/submission": landlock.READ,
+        "/scratch/in": landlock.READ,
+        "/scratch/out/predictions.npy": landlock.OVERWRITE,
+        "/scratch/out/artifact": landlock.OVERWRITE,
+        "/scratch/home": landlock.CHANGE,
+    }
+    assert len(rights) == len(dict(rights))
+
+
 def test_a_child_may_write_its_home_and_overwrite_its_two_files(tree, tmp_path):
     root = tree("public", "secret/x")
     rights = list_rights(Confinement((str(root),), (str(root / "secret"),), (), 100.0), "/scratch")
     granted = dict(rights)
     changing = landlock.CHANGE & ~landlock.READ
-    assert {path for path, right in granted.items() if right & changing & ~landlock._IOCTL_DEV} == {
+    assert {path for path, right in granted.items() if right & changing & ~IOCTL_DEV} == {
         "/scratch/home",
         "/scratch/out/predictions.npy",
         "/scratch/out/artifact",
-        *confinement._SINKS,
+        *SINKS,
     }
     assert granted[str(root)] == landlock.LIST
     assert granted[str(root / "public")] == landlock.READ
