@@ -27,9 +27,13 @@ from mbench.suite.tasks import load_task
 from mbench.suite.tracks import SUITE_VERSION
 
 HEAVY = ("torch", "numba", "matplotlib", "pandas", "sklearn", "scipy")
-VERBS = [name for name, verb in main.commands.items() if not isinstance(verb, click.Group)] + [
-    "data", "data fetch", "suite", "suite seed",
-]  # fmt: skip
+# Those that people know, so that none is lost, and whatever was added since.
+KNOWN_VERBS = (
+    "audit", "bench", "check", "compare", "curves", "data", "data fetch", "evaluate", "explore", "info", "init",
+    "leaderboard", "reference", "render", "reproduce", "rescore", "sample", "site", "strip", "submit", "suite",
+    "suite seed", "tasks", "tune", "verify", "watch", "zoom",
+)  # fmt: skip
+VERBS = dict.fromkeys((*KNOWN_VERBS, *main.commands))
 
 
 @pytest.fixture
