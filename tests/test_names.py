@@ -87,6 +87,11 @@ def test_a_path_comes_before_what_was_evaluated_before_a_submission_before_a_bas
     assert [each.origin for each in named.others] == ["local", "submission", "baseline"]
 
 
+def test_a_folder_without_a_submission_hides_nothing(folder):
+    (folder / "knn").mkdir()  # of results, say
+    assert resolve_name("knn", Path("results")).path == baseline_path("knn")
+
+
 def test_an_ambiguous_name_says_what_is_taken_and_how_to_name_the_others(folder):
     write(folder / "submissions" / "knn" / "submission.py", 6)
     note = resolve_name("knn", Path("results")).note

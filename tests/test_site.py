@@ -15,6 +15,7 @@ from click.testing import CliRunner
 from PIL import Image
 from site_entries import HOSTILE, HOSTILE_NAME, SHOWN, make_once, make_site, write_submission
 
+import mbench
 from mbench.board.candidates import find_baselines, find_submissions
 from mbench.board.standings import build_board
 from mbench.cli import main
@@ -82,6 +83,11 @@ def addresses(page):
 def data_of(page):
     (text,) = [text for text in Elements(page).scripts if text.strip()]
     return json.loads(text)
+
+
+def test_every_page_says_which_mbench_and_which_suite_made_it(site):
+    words = f"mbench {mbench.__version__}, suite {mbench.SUITE_VERSION}."
+    assert [page.name for page in pages_of(site) if words not in page.read_text()] == []
 
 
 # It loads nothing from elsewhere

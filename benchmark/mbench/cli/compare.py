@@ -37,11 +37,12 @@ def compare(names: tuple[str, ...], track: str, table_format: str, results: Path
     from mbench.results.kept import heard_notes
     from mbench.results.lookup import recorded_baselines
     from mbench.results.names import find_records, label_names
-    from mbench.results.reference import load_reference
+    from mbench.results.reference import load_reference, note_track_without_skills
     from mbench.results.scoring import score_entry
     from mbench.results.store import ResultStore
 
     reference = load_reference()
+    note_track_without_skills(track, reference)
     scored = []
     if not names:
         known = (score_entry(each.name, track, each.records, reference) for each in recorded_baselines())

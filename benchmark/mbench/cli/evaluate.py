@@ -11,6 +11,7 @@ from mbench.cli.names import name_argument, take_source
 from mbench.cli.options import (
     audit_option,
     cluster_option,
+    connect,
     examples,
     hidden_option,
     json_option,
@@ -67,7 +68,6 @@ def evaluate(
     from mbench import api
     from mbench.board.formats import entry_as_json
     from mbench.cli.audit import audit_source, print_report, report_as_json
-    from mbench.cli.connection import connect
     from mbench.cli.progress import LiveProgress
     from mbench.cli.tables import print_entry
     from mbench.errors import UsageError

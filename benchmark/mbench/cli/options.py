@@ -1,9 +1,10 @@
-"""Options that several verbs share."""
+"""Options that several verbs share, and the connection that `--cluster` asks for."""
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from mbench.suite.tracks import DEFAULT_TRACK, TRACKS
 
 if TYPE_CHECKING:
     from mbench.results.store import ResultStore
+    from mbench.runs.on_cluster import Cluster
 
 DEFAULT_RESULTS = Path("results")
 
@@ -155,6 +157,23 @@ def warn_of_damage(store: ResultStore) -> None:
     """Say which records a command passed over."""
     for path in sorted(store.passed_over):
         click.echo(f"{path}: damaged or of another suite, and left out. Evaluate its submission again", err=True)
+
+
+@contextlib.contextmanager
+def connect(address: str | None, running: dict[str, Any]) -> Iterator[Cluster | None]:
+    """Lend a connection to the scheduler at `address` and say what is there, or None without an address.
+
+    running: the values of `running_options`.
+    """
+    if address is None:
+        yield None
+        return
+    from mbench.runs.on_cluster import Cluster, Demand
+
+    demand = Demand(running["isolation"], running["unsafe_no_sandbox"], running["device"])
+    with Cluster(address, demand) as cluster:
+        click.echo(f"{address}: {cluster.n_threads} cells at a time, isolation tier {cluster.tier}", err=True)
+        yield cluster
 
 
 def child_options(command: Callable[..., Any]) -> Callable[..., Any]:

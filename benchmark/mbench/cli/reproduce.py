@@ -11,6 +11,7 @@ import click
 from mbench.cli.options import (
     audit_option,
     cluster_option,
+    connect,
     examples,
     json_option,
     record_option,
@@ -60,7 +61,6 @@ def reproduce(
     import json
 
     from mbench import api
-    from mbench.cli.connection import connect
     from mbench.cli.progress import AuditLive, LiveProgress
     from mbench.cli.tables import print_entries
     from mbench.errors import UsageError

@@ -62,7 +62,7 @@ def watch(
     (H.264), .gif or .webp.
     """
     from mbench import api
-    from mbench.cli.filming import FilmLive, print_film
+    from mbench.cli.progress import FilmLive, print_film
     from mbench.views import learning_film
     from mbench.views.learning_film import Filming
 

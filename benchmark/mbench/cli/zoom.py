@@ -53,7 +53,7 @@ def zoom(
     The ending of --out says what is written: .mp4 (H.264), .gif or .webp.
     """
     from mbench import api
-    from mbench.cli.filming import FilmLive, print_film
+    from mbench.cli.progress import FilmLive, print_film
     from mbench.results.store import ResultStore
     from mbench.runs.run import Run
     from mbench.views import dive_film
