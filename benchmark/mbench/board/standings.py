@@ -15,10 +15,10 @@ from mbench.board.stats import (
     Agreement,
     Interval,
     adjust_pairs,
-    bootstrap_interval,
     compare_halves,
     compare_pairs,
     find_groups,
+    mean_interval,
     share_ranks,
 )
 from mbench.results.agreement import describe_strangers, find_strangers
@@ -214,7 +214,7 @@ def _sort(standings: Iterable[Standing]) -> tuple[Standing, ...]:
 
 def _interval(scores: Sequence[float | None]) -> Interval | None:
     present = [score for score in scores if score is not None]
-    return bootstrap_interval(present) if len(present) == len(scores) else None
+    return mean_interval(present) if len(present) == len(scores) else None
 
 
 def _mean_profile(profiles: Sequence[Profile]) -> Profile | None:

@@ -10,7 +10,7 @@ from typing import Any
 from mbench.board.columns import Column, board_columns, find_column
 from mbench.board.formats import TableFormat, entry_as_json, format_csv, format_shown
 from mbench.board.standings import Board, Standing
-from mbench.board.stats import CONFIDENCE, MIN_REPLICATES, SIGNIFICANCE, Interval
+from mbench.board.stats import CONFIDENCE, SIGNIFICANCE, Interval
 from mbench.errors import one_line
 from mbench.suite import tracks
 
@@ -96,10 +96,8 @@ def describe_statistics(board: Board) -> list[str]:
     lines = []
     if n < 2:
         lines.append("One replicate, n = 1: no intervals, and no test to rank by. The order is that of the scores.")
-    elif n < MIN_REPLICATES:
-        lines.append(f"No intervals: n = {n} replicates, they need {MIN_REPLICATES}.")
     else:
-        lines.append(f"In brackets: {CONFIDENCE:.0%} bootstrap intervals over n = {n} replicates.")
+        lines.append(f"In brackets: {CONFIDENCE:.0%} intervals over n = {n} replicates, by Student's t.")
     if board.pairs:
         apart = sum(pair.is_separated for pair in board.pairs)
         lines.append(
