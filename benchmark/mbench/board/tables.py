@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
+from statistics import median
 from typing import Any
 
 from mbench.board.columns import Column, board_columns, find_column
@@ -104,6 +105,17 @@ def describe_statistics(board: Board) -> list[str]:
             f"Entries share a rank where a paired test over (task, replicate), n = {2 * n} cells, does not separate "
             f"them: {apart} of {len(board.pairs)} pairs are separated at {SIGNIFICANCE:g} after Holm's correction."
         )
+        known = [pair.test_set_sd for pair in board.pairs if pair.test_set_sd is not None]
+        if known:
+            lines.append(
+                f"All replicates share a test set; another one would move a difference by {median(known):.2f} (median "
+                f"standard deviation over {len(known)} pairs), which the test counts."
+            )
+        if len(known) < len(board.pairs):
+            lines.append(
+                f"What the shared test set does to {len(board.pairs) - len(known)} of {len(board.pairs)} pairs is not "
+                "known, as older records don't keep it, and is not counted."
+            )
     if board.agreement is not None:
         lines.append(
             f"Kendall's τ between disjoint halves of the replicates: mean {board.agreement.mean:.3f}, least "
