@@ -35,12 +35,8 @@ N_CENTRES, N_BLOCKS = 32, 60
 
 @dataclass(frozen=True, slots=True)
 class KeptProfile(Profile):
-    centres: tuple[float, ...] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class KeptMetrics(Metrics):
-    error_parts: tuple[float, ...] | None = None
+    centres: tuple[float, ...] = ()
+    blocks: tuple[float, ...] = ()
 
 
 def make_cell(name, task, replicate, centres=None, blocks=None, **changes):
@@ -49,8 +45,8 @@ def make_cell(name, task, replicate, centres=None, blocks=None, **changes):
         metrics = Metrics(0.05)
     else:
         depth = (float(np.sum(centres)) / 15,) * 15
-        profile = KeptProfile(depth, depth, depth, tuple(centres))
-        metrics = KeptMetrics(float(np.sum(blocks)), {}, profile, tuple(blocks))
+        profile = KeptProfile(depth, depth, depth, tuple(centres), tuple(blocks))
+        metrics = Metrics(float(np.sum(blocks)), {}, profile)
     budget = STANDARD.budgets[tracks.family_of(task)]
     fields = {
         "schema": SCHEMA_VERSION, "suite": tracks.SUITE_VERSION, "key": f"{name}-{task}-{replicate}",

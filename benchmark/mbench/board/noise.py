@@ -67,7 +67,7 @@ def find_parts(records: Sequence[Record], track: str, reference: Reference) -> P
         row[:n_centres] += share * _depth_slope(found[0].sum(), at.knn_depth_octaves) * found[0]
         start = n_centres + n_blocks * fractals.index(task)
         row[start : start + n_blocks] = share * _error_slope(cell.metrics.error, at) * found[1]
-    return Parts(np.array(numbers), values, _number_groups(n_centres, len(fractals)))
+    return Parts(np.array(numbers), values, number_groups(n_centres, len(fractals)))
 
 
 def measure_noise(one: Parts | None, other: Parts | None) -> float | None:
@@ -99,9 +99,9 @@ def measure_noise(one: Parts | None, other: Parts | None) -> float | None:
 
 def _kept(metrics: Metrics) -> tuple[FloatArray, FloatArray] | None:
     """Return the centres' parts of the depth and the blocks' of the error, or None for a record without."""
-    centres = getattr(metrics.profile, "centres", None)
-    blocks = getattr(metrics, "error_parts", None)
-    return None if centres is None or blocks is None else (np.array(centres), np.array(blocks))
+    # By name, as a profile of suite 1 has no such fields.
+    centres, blocks = (getattr(metrics.profile, name, ()) for name in ("centres", "blocks"))
+    return (np.array(centres), np.array(blocks)) if centres and blocks else None
 
 
 def _depth_slope(depth: float, knn_depth: float) -> float:
@@ -116,7 +116,7 @@ def _error_slope(error: float, at: TaskReference) -> float:
     return -100.0 / (error * log(at.constant_error / at.knn_error))
 
 
-def _number_groups(n_centres: int, n_tasks: int) -> IntArray:
+def number_groups(n_centres: int, n_tasks: int) -> IntArray:
     """Return the group of each part: three groups of centres, then two strata of each task's blocks."""
     ends = [round(n_centres * end) for end in _GROUP_ENDS]
     sizes = [*np.diff([0, *ends]).tolist(), *[_NEAR_BLOCKS, _REST_BLOCKS] * n_tasks]
