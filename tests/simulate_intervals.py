@@ -162,7 +162,7 @@ def main() -> None:
     """Print it all."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seed", type=int, default=18)
-    parser.add_argument("--draws", type=int, default=200_000)
+    parser.add_argument("--draws", type=int, default=60_000)
     asked = parser.parse_args()
     rng = np.random.default_rng(asked.seed)
     recorded = read_recorded(RECORDED)

@@ -83,7 +83,7 @@ class Column:
             return "yes" if value else "no"
         if self.digits is None or isinstance(value, str):
             return str(value)
-        return f"{value / self.scale:,.{self.digits}f}"
+        return f"{value / self.scale:z,.{self.digits}f}"
 
 
 def _family(family: str) -> Callable[[Any], Any]:
