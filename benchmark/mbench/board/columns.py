@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any, Literal
 
 from mbench.board.standings import Board, Standing, list_of
-from mbench.board.stats import Interval, bootstrap_interval
+from mbench.board.stats import Interval, mean_interval
 from mbench.errors import one_line
 from mbench.suite import tracks
 
@@ -83,7 +83,7 @@ class Column:
             return "yes" if value else "no"
         if self.digits is None or isinstance(value, str):
             return str(value)
-        return f"{value / self.scale:,.{self.digits}f}"
+        return f"{value / self.scale:z,.{self.digits}f}"
 
 
 def _family(family: str) -> Callable[[Any], Any]:
@@ -234,7 +234,7 @@ def show(column: Column, standing: Standing) -> Shown:
 
 @cache
 def _interval(scores: tuple[float, ...]) -> Interval | None:
-    return bootstrap_interval(scores)  # the same one is shown on the board and on the entry's own page
+    return mean_interval(scores)  # the same one is shown on the board and on the entry's own page
 
 
 def bar_limits(board: Board) -> dict[str, float]:
