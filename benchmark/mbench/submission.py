@@ -50,6 +50,11 @@ class Source:
         return digest.hexdigest()
 
     @property
+    def n_bytes(self) -> int:
+        """Bytes of all files."""
+        return sum(len(content) for _, content in self.files)
+
+    @property
     def imports_nn(self) -> bool:
         """May a file of the submission import `mbench.nn`? Of a function given from Python that is not known."""
         return self.entry == PICKLED_ENTRY or any(

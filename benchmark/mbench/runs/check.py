@@ -68,9 +68,9 @@ def _check_tasks(run: Run) -> Iterator[Finding]:
         with run.child(spec) as child:
             try:
                 child.build()
-                fit_s, n_params = child.fit(sample.X, sample.y)
+                took, n_params = child.fit(sample.X, sample.y)
                 first, _ = child.predict(queries, FIT_LIMIT_S)
-                yield Finding(f"{shape}: fits {N_SAMPLES} points in {fit_s:.2f} s, predicts {first.shape}", "ok")
+                yield Finding(f"{shape}: fits {N_SAMPLES} points in {took.seconds:.2f} s, predicts {first.shape}", "ok")
                 yield from _check_batching(child, queries, first, shape)
                 if name == TASKS[0]:
                     yield _check_saving(child)
