@@ -192,7 +192,7 @@ class Child:
     def build(self) -> None:
         """Import the submission and build its estimator. Raises HarnessError if the worker itself does not come up."""
         self._await_start()
-        self._request("build", LOAD_LIMIT_S, spec=asdict(self._spec))
+        self._request("build", LOAD_LIMIT_S, spec=asdict(self._spec), libraries=self._source.later_libraries)
 
     def fit(self, X: FloatArray, y: FloatArray) -> tuple[Took, int | None]:
         """Hand over the sample and fit: `give_sample` and `fit_given`, for one that is in memory."""
