@@ -83,9 +83,9 @@ def child_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(
         (
             click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True,
-                         help="Threads a submission may use; recorded."),
+                         help="Threads a submission may use, for each of which limits and costs count; recorded."),
             click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True,
-                         help="Told to the submission; recorded."),
+                         help="Told to the submission; recorded. With cuda limits and costs are wall clock."),
             click.option("--memory-limit", "memory_limit_mb", type=click.IntRange(min=256), default=8192,
                          show_default=True, metavar="MB", help="Memory a submission may take."),
             isolation_option,
