@@ -59,6 +59,6 @@ class TimeLimit:
         if self.has_gpu:
             return f"{verb} ran past its limit of {self.seconds:.1f} s, which is of wall clock with a GPU"
         return (
-            f"{verb} ran past its cap of {self.wall_s:.1f} s of wall clock, {WALL_FACTOR:g} times its limit of "
-            f"{self.seconds:.1f} s: it took {busy_s:.1f} processor seconds"
+            f"{verb} ran past its limit of {self.seconds:.1f} s: it took {wall_s:.1f} s of wall clock, of which it may "
+            f"take {WALL_FACTOR:g} times as many, and {busy_s:.1f} processor seconds"
         )
