@@ -102,19 +102,22 @@ def evaluate_source(
     """
     source, settings = run.source, run.settings
     if elsewhere is None and settings.isolation.exposes(store.folder):
-        raise UsageError(f"{store.folder}: lies where submissions may read. Choose another results folder with --out")
+        raise UsageError(
+            f"{store.folder}: lies where submissions may read. Choose another results folder with --results"
+        )
     tasks = {name: load(name) for name in {cell.task for cell in cells}}
     for task in tasks.values():
         task.self_test()
     for cell in cells:
         _check_learnable(tasks[cell.task], cell)
+    keys = {cell: cell_key(cell, tasks[cell.task], source, settings) for cell in cells}  # here: threads would contend
     set_aside: list[Path] = []
     tier = settings.isolation.tier if elsewhere is None else elsewhere.tier
     jobs = settings.jobs if elsewhere is None else max(1, len(cells))
 
     def settle(cell: Cell) -> Record:
         task = tasks[cell.task]
-        key = cell_key(cell, task, source, settings)
+        key = keys[cell]
         try:
             known = None if settings.fresh else store.read(key)
         except HarnessError:
