@@ -7,6 +7,7 @@ import threading
 
 import numpy as np
 
+from mbench.results.estimators import Target
 from mbench.results.store import ResultStore
 from mbench.runs.cells import Cell, make_spec
 from mbench.runs.settings import Settings
@@ -16,7 +17,6 @@ from mbench.submission import read_submission
 from mbench.suite.tasks import load_task
 from mbench.views.explore.app import open_session
 from mbench.views.explore.server import make_server, new_address, open_socket
-from mbench.views.explore.targets import Target
 
 ISOLATION = choose_isolation(allow_none=True)
 SETTINGS = Settings(isolation=ISOLATION)

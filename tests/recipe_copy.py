@@ -1,4 +1,4 @@
-"""A copy of the package that a recipe of CONTRIBUTING.md is followed in."""
+"""A copy of the checkout that a recipe of CONTRIBUTING.md is followed in."""
 
 from __future__ import annotations
 
@@ -25,38 +25,45 @@ def read_recipe(heading):
     text = (ROOT / "CONTRIBUTING.md").read_text()
     section = text.split(f"\n## {heading}\n")[1].split("\n## ")[0]
     return [
-        dedent(block) for block in re.findall(r"^ *```(?:python)?\n(.*?)^ *```$", section, re.DOTALL | re.MULTILINE)
+        dedent(block) for block in re.findall(r"^ *```(?:python|sh)?\n(.*?)^ *```$", section, re.DOTALL | re.MULTILINE)
     ]
 
 
 class PackageCopy:
-    """`mbench` copied into a folder, to be edited and run there."""
+    """The checkout's package, baselines, submissions and documents copied into a folder, to be edited and run there."""
+
+    PARTS = ("benchmark", "baselines", "submissions", "docs", "README.md", "CONTRIBUTING.md")
 
     def __init__(self, folder):
         self.folder = folder
-        ignored = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(ROOT / "benchmark" / "mbench", folder / "mbench", ignore=ignored)
+        ignored = shutil.ignore_patterns("__pycache__", "*.png")
+        for part in self.PARTS:
+            if (ROOT / part).is_dir():
+                shutil.copytree(ROOT / part, folder / part, ignore=ignored)
+            else:
+                shutil.copy(ROOT / part, folder / part)
 
     def edit(self, path, change):
-        file = self.folder / "mbench" / path
+        """Replace the text of a file of the package."""
+        file = self.folder / "benchmark" / "mbench" / path
         before = file.read_text()
         after = change(before)
         assert after != before, path
         file.write_text(after)
 
     def changed(self):
-        """Return which files differ from the package's own, or are new."""
-        own = ROOT / "benchmark"
-        files = [path.relative_to(self.folder) for path in (self.folder / "mbench").rglob("*.py")]
+        """Return which files differ from the checkout's own, or are new."""
+        files = [path for part in self.PARTS for path in (self.folder / part, *(self.folder / part).rglob("*"))]
+        names = [path.relative_to(self.folder) for path in files if path.is_file() and "__pycache__" not in path.parts]
         return {
-            path.relative_to("mbench").as_posix()
-            for path in files
-            if not (own / path).exists() or (own / path).read_bytes() != (self.folder / path).read_bytes()
+            name.as_posix()
+            for name in names
+            if not (ROOT / name).exists() or (ROOT / name).read_bytes() != (self.folder / name).read_bytes()
         }
 
     def run(self, code, *arguments):
         """Run Python with this package in a folder beside it; return what it printed."""
-        environment = os.environ | {"PYTHONPATH": str(self.folder), "COLUMNS": "200"}
+        environment = os.environ | {"PYTHONPATH": str(self.folder / "benchmark"), "COLUMNS": "200"}
         command = [sys.executable, "-c", SMALL + code, *map(str, arguments)]
         done = subprocess.run(
             command, env=environment, cwd=self.folder, capture_output=True, text=True, timeout=600, check=False
@@ -76,3 +83,13 @@ def insert_line(text, after, line):
     (place,) = [i for i, each in enumerate(lines) if each.strip() == after]
     lines.insert(place + 1, indent(line.strip(), re.match(" *", lines[place])[0]))
     return "\n".join(lines)
+
+
+def put_last(text, head, end, lines):
+    """Return a text with lines put last into the collection that starts after `head` and closes with `end`."""
+    before, found, rest = text.partition(f"\n{head}")
+    assert found, head
+    inside, closing, after = rest.partition(end)
+    assert closing, end
+    depth = re.match("\n? *", end)[0].count(" ") + 4
+    return f"{before}{found}{inside}\n{indent(lines.rstrip(), ' ' * depth)}{closing}{after}"

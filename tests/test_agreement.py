@@ -1,4 +1,4 @@
-from mbench.results.agreement import describe_strangers, find_strangers
+from mbench.results.agreement import describe_manners, describe_strangers, find_strangers
 
 
 def test_who_was_scored_on_another_definition_is_found(make_record):
@@ -18,3 +18,14 @@ def test_replicates_of_one_entry_count_once(make_record):
     many = [make_record(replicate=number, task_digest="x") for number in range(5)]
     few = {name: [make_record(task_digest="a")] for name in ("one", "two")}
     assert find_strangers({"many": many, **few}) == {"many": ("curve",)}
+
+
+def test_who_was_run_in_another_manner_is_told(make_record):
+    usual = {name: [make_record(harness_digest="a" * 64, isolation="A")] for name in ("one", "two")}
+    assert describe_manners(usual) == []
+    assert describe_manners({}) == []
+    other = [make_record(harness_digest="b" * 64, isolation="A"), make_record(harness_digest="a" * 64, isolation="B")]
+    assert describe_manners({**usual, "three": other}) == [
+        "three: run under the protocol bbbbbbbb, and most here under the protocol aaaaaaaa",
+        "three: run in sandbox tier B, and most here in sandbox tier A",
+    ]

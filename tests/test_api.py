@@ -43,7 +43,7 @@ def evaluate(tmp_path):
     """`mbench.evaluate` on the curve, into a folder of its own."""
 
     def run(submission, **options):
-        return mbench.evaluate(submission, **{"tasks": ["curve"], "out": tmp_path / "results"} | options)
+        return mbench.evaluate(submission, **{"tasks": ["curve"], "results": tmp_path / "results"} | options)
 
     return run
 
@@ -196,8 +196,8 @@ def test_a_damaged_record_is_noted(tmp_path, submission_file, estimator):
 
 def test_a_folder_that_cannot_be_used_is_a_usage_error(evaluate, tmp_path, submission_file, estimator):
     (tmp_path / "file").write_text("")
-    with pytest.raises(UsageError, match="Choose another folder with --out"):
-        evaluate(submission_file(estimator()), out=tmp_path / "file")
+    with pytest.raises(UsageError, match="Choose another folder with --results"):
+        evaluate(submission_file(estimator()), results=tmp_path / "file")
 
 
 def test_load_sample_is_what_a_submission_gets():

@@ -1,15 +1,18 @@
+import ast
 import errno
 import json
 import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import click
 import numpy as np
 import pytest
 
+from mbench import cli
 from mbench.cli import main
 from mbench.cli.progress import LiveProgress
 from mbench.cli.tables import print_entries
@@ -27,9 +30,13 @@ from mbench.suite.tasks import load_task
 from mbench.suite.tracks import SUITE_VERSION
 
 HEAVY = ("torch", "numba", "matplotlib", "pandas", "sklearn", "scipy")
-VERBS = [name for name, verb in main.commands.items() if not isinstance(verb, click.Group)] + [
-    "data", "data fetch", "suite", "suite seed",
-]  # fmt: skip
+# Those that people know, so that none is lost, and whatever was added since.
+KNOWN_VERBS = (
+    "audit", "bench", "check", "compare", "curves", "data", "data fetch", "evaluate", "explore", "info", "init",
+    "leaderboard", "reference", "render", "reproduce", "rescore", "sample", "site", "strip", "submit", "suite",
+    "suite seed", "tasks", "tune", "verify", "watch", "zoom",
+)  # fmt: skip
+VERBS = dict.fromkeys((*KNOWN_VERBS, *main.commands))
 
 
 @pytest.fixture
@@ -99,6 +106,33 @@ except SystemExit:
     assert "evaluate" in ended.stdout
 
 
+def test_a_verb_is_imported_only_when_it_is_asked_for():
+    code = """
+import sys
+from mbench.cli import main
+before = [name for name in main.commands if f"mbench.cli.{name}" in sys.modules]
+main.commands["init"]
+print(before, [name for name in main.commands if f"mbench.cli.{name}" in sys.modules])
+"""
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ended.stdout.split("\n")[0] == "[] ['init']"
+
+
+def test_every_command_in_the_folder_of_verbs_is_a_verb_under_its_modules_name():
+    modules = Path(cli.__file__).parent.glob("*.py")
+    defined = {
+        node.name: path.stem
+        for path in modules
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.FunctionDef)
+        and any(ast.unparse(each).startswith(("click.command", "click.group")) for each in node.decorator_list)
+    }
+    assert defined.pop("main") == "__init__"
+    assert len(defined) > 20
+    assert dict(main.commands.items()).keys() == defined.keys()
+    assert all(main.commands[name].name == name == module for name, module in defined.items())
+
+
 @pytest.mark.parametrize("arguments", [["nonsense"], ["evaluate"], ["--nonsense"], ["evaluate", "x.py", "--jobs", "0"]])
 def test_a_wrong_command_is_usage(mbench, arguments):
     assert_message(mbench(*arguments), 2, "Usage:")
@@ -157,7 +191,7 @@ def test_predictions_that_are_not_numbers_are_shown_as_they_are(quick):
         (["good.py", "--task", "image:absent.png"], "absent.png"),
         (["good.py", "--task", "image:good.py"], "not a picture"),
         (["good.py", "--track", "huge"], "'huge' is not one of 'quick', 'standard', 'large'"),
-        (["good.py", "--out", "good.py"], "is a file"),
+        (["good.py", "--results", "good.py"], "is a file"),
         (["good.py", "--replicates", "0"], "0 is not in the range"),
         (["good.py", "--memory-limit", "1"], "1 is not in the range"),
         (["good.py", "--device", "abacus"], "'abacus' is not one of"),
@@ -181,7 +215,7 @@ def test_a_file_that_is_no_submission_ends_with_one(mbench, tmp_path, source, me
 def test_a_results_folder_of_another_suite_is_usage(quick, tmp_path):
     (tmp_path / "results").mkdir()
     (tmp_path / "results/mbench.json").write_text('{"schema": 1, "suite": 99}')
-    assert_message(quick(), 2, "results of another version", "Choose another folder with --out")
+    assert_message(quick(), 2, "results of another version", "Choose another folder with --results")
 
 
 def test_a_damaged_record_is_set_aside_and_named(quick, tmp_path):
@@ -212,7 +246,7 @@ def test_a_failure_of_ours_ends_with_three(quick, monkeypatch):
 
 def test_a_path_with_spaces_and_brackets_works(mbench, submission_file, estimator):
     path = submission_file(estimator(), "my [bold] ideas/the one.py")
-    result = mbench("evaluate", path, "--task", "curve", "--no-pictures", "--out", "the [red] results")
+    result = mbench("evaluate", path, "--task", "curve", "--no-pictures", "--results", "the [red] results")
     assert result.exit_code == 0, result.output
     assert "the [red] results/the-one/quick/result.json" in result.stdout
 
@@ -283,7 +317,7 @@ def test_debug_shows_the_traceback(mbench):
 
 
 def test_a_fault_of_ours_is_one_message_and_exit_code_three(mbench, monkeypatch, submission_file, estimator):
-    monkeypatch.setattr("mbench.submission.read_submission", lambda path: 1 / 0)
+    monkeypatch.setattr("mbench.results.names.read_submission", lambda path: 1 / 0)
     result = mbench("evaluate", submission_file(estimator()))
     assert result.exit_code == 3
     assert "ZeroDivisionError" in result.stderr
@@ -292,12 +326,12 @@ def test_a_fault_of_ours_is_one_message_and_exit_code_three(mbench, monkeypatch,
 
 
 @pytest.mark.parametrize(("error", "code"), [(SubmissionError, 1), (UsageError, 2), (HarnessError, 3)])
-def test_every_kind_of_error_has_its_exit_code(mbench, monkeypatch, error, code):
+def test_every_kind_of_error_has_its_exit_code(mbench, monkeypatch, submission_file, estimator, error, code):
     def fail(path):
         raise error("where: what. Next step")
 
-    monkeypatch.setattr("mbench.submission.read_submission", fail)
-    assert_message(mbench("evaluate", "any.py"), code, "Error: where: what. Next step")
+    monkeypatch.setattr("mbench.results.names.read_submission", fail)
+    assert_message(mbench("evaluate", submission_file(estimator())), code, "Error: where: what. Next step")
 
 
 def test_progress_takes_any_task_and_reason(make_record, capsys):
@@ -484,8 +518,8 @@ def test_compare_takes_a_strangers_result(quick, mbench, tmp_path, table_format)
     ("arguments", "message"),
     [
         (["--track", "large"], "no baseline is recorded on track large"),
-        (["absent"], "absent: neither a file, nor evaluated here, nor a recorded baseline"),
-        (["absent.json"], "absent.json: neither a file"),
+        (["absent"], "absent: no such file or name"),
+        (["absent.json"], "absent.json: no such file"),
         (["idea", "--track", "standard"], "no results on track standard (there are on: quick)"),
         (["idea", "--format", "docx"], "'docx' is not one of"),
     ],

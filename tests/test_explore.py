@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 
 from mbench.cli import main
 from mbench.errors import HarnessError, UsageError
+from mbench.results.estimators import find_target
 from mbench.results.record import Result
 from mbench.results.store import ResultStore, write_result
 from mbench.suite.tasks import load_task
@@ -31,7 +32,6 @@ from mbench.views.explore.chart import TILE_PX, Tile, check_tile, first_tiles, m
 from mbench.views.explore.layers import QUEUE_LIMIT, Layer, LayerFailure, PredictionLayer, QueueFull
 from mbench.views.explore.sample_index import MAX_PER_TILE, SampleIndex
 from mbench.views.explore.server import Address
-from mbench.views.explore.targets import find_target
 
 MANDELBROT = load_task("mandelbrot")
 CHART = make_chart(MANDELBROT)
@@ -528,7 +528,7 @@ def test_a_strangers_result_does_not_lead_to_another_cell(stored, store, tmp_pat
     [
         ("artifact", "is not stored in"),
         ("record", "is not stored in"),
-        ("source", "needs. Give that file instead"),
+        ("source", "is the file it was made of. Give that file instead"),
         ("task", "julia was not evaluated on track quick"),
     ],
 )
@@ -541,19 +541,19 @@ def test_what_is_missing_is_said_with_the_command(stored, store, tmp_path, monke
     if change == "artifact":
         target.artifact.unlink()
     elif change == "record":
-        monkeypatch.setattr("mbench.views.explore.targets.baseline_names", lambda: ["idea"])
-        monkeypatch.setattr("mbench.views.explore.targets.baseline_path", lambda name: tmp_path / "submissions/idea.py")
+        monkeypatch.setattr("mbench.results.names.baseline_names", lambda: ["idea"])
+        monkeypatch.setattr("mbench.results.names.baseline_path", lambda name: tmp_path / "submissions/idea.py")
         (store.cells / f"{KEY}.json").unlink()
     with pytest.raises(UsageError, match=message) as caught:
         find_target(name, "julia" if change == "task" else "mandelbrot", "quick", store.folder)
-    assert "mbench e" in str(caught.value)
+    assert "mbench e" in str(caught.value) or change == "source"
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ([], "Missing argument"),
-        (["absent"], "absent: neither a file, nor a baseline, nor evaluated in results"),
+        (["absent"], "absent: no such file or name"),
         (["knn"], "knn: mandelbrot was not evaluated on track quick in results. Run `mbench evaluate"),
         (["knn", "--at", "1,2"], "expected X,Y,M"),
         (["knn", "--at", "1,2,nan"], "expected X,Y,M"),
@@ -573,7 +573,7 @@ def test_a_wrong_exploration_is_usage(arguments, message, tmp_path, monkeypatch)
 def test_the_command_serves_until_it_is_interrupted(start, stored, store, number):
     stored()
     process = start(
-        "explore", "submissions/idea.py", "--out", store.folder, "--no-browser", "--json", "--at=-0.5,0.25,1e16",
+        "explore", "submissions/idea.py", "--results", store.folder, "--no-browser", "--json", "--at=-0.5,0.25,1e16",
         "--unsafe-no-sandbox", preexec_fn=os.setsid,
     )  # fmt: skip
     url = json.loads(process.stdout.readline())["url"]
@@ -590,7 +590,7 @@ def test_a_browser_that_stays_holds_up_nothing(start, stored, store, tmp_path):
     browser.write_text('#!/bin/sh\necho "$1"\nexec cat > /dev/null 2>&1\n')  # until its input is closed
     browser.chmod(stat.S_IRWXU)
     process = start(
-        "explore", "submissions/idea.py", "--out", store.folder, "--json", "--unsafe-no-sandbox",
+        "explore", "submissions/idea.py", "--results", store.folder, "--json", "--unsafe-no-sandbox",
         stdin=subprocess.PIPE, env=os.environ | {"DISPLAY": ":0", "BROWSER": str(browser)},
     )  # fmt: skip
     url = json.loads(process.stdout.readline())["url"]
@@ -608,7 +608,8 @@ def test_a_port_in_use_is_usage(stored, store, served, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     port = served[1].address.port
     result = CliRunner().invoke(
-        main, ["explore", "submissions/idea.py", "--out", str(store.folder), "--port", str(port), "--unsafe-no-sandbox"]
+        main,
+        ["explore", "submissions/idea.py", "--results", str(store.folder), "--port", str(port), "--unsafe-no-sandbox"],
     )
     assert result.exit_code == 2, result.output
     assert f"port {port} is not to be had" in result.output

@@ -21,7 +21,8 @@ import mbench
 from mbench import disk
 from mbench.disk import DRAFT_SUFFIX
 from mbench.errors import HarnessError
-from mbench.results.lookup import find_result, newest_result
+from mbench.results.lookup import newest_result
+from mbench.results.names import find_result
 from mbench.results.predictions import predictions_digest
 from mbench.results.record import Costs
 from mbench.results.store import ResultStore
@@ -243,7 +244,7 @@ def command(submission_file, estimator, tmp_path):
             1,
         ]
         return subprocess.Popen(
-            [sys.executable, "-m", "mbench", *map(str, words), "--out", str(out), "--json"],
+            [sys.executable, "-m", "mbench", *map(str, words), "--results", str(out), "--json"],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ | {"TMPDIR": str(scratch)},
         )  # fmt: skip
 
@@ -465,7 +466,7 @@ def test_what_was_made_last_is_the_newest_whatever_the_clock_did(tmp_path, make_
         store.write(make_record(key=f"{9 - threads:064x}", threads=threads, created=store.stamp()))
         assert [record.threads for record in store.records()] == list(range(1, threads + 1))
         assert [record.threads for record in newest_result("idea", store.records()).records] == [threads]
-        assert [record.threads for record in find_result("idea", store).records] == [threads]
+        assert [record.threads for record in find_result("idea", store.folder).records] == [threads]
 
 
 def test_a_right_clock_is_what_records_show(store, make_record):

@@ -2,6 +2,7 @@ import csv
 import io
 import json
 from dataclasses import replace
+from pathlib import Path
 from types import MappingProxyType
 
 import pytest
@@ -10,13 +11,14 @@ from mbench.board.columns import find_column
 from mbench.board.formats import entry_as_json, entry_rows, entry_table, format_table, sort_entries
 from mbench.errors import HarnessError, UsageError
 from mbench.results import lookup
-from mbench.results.lookup import find_result, newest_result
+from mbench.results.lookup import newest_result
 from mbench.results.metrics import Profile
+from mbench.results.names import find_result
 from mbench.results.record import SCHEMA_VERSION, Metrics, Result, as_json
 from mbench.results.reference import LearningCurve, Reference, TaskReference
 from mbench.results.scoring import score_entry
 from mbench.results.store import write_result
-from mbench.submission import read_submission
+from mbench.submission import baseline_path, read_submission
 from mbench.suite import tracks
 
 QUICK = tracks.TRACKS["quick"]
@@ -124,73 +126,76 @@ def test_a_name_finds_what_was_evaluated_last_under_it(store, make_record):
     store.write(make_record(key="a" * 64, source_digest="old", created="2026-01-01T00:00:00+00:00"))
     last = make_record(key="b" * 64, source_digest="new", created="2026-01-02T00:00:00+00:00")
     store.write(last)
-    assert find_result("idea", store).records == (last,)
+    assert find_result("idea", store.folder).records == (last,)
 
 
 def test_a_file_finds_its_own_records_whatever_their_name(store, make_record, submission_file):
     path = submission_file("def build(spec): pass")
     record = make_record(source_digest=read_submission(path).digest, submission="before")
     store.write(record)
-    assert find_result(str(path), store).records == find_result(str(path.parent), store).records == (record,)
+    assert (
+        find_result(str(path), store.folder).records == find_result(str(path.parent), store.folder).records == (record,)
+    )
 
 
 def test_the_newest_of_equal_cells_counts(store, make_record):
     for key, created in (("a", "2026-01-02T00:00:00+00:00"), ("b", "2026-01-01T00:00:00+00:00")):
         store.write(make_record(key=key * 64, created=created, harness_digest=key))
-    assert [record.key[0] for record in find_result("idea", store).records] == ["a"]
+    assert [record.key[0] for record in find_result("idea", store.folder).records] == ["a"]
 
 
 def test_runs_with_other_threads_are_not_taken_for_replicates(store, make_record):
     for threads in (1, 2):
         store.write(make_record(key=str(threads) * 64, threads=threads, created=f"2026-01-0{threads}T00:00:00+00:00"))
-    assert [record.threads for record in find_result("idea", store).records] == [2]
+    assert [record.threads for record in find_result("idea", store.folder).records] == [2]
 
 
 def test_each_track_keeps_its_own_threads(store, make_record):
     store.write(make_record(key="1" * 64, track="standard", threads=1, created="2026-01-01T00:00:00+00:00"))
     store.write(make_record(key="2" * 64, track="quick", threads=2, created="2026-01-02T00:00:00+00:00"))
-    assert len(find_result("idea", store).records) == 2
+    assert len(find_result("idea", store.folder).records) == 2
 
 
 def test_a_renamed_submission_is_found_by_its_new_name(store, make_record):
     record = make_record(submission="before")
     store.write(record)
     write_result(store.folder / "after" / "quick" / "result.json", result_of(record, name="after"))
-    assert find_result("after", store).records == (record,)
+    assert find_result("after", store.folder).records == (record,)
 
 
 def test_a_portable_result_is_found_by_its_path(tmp_path, make_record):
     result = result_of(make_record())
     write_result(tmp_path / "theirs.json", result)
-    assert find_result(str(tmp_path / "theirs.json"), None) == result
+    assert find_result(str(tmp_path / "theirs.json"), Path("results")) == result
 
 
 def test_a_strangers_name_is_made_safe(tmp_path, make_record):
     write_result(tmp_path / "theirs.json", result_of(make_record(), name=HOSTILE))
-    assert find_result(str(tmp_path / "theirs.json"), None).name == "a-b_-script-1-2-bold"
+    assert find_result(str(tmp_path / "theirs.json"), Path("results")).name == "a-b_-script-1-2-bold"
 
 
 def test_a_baseline_is_found_by_its_name_unless_evaluated_here(store, make_record, tmp_path, monkeypatch):
     monkeypatch.setattr(lookup, "RECORDED_FOLDER", tmp_path)
     recorded = result_of(make_record(submission="knn"), name="knn")
     write_result(tmp_path / "knn.json", recorded)
-    assert find_result("knn", store) == recorded
+    assert find_result("knn", store.folder) == recorded
     here = make_record(submission="knn", source_digest="here")
     store.write(here)
-    assert find_result("knn", store).records == (here,)
+    assert find_result("knn", store.folder).records == (here,)
 
 
 def test_a_baselines_track_counts_from_here_only_once_all_of_it_was_run_here(store, make_record, tmp_path, monkeypatch):
     monkeypatch.setattr(lookup, "RECORDED_FOLDER", tmp_path)
     recorded = [make_record(track=track, task=task) for track in ("quick", "standard") for task in ("curve", "sphere")]
     write_result(tmp_path / "knn.json", result_of(*recorded, name="knn"))
+    own = read_submission(baseline_path("knn")).digest
     here = [
-        make_record(submission="knn", task=task, key=task[0] * 64, source_digest="h") for task in ("curve", "sphere")
+        make_record(submission="knn", task=task, key=task[0] * 64, source_digest=own) for task in ("curve", "sphere")
     ]
     store.write(here[0])
-    assert find_result("knn", store).records == tuple(recorded)
+    assert find_result("knn", store.folder).records == tuple(recorded)
     store.write(here[1])
-    assert find_result("knn", store).records == (*recorded[2:], *here)
+    assert find_result("knn", store.folder).records == (*recorded[2:], *here)
 
 
 def test_a_failure_of_ours_stands_for_no_cell_that_has_another_record(make_record):
@@ -206,27 +211,27 @@ def test_a_folder_without_a_submission_does_not_hide_a_baseline(tmp_path, monkey
     monkeypatch.chdir(tmp_path)
     (tmp_path / "knn").mkdir()
     write_result(tmp_path / "knn.json", result_of(make_record(), name="knn"))
-    assert find_result("knn", None).name == "knn"
+    assert find_result("knn", Path("results")).name == "knn"
 
 
 @pytest.mark.parametrize("name", ["absent", "absent.py", "absent.json", "../../etc/passwd", "*", ""])
 def test_an_unknown_name_is_a_usage_error(store, name, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UsageError):
-        find_result(name, store)
+        find_result(name, store.folder)
 
 
 def test_a_submission_never_evaluated_says_what_to_run(store, submission_file):
     path = submission_file("def build(spec): pass")
     with pytest.raises(UsageError, match=f"Run `mbench evaluate {path}` first"):
-        find_result(str(path), store)
+        find_result(str(path), store.folder)
 
 
 def test_a_damaged_portable_result_is_named(tmp_path, make_record):
     path = tmp_path / "theirs.json"
     path.write_text(json.dumps(as_json(result_of(make_record())) | {"records": [{}]}))
     with pytest.raises(HarnessError, match=r"theirs\.json: damaged at 'records\.0"):
-        find_result(str(path), None)
+        find_result(str(path), Path("results"))
 
 
 # Tables

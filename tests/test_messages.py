@@ -9,6 +9,7 @@ from mbench import api
 from mbench.cli.console import make_console
 from mbench.cli.tables import why_without_skill
 from mbench.errors import MissingDataError, UsageError
+from mbench.results.estimators import find_target
 from mbench.results.store import ResultStore
 from mbench.review import verify
 from mbench.runs import evaluate, tune
@@ -16,7 +17,6 @@ from mbench.submission import read_submission
 from mbench.suite.tasks import load_task
 from mbench.suite.tasks.fractals import Tricorn
 from mbench.suite.tracks import TRACKS
-from mbench.views.explore.targets import find_target
 from mbench.views.render.landmarks import find_landmark
 
 
@@ -109,24 +109,24 @@ def test_every_verb_prints_a_long_path_whole(far, estimator):
     path, out = far.folder / "idea.py", far.folder / "results"
     path.write_text(estimator())
     (far.folder / "broken.json").write_text("{")
-    assert_whole_paths(far.run("evaluate", path, "--task", "curve", "--no-pictures", "--out", out), far.folder)
+    assert_whole_paths(far.run("evaluate", path, "--task", "curve", "--no-pictures", "--results", out), far.folder)
     next(out.glob("cells/*.json")).write_text("{")
     for arguments in (
-        ("evaluate", path, "--task", "curve", "--no-pictures", "--out", out),
+        ("evaluate", path, "--task", "curve", "--no-pictures", "--results", out),
         ("compare", far.folder / "broken.json"),
-        ("compare", path.with_name("absent.py"), "--out", out),
-        ("curves", path, "--task", "curve", "--sizes", "16:16", "--out", out),
-        ("explore", path, "--out", out),
+        ("compare", path.with_name("absent.py"), "--results", out),
+        ("curves", path, "--task", "curve", "--sizes", "16:16", "--results", out),
+        ("explore", path, "--results", out),
         ("init", far.folder / "new"),
         ("init", far.folder / "new"),
-        ("leaderboard", "--out", out, "--plots", far.folder / "plots"),
-        ("render", path, "--out", out, "--track", "standard"),
+        ("leaderboard", "--results", out, "--plots", far.folder / "plots"),
+        ("render", path, "--results", out, "--track", "standard"),
         ("rescore", far.folder / "absent"),
         ("sample", "curve", "-n", "5", "--out", far.folder / "sample.npz"),
         ("site", "--out", far.folder),
         ("strip", path, "--out", far.folder / "strip.gif"),
-        ("submit", path, "--out", far.folder / "nowhere"),
-        ("tune", path, "--parameter", "rate", "--values", "1,2", "--task", "curve", "--out", far.folder / "idea.py"),
+        ("submit", path, "--results", far.folder / "nowhere"),
+        ("tune", path, "--parameter", "rate", "--values", "1,2", "--results", far.folder / "idea.py"),
         ("verify", far.folder / "absent"),
         ("watch", path, "--out", far.folder / "film.txt"),
         ("zoom", path, "--out", far.folder / "film.txt"),

@@ -37,7 +37,7 @@ def kept(copy):
 
 
 def test_a_metric_touches_its_registry_and_who_names_it(copy):
-    assert copy.changed() == {"results/metrics.py", "suite/tasks/base.py"}
+    assert copy.changed() == {"benchmark/mbench/results/metrics.py", "benchmark/mbench/suite/tasks/base.py"}
 
 
 def test_rescoring_fills_the_new_metric_in_from_stored_predictions(copy):

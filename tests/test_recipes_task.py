@@ -36,7 +36,7 @@ def copy(tmp_path_factory):
 
 
 def test_a_task_touches_its_family_and_the_suite(copy):
-    assert copy.changed() == {"suite/tasks/fractals.py", "suite/tracks.py"}
+    assert copy.changed() == {"benchmark/mbench/suite/tasks/fractals.py", "benchmark/mbench/suite/tracks.py"}
 
 
 def test_the_new_task_is_listed_and_those_before_are_as_they_were(copy):

@@ -15,6 +15,7 @@ from click.testing import CliRunner
 from PIL import Image
 from site_entries import HOSTILE, HOSTILE_NAME, SHOWN, make_once, make_site, write_submission
 
+import mbench
 from mbench.board.candidates import find_baselines, find_submissions
 from mbench.board.standings import build_board
 from mbench.cli import main
@@ -84,6 +85,11 @@ def data_of(page):
     return json.loads(text)
 
 
+def test_every_page_says_which_mbench_and_which_suite_made_it(site):
+    words = f"mbench {mbench.__version__}, suite {mbench.SUITE_VERSION}."
+    assert [page.name for page in pages_of(site) if words not in page.read_text()] == []
+
+
 # It loads nothing from elsewhere
 
 
@@ -137,7 +143,7 @@ def test_films_are_loaded_on_demand_and_large_pictures_lazily(site):
 
 @pytest.mark.parametrize("track", ["quick", "standard"])
 def test_data_is_what_the_leaderboard_prints(made, site, track):
-    arguments = ["leaderboard", "--track", track, "--format", "json", "--out", str(made / "results")]
+    arguments = ["leaderboard", "--track", track, "--format", "json", "--results", str(made / "results")]
     printed = CliRunner().invoke(main, [*arguments, "--submissions", str(made / "submissions")])
     assert printed.exit_code == 0, printed.output
     expected = json.loads(printed.stdout)

@@ -9,7 +9,6 @@ from mbench.errors import MbenchError, SubmissionError, UsageError
 from mbench.submission import (
     baseline_names,
     baseline_path,
-    find_submission,
     pickle_build,
     read_submission,
     safe_name,
@@ -220,19 +219,6 @@ def test_what_python_warns_of_is_the_authors_to_see_when_the_file_runs(submissio
 @pytest.mark.parametrize("name", ["", "../knn", "absent", "knn.py", "results/knn"])
 def test_only_a_baselines_own_name_finds_it(name):
     assert baseline_path(name) is None
-
-
-def test_a_submission_is_found_before_a_baseline_of_its_name(submission_file, monkeypatch):
-    own = submission_file(BUILD, "knn/submission.py")
-    baseline = read_submission(baseline_path("knn"))
-    assert find_submission("knn") == baseline != find_submission(own)
-    monkeypatch.chdir(own.parent.parent)
-    assert find_submission("knn") == read_submission(own)
-    own.unlink()  # a folder without one, of results say, hides nothing
-    assert find_submission("knn") == baseline
-    for name in ("absent", "a" * 300, "a/" * 3000):
-        with pytest.raises(UsageError, match=r"no such file|cannot be read"):
-            find_submission(name)
 
 
 @pytest.mark.parametrize("name", baseline_names())

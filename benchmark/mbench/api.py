@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 from mbench.errors import UsageError
 from mbench.results.kept import listening
 from mbench.results.lookup import manner, newest_result
+from mbench.results.names import find_source, resolve_name
+from mbench.results.origins import keep_replaced, write_origin
 from mbench.results.record import Record, Result
 from mbench.results.reference import load_reference
 from mbench.results.scoring import Entry, score_entry
@@ -24,7 +26,7 @@ from mbench.runs.run import Run, open_run
 from mbench.runs.settings import Settings
 from mbench.sandbox.child_process import MEMORY_LIMIT_MB, unseen_variables
 from mbench.sandbox.tiers import choose_isolation, has_gpu
-from mbench.submission import Source, pickle_build, read_submission
+from mbench.submission import Source, pickle_build
 from mbench.suite import tracks
 from mbench.suite.secrets import PUBLIC, name_test_set
 from mbench.suite.tasks import load_task
@@ -138,8 +140,11 @@ def run_evaluation(
         ]
         result = replace(result, records=_make_newest(result.records, kept, store))
         whole = newest_result(source.name, [*kept, *result.records])
+        replaced = keep_replaced(folder, source)
         write_result(paths[0], whole)
-        notes = [f"a damaged record was set aside as {path} and its cell run again" for path in set_aside]
+        write_origin(folder, source)
+        notes = [replaced] if replaced else []
+        notes += [f"a damaged record was set aside as {path} and its cell run again" for path in set_aside]
         notes += _tell_hidden(kept, whole)
         if unseen := unseen_variables(source):
             notes.append(
@@ -229,7 +234,7 @@ def evaluate(
     track: str = tracks.DEFAULT_TRACK,
     tasks: str | Sequence[str] = (),
     replicates: int | None = None,
-    out: str | os.PathLike[str] = "results",
+    results: str | os.PathLike[str] = "results",
     pictures: bool = False,
     jobs: int | None = None,
     threads: int = 1,
@@ -237,8 +242,11 @@ def evaluate(
     resume: bool | str = True,
     isolation: str | None = None,
     unsafe_no_sandbox: bool = False,
+    out: str | os.PathLike[str] | None = None,
 ) -> pd.DataFrame:
-    """Evaluate a submission's file, or a `build(spec)` function, and return one row per cell.
+    """Evaluate a submission's file, folder or name, or a `build(spec)` function, and return one row per cell.
+
+    results: the results folder; out is what it was called before.
 
     Columns: task, family, replicate, status, reason, error, psnr_db, depth_octaves, skill, depth_skill, fit_s,
     predict_us_per_point, n_params, model_bytes, peak_memory_mb. The entry's scores are in `.attrs["entry"]`, as
@@ -258,11 +266,20 @@ def evaluate(
         raise UsageError(
             f"evaluate() was given {kind}, expected a file or a function build(spec). Wrap it: lambda spec: …"
         )
-    source = pickle_build(submission) if callable(submission) else read_submission(submission)
+    if out is not None:
+        warnings.warn("out is called results now, and goes with the next version", FutureWarning, stacklevel=2)
+        results = out
+    if callable(submission):
+        source = pickle_build(submission)
+    else:
+        named = resolve_name(os.fspath(submission), Path(results))
+        if named.note:
+            warnings.warn(named.note, stacklevel=2)
+        source = find_source(named)
     tasks = (tasks,) if isinstance(tasks, str) else tasks
     with listening() as heard:
         outcome = run_evaluation(
-            source, track=track, tasks=tasks, replicates=replicates, out=Path(out), pictures=pictures, jobs=jobs,
+            source, track=track, tasks=tasks, replicates=replicates, out=Path(results), pictures=pictures, jobs=jobs,
             threads=threads, device=device, resume=resume, isolation=isolation, unsafe_no_sandbox=unsafe_no_sandbox,
         )  # fmt: skip
     for line in (*outcome.warnings, *dict.fromkeys(heard)):

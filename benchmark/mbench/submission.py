@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import contextlib
 import functools
 import hashlib
 import os
@@ -12,7 +11,7 @@ import sys
 import sysconfig
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from types import ModuleType
 from typing import Any
@@ -34,11 +33,15 @@ _KNOWN_LIBRARIES = ("mbench.nn", "numpy", "pandas", "scipy", "sklearn", "torch")
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A submission: the entry file and every local file it imports, by path relative to the entry's folder."""
+    """A submission: the entry file and every local file it imports, by path relative to the entry's folder.
+
+    path: where it was read from, as it was given; None for a function. It is no part of what the submission is.
+    """
 
     name: str
     entry: str
     files: tuple[tuple[str, bytes], ...]
+    path: Path | None = field(default=None, compare=False)
 
     @property
     def digest(self) -> str:
@@ -137,7 +140,7 @@ def read_submission(path: str | os.PathLike[str]) -> Source:
             f"{entry}: has no build. Define `def build(spec):` that returns an estimator with fit and predict"
         )
     name = actual.parent.name if entry.name == ENTRY_NAME else entry.stem
-    return Source(name=safe_name(name), entry=actual.name, files=tuple(sorted(found.items())))
+    return Source(name=safe_name(name), entry=actual.name, files=tuple(sorted(found.items())), path=Path(path))
 
 
 def pickle_build(build: Callable[..., Any]) -> Source:
@@ -170,15 +173,6 @@ def baseline_path(name: str) -> Path | None:
     """Return the file of a baseline by name, or None."""
     path = BASELINES_FOLDER / f"{name}.py"
     return path if re.fullmatch(r"\w+", name) and path.exists() else None
-
-
-def find_submission(name: str | Path) -> Source:
-    """Read a submission's file or folder, or else the baseline of that name. Raises like `read_submission`."""
-    baseline = None
-    with contextlib.suppress(OSError):  # what cannot be looked at is no baseline; `read_submission` says why
-        if not (Path(name).is_file() or (Path(name) / ENTRY_NAME).is_file()):
-            baseline = baseline_path(str(name))
-    return read_submission(baseline or name)
 
 
 def baseline_names() -> list[str]:

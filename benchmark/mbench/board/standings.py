@@ -24,7 +24,7 @@ from mbench.board.stats import (
 from mbench.results.agreement import describe_strangers, find_strangers
 from mbench.results.audits import AuditReport
 from mbench.results.metrics import Profile
-from mbench.results.reference import Reference
+from mbench.results.reference import Reference, note_track_without_skills
 from mbench.results.scoring import Entry, score_entry
 from mbench.suite import tracks
 from mbench.types import FloatArray
@@ -118,6 +118,7 @@ def build_board(candidates: Iterable[Candidate], track: str, reference: Referenc
 
     No score and no interval depends on which other candidates there are; ranks, ties and corrected p-values do.
     """
+    note_track_without_skills(track, reference)
     candidates = list(candidates)
     strangers = find_strangers(
         {f"{each.origin} {each.name}": [r for r in each.records if r.track == track] for each in candidates}
@@ -182,6 +183,8 @@ def _why_unranked(candidate: Candidate, entry: Entry, track: str) -> tuple[str, 
         reasons.append(f"{n_foreign} records are of another version of its source")
     if not entry.is_complete:
         reasons.append(f"incomplete: {', '.join(entry.missing)}")
+    elif unscored := [family for family, score in entry.families.items() if score is None]:
+        reasons.append(f"no frozen reference of {', '.join(unscored)}")
     reasons += [
         f"{family} {score:.0f}, needs {tracks.UNIVERSAL_SKILL:.0f}"
         for family, score in entry.families.items()

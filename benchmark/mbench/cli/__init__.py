@@ -1,51 +1,67 @@
-"""The command line: one module per verb, and the one place where an error becomes a message and an exit code."""
+"""The command line: a module per verb, and the one place where an error becomes a message and an exit code.
+
+A verb is found by being there: a module of this folder that defines a command of its own name.
+"""
 
 from __future__ import annotations
 
+import importlib
 import io
+import re
 import signal
 import sys
 import traceback
+from collections.abc import Iterator, MutableMapping
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import click
 
 from mbench import __version__
-from mbench.cli.audit import audit
-from mbench.cli.bench import bench
-from mbench.cli.check import check
-from mbench.cli.compare import compare
-from mbench.cli.curves import curves
-from mbench.cli.data import data
-from mbench.cli.evaluate import evaluate
-from mbench.cli.explore import explore
-from mbench.cli.info import info
-from mbench.cli.init import init
-from mbench.cli.leaderboard import leaderboard
-from mbench.cli.reference import reference
-from mbench.cli.render import render
-from mbench.cli.reproduce import reproduce
-from mbench.cli.rescore import rescore
-from mbench.cli.sample import sample
-from mbench.cli.site import site
-from mbench.cli.strip import strip
-from mbench.cli.submit import submit
-from mbench.cli.suite import suite
-from mbench.cli.tasks import tasks
-from mbench.cli.tune import tune
-from mbench.cli.verify import verify
-from mbench.cli.watch import watch
-from mbench.cli.zoom import zoom
 from mbench.disk import DISK_FULL
 from mbench.errors import MbenchError
 from mbench.results.kept import listening
 
 INTERRUPTED = 130
-_RESUMABLE = ("evaluate", "reproduce", "reference", "render", "tune", "curves")
+_FOLDER = Path(__file__).parent
 
 
-class Verbs(click.Group):
+class Verbs(MutableMapping[str, click.Command]):
+    """The verbs by name. A verb's module is imported when the verb is asked for, so that no verb waits for another."""
+
+    def __init__(self) -> None:
+        """Find the modules that define something of their own name; none is imported for that."""
+        files = sorted(_FOLDER.glob("*.py"))
+        self._names = [path.stem for path in files if re.search(rf"^def {path.stem}\(", path.read_text("utf-8"), re.M)]
+        self._added: dict[str, click.Command] = {}
+
+    def __getitem__(self, name: str) -> click.Command:
+        """Return a verb. Raises KeyError for an unknown one."""
+        if name in self._added:
+            return self._added[name]
+        if name not in self._names:
+            raise KeyError(name)
+        return getattr(importlib.import_module(f"{__name__}.{name}"), name)
+
+    def __setitem__(self, name: str, command: click.Command) -> None:
+        """Add a verb that lies elsewhere."""
+        self._added[name] = command
+
+    def __delitem__(self, name: str) -> None:
+        """Take back a verb that was added."""
+        del self._added[name]
+
+    def __iter__(self) -> Iterator[str]:
+        """Return every name once."""
+        return iter(dict.fromkeys([*self._names, *self._added]))
+
+    def __len__(self) -> int:
+        """Count the verbs."""
+        return len({*self._names, *self._added})
+
+
+class Program(click.Group):
     """Turns every error meant for a person into its message and exit code; a traceback shows only with --debug."""
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -73,7 +89,7 @@ class Verbs(click.Group):
             raise
         except KeyboardInterrupt:
             kept = "Cells already done are kept: the same command, without --fresh, goes on from there."
-            click.echo(f"\nInterrupted. {kept if ctx.invoked_subcommand in _RESUMABLE else ''}", err=True)
+            click.echo(f"\nInterrupted. {kept if self._keeps_cells(ctx.invoked_subcommand) else ''}", err=True)
             ctx.exit(INTERRUPTED)
         except MbenchError as error:
             if ctx.params.get("debug"):
@@ -91,13 +107,19 @@ class Verbs(click.Group):
                        "and report what it prints.", err=True)  # fmt: skip
             ctx.exit(MbenchError.exit_code)
 
+    def _keeps_cells(self, verb: str | None) -> bool:
+        """Does this verb go on from the cells of a run before, unless it is told --fresh?"""
+        command = self.commands.get(verb or "")
+        return command is not None and any("--fresh" in parameter.opts for parameter in command.params)
+
 
 def _interrupt(signum: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
 @click.group(
-    cls=Verbs,
+    cls=Program,
+    commands=Verbs(),
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
     epilog="Start with: mbench init my-idea && mbench evaluate my-idea",
 )
@@ -105,33 +127,3 @@ def _interrupt(signum: int, frame: FrameType | None) -> None:
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def main(debug: bool) -> None:
     """How precisely and how deeply can an approximator learn the Mandelbrot set from a random sample of points?"""
-
-
-for verb in (
-    evaluate,
-    compare,
-    leaderboard,
-    curves,
-    submit,
-    site,
-    check,
-    audit,
-    verify,
-    init,
-    sample,
-    tasks,
-    render,
-    explore,
-    watch,
-    zoom,
-    strip,
-    rescore,
-    data,
-    info,
-    reproduce,
-    tune,
-    reference,
-    suite,
-    bench,
-):
-    main.add_command(verb)

@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mbench.cli.names import name_argument, take_source
 from mbench.cli.options import (
     child_options,
     examples,
     hidden_option,
     jobs_option,
     json_option,
-    out_option,
+    results_option,
+    resume_options,
     track_option,
+    write_option,
 )
 from mbench.suite.tracks import DEFAULT_TRACK
 
@@ -32,26 +35,21 @@ if TYPE_CHECKING:
         "mbench audit --calibrate --write audit.json  # after a change of the audit or of the baselines",
     )
 )
-@click.argument("submission", type=click.Path(path_type=Path), required=False)
+@name_argument(required=False)
 @track_option
 @hidden_option
 @jobs_option
 @child_options
-@out_option
+@results_option
 @click.option("--calibrate", is_flag=True, help="Audit the baselines instead, and derive the bounds from them.")
-@click.option("--write", type=click.Path(path_type=Path, dir_okay=False), help="With --calibrate: file to write.")
-@click.option(
-    "--resume/--fresh",
-    default=True,
-    show_default=True,
-    help="With --calibrate: keep the sets already in OUT/calibration, or run them again.",
-)
+@write_option
+@resume_options
 @json_option
 def audit(
-    submission: Path | None,
+    name: str | None,
     track: str,
     secret: bytes | None,
-    out: Path,
+    results: Path,
     calibrate: bool,
     write: Path | None,
     as_json: bool,
@@ -59,28 +57,28 @@ def audit(
 ) -> None:
     """Tell a method that learns from one that carries a formula or the test set with it.
 
-    SUBMISSION is fitted on the Mandelbrot set and on hidden relatives of it: the set under smooth warps of the plane,
-    other fractals, recurrences with secret coefficients, shuffled labels. Without --hidden-seed they are drawn under a
-    fresh secret. Exit code: 0 passed or discovery, 1 flagged or failed, 2 usage, 3 our fault.
+    It is fitted on the Mandelbrot set and on hidden relatives of it: the set under smooth warps of the plane, other
+    fractals, recurrences with secret coefficients, shuffled labels. Without --hidden-seed they are drawn under a fresh
+    secret. --write, --resume and --fresh are of --calibrate, whose sets lie in DIR/calibration. Exit code: 0 passed or
+    discovery, 1 flagged or failed, 2 usage, 3 our fault.
     """
     from mbench import api
     from mbench.errors import UsageError
-    from mbench.submission import read_submission
 
-    if calibrate == (submission is not None):
-        raise UsageError("give either a SUBMISSION or --calibrate (see `mbench audit --help`)")
+    if calibrate == (name is not None):
+        raise UsageError("give either a NAME or --calibrate (see `mbench audit --help`)")
     if calibrate and (secret is not None or track != DEFAULT_TRACK):
         raise UsageError("--calibrate has a track and secrets of its own: give it without --track and --hidden-seed")
     if write is not None and not calibrate:
-        raise UsageError("--write is of --calibrate; a report is written to OUT/NAME/TRACK/. Leave it out")
-    if not running["resume"] and not calibrate:
-        raise UsageError("--fresh is of --calibrate, any other audit is run anew. Leave it out")
+        raise UsageError("--write is of --calibrate; a report is written to DIR/NAME/TRACK/. Leave it out")
+    if running["resume"] != "same" and not calibrate:
+        raise UsageError("--resume and --fresh are of --calibrate, any other audit is run anew. Leave it out")
     settings = api.make_settings(**running)
-    if submission is None:
-        _calibrate(out / "calibration", settings, write)
+    if name is None:
+        _calibrate(results / "calibration", settings, write)
         return
-    source = read_submission(submission)
-    report, path = audit_source(source, settings, track=track, secret=secret, out=out)
+    source = take_source(name, results)
+    report, path = audit_source(source, settings, track=track, secret=secret, out=results)
     if as_json:
         click.echo(report_as_json(report))
     else:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mbench.cli.options import examples, isolation_option, json_option, unsafe_option
+from mbench.cli.names import name_argument, take_source
+from mbench.cli.options import examples, folder_option, isolation_option, json_option, unsafe_option
 
 if TYPE_CHECKING:
     from mbench.runs.check import Finding
@@ -18,11 +19,12 @@ _MARKS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "failed": ("✗", 
 
 
 @click.command(epilog=examples("mbench check my.py", "mbench check my.py --json"))
-@click.argument("submission", type=click.Path(path_type=Path))
+@name_argument()
+@folder_option
 @isolation_option
 @unsafe_option
 @json_option
-def check(submission: Path, isolation: str | None, unsafe_no_sandbox: bool, as_json: bool) -> None:
+def check(name: str, results: Path, isolation: str | None, unsafe_no_sandbox: bool, as_json: bool) -> None:
     """Check a submission's contract in seconds: loading, shapes, batching, determinism.
 
     Exit code 1 if something has to be fixed; the line under it says what.
@@ -33,12 +35,11 @@ def check(submission: Path, isolation: str | None, unsafe_no_sandbox: bool, as_j
     from mbench.errors import SubmissionError
     from mbench.runs.check import Finding, check_submission
     from mbench.sandbox.tiers import choose_isolation
-    from mbench.submission import read_submission
 
     findings = []
     tier = choose_isolation(isolation, allow_none=unsafe_no_sandbox)
     try:
-        source = read_submission(submission)
+        source = take_source(name, results)
     except SubmissionError as error:
         if as_json:
             _print_json([Finding("the file", "failed", str(error))])
@@ -56,7 +57,7 @@ def check(submission: Path, isolation: str | None, unsafe_no_sandbox: bool, as_j
     if as_json:
         _print_json(findings)
     elif not failed:
-        click.echo(f"{submission} keeps the contract. Next: mbench evaluate {shlex.quote(str(submission))}")
+        click.echo(f"{name} keeps the contract. Next: mbench evaluate {shlex.quote(name)}")
     if failed:
         raise SystemExit(1)
 

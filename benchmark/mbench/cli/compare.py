@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from mbench.cli.options import examples, json_option, out_option, track_option, warn_of_damage
+from mbench.cli.names import name_argument, take_name
+from mbench.cli.options import examples, format_option, json_option, results_option, track_option, warn_of_damage
 
 
 @click.command(
@@ -17,42 +18,43 @@ from mbench.cli.options import examples, json_option, out_option, track_option, 
         "mbench compare my.py submissions/theirs/result.json --format md > table.md",
     )
 )
-@click.argument("entries", nargs=-1)
+@name_argument(many=True, required=False)
 @track_option
-@click.option("--format", "table_format", type=click.Choice(["table", "md", "csv", "latex", "json"]), default="table",
-              show_default=True, help="How to print it.")  # fmt: skip
-@out_option
+@format_option
+@results_option
 @json_option
-def compare(entries: tuple[str, ...], track: str, table_format: str, out: Path, as_json: bool) -> None:
+def compare(names: tuple[str, ...], track: str, table_format: str, results: Path, as_json: bool) -> None:
     """Compare results in one table, best Mandelbrot score first.
 
-    Each of ENTRIES is a submission's file or folder, a result.json, or the name of a baseline or of anything evaluated.
-    Without any, the baselines that have results on this track are compared.
+    Without any NAME, the baselines that have results on this track are compared.
     """
     import json
 
     from mbench.board.formats import entry_as_json, format_table, sort_entries
     from mbench.cli.tables import print_entries
     from mbench.errors import UsageError
-    from mbench.results.agreement import describe_strangers, find_strangers
+    from mbench.results.agreement import describe_manners, describe_strangers, find_strangers
     from mbench.results.kept import heard_notes
-    from mbench.results.lookup import find_result, recorded_baselines
-    from mbench.results.reference import load_reference
+    from mbench.results.lookup import recorded_baselines
+    from mbench.results.names import find_records, label_names
+    from mbench.results.reference import load_reference, note_track_without_skills
     from mbench.results.scoring import score_entry
     from mbench.results.store import ResultStore
 
-    store = ResultStore(out) if (out / "cells").is_dir() else None
     reference = load_reference()
+    note_track_without_skills(track, reference)
     scored = []
-    if not entries:
+    if not names:
         known = (score_entry(each.name, track, each.records, reference) for each in recorded_baselines())
         scored = [entry for entry in known if entry.tasks]
         if not scored:
             raise UsageError(f"no baseline is recorded on track {track}. Name what to compare, or give --track")
     records = {each.name: [r for r in each.records if r.track == track] for each in recorded_baselines()}
-    for name in entries:
-        result = find_result(name, store)
-        entry = score_entry(result.name, track, result.records, reference)
+    found = [find_records(take_name(name, results)) for name in names]
+    labels = label_names([each.result.name for each in found], [each.origin for each in found])
+    for name, label, each in zip(names, labels, found, strict=True):
+        result = each.result
+        entry = score_entry(label, track, result.records, reference)
         if not entry.tasks:
             others = ", ".join(sorted({record.track for record in result.records})) or "none"
             raise UsageError(
@@ -62,14 +64,18 @@ def compare(entries: tuple[str, ...], track: str, table_format: str, out: Path, 
         records[entry.name] = [record for record in result.records if record.track == track]
     for name, strange in find_strangers(records).items():
         click.echo(f"{name}: {describe_strangers(strange)}", err=True)
+    for line in describe_manners({entry.name: records[entry.name] for entry in scored}):
+        click.echo(line, err=True)
     if as_json:
         table_format = "json"
-    if table_format == "table":
+    if table_format == "terminal":
         print_entries(scored)
     elif table_format == "json":  # a list of entries, so that what was said of all files stands in each
         rows = [entry_as_json(entry) | {"notes": heard_notes()} for entry in sort_entries(scored)]
         click.echo(json.dumps(rows, indent=1))
     else:
         click.echo(format_table(scored, table_format).rstrip("\n"))  # type: ignore[arg-type]
-    if store is not None:
+    if (results / "cells").is_dir():
+        store = ResultStore(results)
+        list(store.records())  # which is when it is seen what has to be passed over
         warn_of_damage(store)

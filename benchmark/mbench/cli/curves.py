@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mbench.cli.options import examples, json_option, out_option, running_options
+from mbench.cli.names import name_argument, take_source
+from mbench.cli.options import (
+    examples,
+    json_option,
+    record_option,
+    replicates_option,
+    results_option,
+    running_options,
+    tasks_option,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,33 +41,32 @@ def _read_range(ctx: click.Context, parameter: click.Parameter, text: str) -> tu
         "mbench curves knn mlp --record  # a recorded curve of baselines",
     )
 )
-@click.argument("entries", nargs=-1)
-@click.option("--task", "tasks", multiple=True, metavar="TASK", default=("mandelbrot",), show_default=True,
-              help="Task to learn; repeatable.")  # fmt: skip
+@name_argument(many=True, required=False)
+@tasks_option("mandelbrot")
 @click.option("--sizes", callback=_read_range, default="1000:1000000", show_default=True, metavar="LOW:HIGH",
               help="Points in the smallest and the largest sample.")  # fmt: skip
 @click.option("--per-decade", type=click.IntRange(min=1, max=20), default=2, show_default=True,
               help="Sizes to each factor of ten.")  # fmt: skip
-@click.option("--replicates", type=click.IntRange(min=1), default=1, show_default=True, help="Samples per size.")
+@replicates_option(1)
 @running_options
-@out_option
-@click.option("--record", is_flag=True, help="Also store the curves as the baselines' recorded ones.")
+@results_option
+@record_option
 @json_option
 def curves(
-    entries: tuple[str, ...],
+    names: tuple[str, ...],
     tasks: tuple[str, ...],
     sizes: tuple[int, int],
     per_decade: int,
     replicates: int,
-    out: Path,
+    results: Path,
     record: bool,
     as_json: bool,
     **running: Any,
 ) -> None:
     """Measure error against sample size, on samples of which each is a prefix of the next, beside k-NN's frozen curve.
 
-    Each of ENTRIES is a baseline's name or a submission's file or folder; without any, all baselines. Seconds to learn
-    lie straight between the tracks' budgets on log-log axes. All is kept in OUT/curves/ and enters no score: the
+    Without any NAME, all baselines. Seconds to learn
+    lie straight between the tracks' budgets on log-log axes. All is kept in DIR/curves/ and enters no score: the
     records, curves.json with every curve measured so far, and a picture for each task. Exit code 1 if a cell failed.
     """
     import json
@@ -73,13 +81,13 @@ def curves(
     from mbench.runs import measure_curves
     from mbench.views.board_plots import draw_curves
 
-    sources = _find_sources(entries, only_baselines=record)
+    sources = _find_sources(names, results, only_baselines=record)
     if record:
         check_checkout()
     wanted = measure_curves.choose_sizes(*sizes, per_decade)
     cells = [cell for task in dict.fromkeys(tasks) for cell in measure_curves.plan_curve(task, wanted, replicates)]
     settings = make_settings(**running)
-    folder = out / curves.FOLDER_NAME
+    folder = results / curves.FOLDER_NAME
     store = measure_curves.CurveStore(folder)
     path = folder / curves.CURVES_NAME
     made: list[Curve] = []
@@ -105,19 +113,20 @@ def curves(
         raise SystemExit(1)
 
 
-def _find_sources(entries: Sequence[str], only_baselines: bool) -> list[Source]:
+def _find_sources(names: Sequence[str], results: Path, only_baselines: bool) -> list[Source]:
     """Return the sources of names and paths. Raises UsageError where two have one name, or one is no baseline."""
     from mbench.errors import UsageError
-    from mbench.submission import baseline_names, baseline_path, find_submission, read_submission
+    from mbench.submission import baseline_names, baseline_path, read_submission
 
     found: dict[str, Source] = {}
-    for entry in entries or baseline_names():
-        path = baseline_path(entry) if only_baselines or not entries else None
+    for name in names or baseline_names():
+        path = baseline_path(name) if only_baselines or not names else None
         if path is None and only_baselines:
-            raise UsageError(f"{entry}: no baseline, and only baselines are recorded. Leave it out, or --record")
-        source = find_submission(entry) if path is None else read_submission(path)
+            raise UsageError(f"{name}: no baseline, and only baselines are recorded. Leave it out, or --record")
+        source = take_source(name, results) if path is None else read_submission(path)
         if source.name in found:
-            raise UsageError(f"{entry}: a second submission called {source.name!r}. Rename one of them")
+            first = found[source.name].path
+            raise UsageError(f"{name}: a second submission called {source.name!r}, beside {first}. Rename one of them")
         found[source.name] = source
     return list(found.values())
 

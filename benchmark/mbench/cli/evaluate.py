@@ -7,14 +7,18 @@ from typing import Any
 
 import click
 
+from mbench.cli.names import name_argument, take_source
 from mbench.cli.options import (
+    audit_option,
     cluster_option,
+    connect,
     examples,
     hidden_option,
     json_option,
-    out_option,
+    replicates_option,
+    results_option,
     running_options,
-    task_option,
+    tasks_option,
     track_option,
 )
 
@@ -29,24 +33,24 @@ from mbench.cli.options import (
         "mbench evaluate my.py --track standard --cluster tcp://10.0.0.1:8786",
     )
 )
-@click.argument("submission", type=click.Path(path_type=Path))
+@name_argument()
 @track_option
-@task_option
-@click.option("--replicates", type=click.IntRange(min=1), help="Samples per task. Default: the track's own number.")
+@tasks_option()
+@replicates_option(None)
 @running_options
 @cluster_option
-@out_option
+@results_option
 @hidden_option
-@click.option("--audit", is_flag=True, help="Then audit it here, as `mbench audit` does.")
+@audit_option
 @click.option("--pictures/--no-pictures", default=True, show_default=True, help="Draw what was learned.")
 @json_option
 def evaluate(
-    submission: Path,
+    name: str,
     track: str,
     tasks: tuple[str, ...],
     replicates: int | None,
     cluster: str | None,
-    out: Path,
+    results: Path,
     secret: bytes | None,
     audit: bool,
     pictures: bool,
@@ -55,7 +59,7 @@ def evaluate(
 ) -> None:
     """Score a submission: learn every task in a child process, compare with the baselines, draw what was learned.
 
-    SUBMISSION is a Python file with `build(spec)`, or a folder that holds submission.py. With --hidden-seed test sets
+    With --hidden-seed test sets
     are drawn under a secret (those of photos and digits, all of whose items are public, stay the same); such results
     are kept apart. Exit code: 0 done, 1 the submission failed or was flagged, 2 usage, 3 our fault.
     """
@@ -64,16 +68,14 @@ def evaluate(
     from mbench import api
     from mbench.board.formats import entry_as_json
     from mbench.cli.audit import audit_source, print_report, report_as_json
-    from mbench.cli.connection import connect
     from mbench.cli.progress import LiveProgress
     from mbench.cli.tables import print_entry
     from mbench.errors import UsageError
     from mbench.results.kept import heard_notes
     from mbench.results.reference import load_reference
-    from mbench.submission import read_submission
     from mbench.suite.secrets import name_test_set
 
-    source = read_submission(submission)
+    source = take_source(name, results)
     settings = None
     if cluster is None or pictures or audit:
         try:
@@ -91,8 +93,8 @@ def evaluate(
         click.echo(f"test set {name_test_set(secret)}", err=True)
     with connect(cluster, running) as elsewhere, LiveProgress(load_reference()) as live:
         outcome = api.run_evaluation(
-            source, track=track, tasks=tasks, replicates=replicates, out=out, pictures=pictures, elsewhere=elsewhere,
-            report=live, secret=secret, **running,
+            source, track=track, tasks=tasks, replicates=replicates, out=results, pictures=pictures,
+            elsewhere=elsewhere, report=live, secret=secret, **running,
         )  # fmt: skip
     content = entry_as_json(outcome.entry) | {"paths": [str(path) for path in outcome.paths]}
     content |= {"left_out": outcome.missing, "notes": [*outcome.notes, *heard_notes()]}
@@ -103,7 +105,7 @@ def evaluate(
         print_entry(outcome)
     report = None
     if audit and settings is not None:
-        report, path = audit_source(source, settings, track=track, secret=secret, out=out)
+        report, path = audit_source(source, settings, track=track, secret=secret, out=results)
         content["audit"] = json.loads(report_as_json(report))
         content["paths"].append(str(path))
         if not as_json:

@@ -7,7 +7,17 @@ from typing import Any
 
 import click
 
-from mbench.cli.options import examples, isolation_option, json_option, out_option, track_option, unsafe_option
+from mbench.cli.names import name_argument, take_name
+from mbench.cli.options import (
+    examples,
+    isolation_option,
+    json_option,
+    look_option,
+    memory_option,
+    results_option,
+    track_option,
+    unsafe_option,
+)
 
 
 @click.command(
@@ -18,42 +28,38 @@ from mbench.cli.options import examples, isolation_option, json_option, out_opti
         "mbench explore knn --at=-0.7436,0.1318,64",
     )
 )
-@click.argument("results", nargs=-1, required=True, metavar="RESULT...")
-@click.option(
-    "--task", default="mandelbrot", show_default=True, help="A fractal or a picture that it was evaluated on."
-)
+@name_argument(many=True)
+@look_option
 @track_option
-@out_option
+@results_option
 @click.option("--at", "view", default="", metavar="X,Y,M", help="Start at this point and magnification, as shared.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port on 127.0.0.1. Default: any that is free.")
 @click.option("--browser/--no-browser", default=True, help="Open the page. Default: where there is a desktop.")
-@click.option("--memory-limit", "memory_limit_mb", type=click.IntRange(min=256), default=8192, show_default=True,
-              metavar="MB", help="Memory a submission may take.")  # fmt: skip
+@memory_option
 @isolation_option
 @unsafe_option
 @json_option
 def explore(
-    results: tuple[str, ...], task: str, track: str, out: Path, view: str, port: int, browser: bool, as_json: bool,
+    names: tuple[str, ...], task: str, track: str, results: Path, view: str, port: int, browser: bool, as_json: bool,
     **running: Any,
 ) -> None:  # fmt: skip
     """Fly through what was learned: truth, predictions and error side by side on a local page, as deep as you like.
 
-    Each RESULT is a submission's file or folder, a result.json, or the name of a baseline or of anything evaluated. Its
-    stored estimator answers in the sandbox. The page is served to this machine alone until Ctrl-C.
+    The stored estimator answers in the sandbox. The page is served to this machine alone until Ctrl-C.
     """
     import contextlib
     import json
 
     from mbench.api import make_settings
     from mbench.errors import UsageError
+    from mbench.results.estimators import find_target, label_targets
     from mbench.views.explore.app import MAX_TARGETS, open_session
     from mbench.views.explore.server import Address, open_socket, serve
-    from mbench.views.explore.targets import find_target
 
-    if len(results) > MAX_TARGETS:
-        raise UsageError(f"{len(results)} results are more than fit side by side: give at most {MAX_TARGETS}")
+    if len(names) > MAX_TARGETS:
+        raise UsageError(f"{len(names)} names are more than fit side by side: give at most {MAX_TARGETS}")
     fragment = _fragment(view)
-    targets = [find_target(name, task, track, out) for name in results]
+    targets = label_targets([find_target(take_name(name, results), task, track, results) for name in names])
     settings = make_settings(**running)
 
     def announce(address: Address) -> None:

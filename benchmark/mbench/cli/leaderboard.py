@@ -6,9 +6,15 @@ from pathlib import Path
 
 import click
 
-from mbench.cli.options import examples, json_option, out_option, track_option
-
-SUBMISSIONS = Path("submissions")
+from mbench.cli.options import (
+    examples,
+    format_option,
+    json_option,
+    recorded_option,
+    results_option,
+    submissions_option,
+    track_option,
+)
 
 
 @click.command(
@@ -19,18 +25,16 @@ SUBMISSIONS = Path("submissions")
     )
 )
 @track_option
-@out_option
-@click.option("--submissions", type=click.Path(path_type=Path, file_okay=False), default=SUBMISSIONS, show_default=True,
-              help="Folder of submissions with a result.json.")  # fmt: skip
-@click.option("--recorded", is_flag=True, help="Without local results.")
-@click.option("--format", "table_format", type=click.Choice(["terminal", "md", "csv", "latex", "json"]),
-              default="terminal", show_default=True, help="How to print it.")  # fmt: skip
+@results_option
+@submissions_option
+@recorded_option
+@format_option
 @click.option("--plots", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
               help="Also draw skill against cost, the depth profiles, the critical differences, and error against "
               "sample size where `mbench curves` measured it.")  # fmt: skip
 @json_option
 def leaderboard(
-    track: str, out: Path, submissions: Path, recorded: bool, table_format: str, plots: Path | None, as_json: bool
+    track: str, results: Path, submissions: Path, recorded: bool, table_format: str, plots: Path | None, as_json: bool
 ) -> None:
     """Rank recorded baselines, submissions and local results of one track by their Mandelbrot score.
 
@@ -43,12 +47,16 @@ def leaderboard(
     from mbench.board.candidates import find_baselines, find_local, find_submissions, keep_recorded
     from mbench.board.standings import build_board
     from mbench.board.tables import board_as_json, format_board
+    from mbench.results.agreement import describe_manners
     from mbench.results.kept import heard_notes
     from mbench.results.reference import load_reference
 
     known = [*find_baselines(), *find_submissions(submissions)]
-    candidates = known if recorded else keep_recorded(known, find_local(out, track), track)
+    candidates = known if recorded else keep_recorded(known, find_local(results, track), track)
     board = build_board(candidates, track, load_reference())
+    shown = {each.name: [r for r in each.records if r.track == track] for each in candidates}
+    for line in describe_manners(shown):
+        click.echo(line, err=True)
     if as_json:
         table_format = "json"
     if table_format == "terminal":
@@ -65,6 +73,6 @@ def leaderboard(
         from mbench.views.board_plots import curves_on, draw_board, draw_curves
 
         # What is recorded stands, as on the board.
-        curves = curves_on(board, find_curves(None if recorded else out))
+        curves = curves_on(board, find_curves(None if recorded else results))
         for path in (*draw_board(board, plots), *draw_curves(curves, load_reference(), plots)):
             click.echo(str(path), err=True)

@@ -1,18 +1,21 @@
-"""Options that several verbs share."""
+"""Options that several verbs share, and the connection that `--cluster` asks for."""
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from mbench.errors import UsageError
 from mbench.suite.tracks import DEFAULT_TRACK, TRACKS
 
 if TYPE_CHECKING:
     from mbench.results.store import ResultStore
+    from mbench.runs.on_cluster import Cluster
 
 DEFAULT_RESULTS = Path("results")
 
@@ -20,17 +23,38 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print the re
 track_option = click.option(
     "--track", type=click.Choice(list(TRACKS)), default=DEFAULT_TRACK, show_default=True, help="Size of the suite."
 )
-out_option = click.option(
-    "--out", type=click.Path(path_type=Path, file_okay=False), default=DEFAULT_RESULTS, show_default=True,
-    help="Results folder.",
+tracks_option = click.option(
+    "--track", "tracks", type=click.Choice(list(TRACKS)), multiple=True,
+    help="Only this track; repeatable. Default: all that have entries.",
 )  # fmt: skip
-task_option = click.option(
-    "--task",
-    "tasks",
-    multiple=True,
-    metavar="TASK",
-    help="Only this task; repeatable. Also image:PATH. Default: all of the track.",
+folder_option = click.option(
+    "--results", type=click.Path(path_type=Path, file_okay=False), default=DEFAULT_RESULTS, show_default=True,
+    metavar="DIR", help="Results folder: what was evaluated here, fitted estimators, pictures and films.",
+)  # fmt: skip
+submissions_option = click.option(
+    "--submissions", type=click.Path(path_type=Path, file_okay=False), default=Path("submissions"), show_default=True,
+    metavar="DIR", help="Folder that holds a folder for each submission.",
+)  # fmt: skip
+recorded_option = click.option("--recorded", is_flag=True, help="Recorded entries only, without the results folder.")
+look_option = click.option(
+    "--task", default="mandelbrot", show_default=True, metavar="TASK",
+    help="Task to look at. watch takes any, explore fractals and pictures (image:PATH), zoom and strip fractals.",
+)  # fmt: skip
+landmark_option = click.option(
+    "--landmark", metavar="WORD",
+    help="seahorse (default), elephant, period-3 or misiurewicz; others of other fractals.",
+)  # fmt: skip
+memory_option = click.option(
+    "--memory-limit", "memory_limit_mb", type=click.IntRange(min=256), default=8192, show_default=True, metavar="MB",
+    help="Memory a submission may take.",
+)  # fmt: skip
+write_option = click.option(
+    "--write", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="File to write. Default: stdout."
 )
+record_option = click.option(
+    "--record", is_flag=True, help="Also store what was measured as what is recorded of the baselines."
+)
+audit_option = click.option("--audit", is_flag=True, help="Then audit it, too.")
 
 
 def _read_secret(ctx: click.Context, parameter: click.Parameter, path: Path | None) -> bytes | None:
@@ -44,7 +68,6 @@ def _read_secret(ctx: click.Context, parameter: click.Parameter, path: Path | No
 
 def refuse_exposed_secret(path: Path) -> None:
     """Raise UsageError if a secret at this path could be read by submissions."""
-    from mbench.errors import UsageError
     from mbench.sandbox.tiers import is_readable_inside
 
     if is_readable_inside(path):
@@ -66,16 +89,91 @@ cluster_option = click.option(
     "--cluster", metavar="tcp://HOST:PORT",
     help="Run the cells on the workers of this dask scheduler, each as many as it has threads, in its own sandbox.",
 )  # fmt: skip
-jobs_option = click.option("--jobs", type=click.IntRange(min=1), help="Cells at a time. Default: cores / threads.")
-film_option = click.option(
-    "--out", type=click.Path(path_type=Path), required=True, metavar="FILM", help="File to write: .mp4, .gif or .webp."
+jobs_option = click.option(
+    "--jobs", type=click.IntRange(min=1), help="How many run at a time. Default: cores / threads."
 )
+film_option = click.option(
+    "--out", type=click.Path(path_type=Path), required=True, metavar="FILE", help="File to write: .mp4, .gif or .webp."
+)
+
+
+class Formats(click.Choice):
+    """The formats of a table."""
+
+    def __init__(self) -> None:
+        """Name them."""
+        super().__init__(["terminal", "md", "csv", "latex", "json"])
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Take what `compare` called a format before, with a note."""
+        if value == "table":
+            click.echo("--format table is called terminal now, and goes with the next version", err=True)
+            value = "terminal"
+        return super().convert(value, param, ctx)
+
+
+format_option = click.option(
+    "--format", "table_format", type=Formats(), default="terminal", show_default=True, help="How to print it."
+)
+
+
+def tasks_option(*default: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return the option that says which tasks are learned. default: () for all of the track."""
+    return click.option(
+        "--task", "tasks", multiple=True, metavar="TASK", default=default,
+        show_default=True if default else "all of the track",
+        help="Only this task; repeatable. Also image:PATH.",
+    )  # fmt: skip
+
+
+def replicates_option(default: int | None) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return the option that says how many samples are drawn. default: None for the track's own number."""
+    return click.option(
+        "--replicates", type=click.IntRange(min=1), default=default,
+        show_default=True if default else "the track's own number", help="Samples per task.",
+    )  # fmt: skip
+
+
+def results_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --results, and for one version more what it was called before, --out, with a note."""
+
+    @functools.wraps(command)
+    def combined(*arguments: Any, results: Path, former_results: Path | None, **options: Any) -> Any:
+        if former_results is not None:
+            source = click.get_current_context().get_parameter_source("results")
+            if source is not click.core.ParameterSource.DEFAULT:
+                raise UsageError("--out is what --results was called before: give --results alone")
+            click.echo("--out is called --results now, and goes with the next version", err=True)
+        return command(*arguments, results=former_results or results, **options)
+
+    former = click.option(
+        "--out", "former_results", type=click.Path(path_type=Path, file_okay=False), hidden=True, metavar="DIR",
+        help="Former name of --results.",
+    )  # fmt: skip
+    return folder_option(former(combined))
 
 
 def warn_of_damage(store: ResultStore) -> None:
     """Say which records a command passed over."""
     for path in sorted(store.passed_over):
         click.echo(f"{path}: damaged or of another suite, and left out. Evaluate its submission again", err=True)
+
+
+@contextlib.contextmanager
+def connect(address: str | None, running: dict[str, Any]) -> Iterator[Cluster | None]:
+    """Lend a connection to the scheduler at `address` and say what is there, or None without an address.
+
+    running: the values of `running_options`.
+    """
+    if address is None:
+        yield None
+        return
+    from mbench.runs.on_cluster import Cluster, Demand
+
+    demand = Demand(running["isolation"], running["unsafe_no_sandbox"], running["device"])
+    with Cluster(address, demand) as cluster:
+        click.echo(f"{address}: {cluster.n_threads} cells at a time, isolation tier {cluster.tier}", err=True)
+        yield cluster
 
 
 def child_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -86,8 +184,7 @@ def child_options(command: Callable[..., Any]) -> Callable[..., Any]:
                          help="Threads a submission may use; recorded."),
             click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True,
                          help="Told to the submission; recorded."),
-            click.option("--memory-limit", "memory_limit_mb", type=click.IntRange(min=256), default=8192,
-                         show_default=True, metavar="MB", help="Memory a submission may take."),
+            memory_option,
             isolation_option,
             unsafe_option,
         )

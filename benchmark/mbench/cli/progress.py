@@ -1,13 +1,15 @@
-"""Live progress of a run, on stderr: a bar on a terminal, a line per finished cell elsewhere."""
+"""Live progress of a run, on stderr: a bar on a terminal, a line per finished cell elsewhere; and how a film ended."""
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Sequence
 from threading import Lock
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+import click
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
@@ -20,6 +22,7 @@ from mbench.runs.progress import Progress as CellProgress
 
 if TYPE_CHECKING:
     from mbench.review.audit.run import AuditProgress
+    from mbench.views.learning_film import Film, WatchProgress
 
 
 class Live:
@@ -166,3 +169,47 @@ class AuditLive(Live):
                 description=escape(", ".join(self._running.values()) or "sets"),
                 count=f"{self._n_done}/{self._n_sets}",
             )
+
+
+_PHASES = {
+    "training": "trains",
+    "asking": "answers as of each snapshot",
+    "growing": "trains on ever more points",
+    "diving": "answers, octave by octave",
+    "filming": "drawing",
+}
+
+
+class FilmLive(Live):
+    """A report callback for films: a bar per phase on a terminal, a line per phase elsewhere, both on stderr."""
+
+    def __init__(self) -> None:
+        """Draw nothing yet."""
+        super().__init__("")
+        self._last = ""
+
+    def __call__(self, progress: WatchProgress) -> None:
+        """Take in one step."""
+        words = f"{progress.name}: {_PHASES[progress.phase]}"
+        if words != self._last and not self._console.is_terminal:
+            self._console.print(escape(words), soft_wrap=True)
+        self._last = words
+        known = progress.total > 1
+        self._bar.update(
+            self._total,
+            description=escape(words),
+            total=progress.total if known else None,
+            completed=progress.done,
+            count=f"{progress.done}/{progress.total}" if known else "",
+        )
+
+
+def print_film(film: Film, as_json: bool) -> None:
+    """Say where a film is and how long; what a viewer should know goes to stderr."""
+    if as_json:
+        click.echo(json.dumps({"path": str(film.path), "frames": film.n_frames, "seconds": film.seconds}))
+    else:
+        size = film.path.stat().st_size / 2**20
+        click.echo(f"Wrote {film.path}: {film.n_frames} frames, {film.seconds:.1f} s, {size:.1f} MB")
+    for note in film.notes:
+        click.echo(note, err=True)

@@ -7,19 +7,19 @@ from typing import Any
 
 import click
 
-from mbench.cli.options import examples, out_option, running_options
+from mbench.cli.options import examples, results_option, running_options, write_option
 
 
 @click.command(
-    epilog=examples("mbench reference --write reference.json", "mbench reference --jobs 2 --out /tmp/reference")
+    epilog=examples("mbench reference --write reference.json", "mbench reference --jobs 2 --results /tmp/reference")
 )
 @running_options
-@out_option
-@click.option("--write", type=click.Path(path_type=Path, dir_okay=False), help="File to write. Default: stdout.")
-def reference(out: Path, write: Path | None, **running: Any) -> None:
+@results_option
+@write_option
+def reference(results: Path, write: Path | None, **running: Any) -> None:
     """Remake the frozen reference: constant and k-NN on every track, k-NN's learning curve.
 
-    Needs MNIST and about fifteen minutes. Its cells are kept in OUT/reference/.
+    Needs MNIST and about fifteen minutes. Its cells are kept in DIR/reference/.
     """
     import json
 
@@ -34,7 +34,7 @@ def reference(out: Path, write: Path | None, **running: Any) -> None:
     if write is not None:
         check_place(write)
     with LiveProgress(None) as live:
-        made = make_reference(ReferenceStore(out / FOLDER_NAME), make_settings(**running), live)
+        made = make_reference(ReferenceStore(results / FOLDER_NAME), make_settings(**running), live)
     if write is None:
         click.echo(json.dumps(made, indent=1))
     else:

@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mbench.cli.options import cluster_option, examples, json_option, out_option, running_options, track_option
+from mbench.cli.options import (
+    audit_option,
+    cluster_option,
+    connect,
+    examples,
+    json_option,
+    record_option,
+    results_option,
+    running_options,
+    track_option,
+)
 
 if TYPE_CHECKING:
     from mbench.review.forecast import Forecast
@@ -22,34 +32,35 @@ if TYPE_CHECKING:
         "mbench reproduce --record  # after a change of the suite",
     )
 )
-@click.argument("names", nargs=-1)
+@click.argument("names", nargs=-1, metavar="[BASELINE…]")
 @track_option
 @running_options
 @cluster_option
-@out_option
+@results_option
 @click.option("--dry-run", is_flag=True, help="Run nothing: count the cells, those kept, and the expected time.")
-@click.option("--audit", is_flag=True, help="Audit each, too, under a published secret.")
-@click.option("--record", is_flag=True, help="Store the results as the recorded ones, in baselines/results.")
+@audit_option
+@record_option
 @json_option
 def reproduce(
     names: tuple[str, ...],
     track: str,
     cluster: str | None,
-    out: Path,
+    results: Path,
     dry_run: bool,
     audit: bool,
     record: bool,
     as_json: bool,
     **running: Any,
 ) -> None:
-    """Run the baselines (all, or NAMES) and say where they differ from their recorded results.
+    """Run the baselines (all, or those named) and say where they differ from their recorded results.
+
+    --audit draws its sets under a published secret; --record writes to baselines/results.
 
     Exit code 1 if any does, or if an audit is not passed; 3 for a failure of ours, of which nothing is recorded.
     """
     import json
 
     from mbench import api
-    from mbench.cli.connection import connect
     from mbench.cli.progress import AuditLive, LiveProgress
     from mbench.cli.tables import print_entries
     from mbench.errors import UsageError
@@ -68,11 +79,11 @@ def reproduce(
     names = names or tuple(baseline_names())
     settings = api.make_settings(**running) if audit else None  # as above: where there is no sandbox here
     if dry_run:
-        _forecast(names, track, out, as_json, running)
+        _forecast(names, track, results, as_json, running)
         return
     outcomes, audits, paths = [], [], []
     with connect(cluster, running) as elsewhere:
-        options = {"track": track, "out": out, "elsewhere": elsewhere, **running}
+        options = {"track": track, "out": results, "elsewhere": elsewhere, **running}
         for name in names:
             click.echo(f"{name}:", err=True)
             with LiveProgress(load_reference()) as live:
@@ -82,18 +93,18 @@ def reproduce(
             if settings is not None:
                 source = read_submission(reproduce.find_baseline(name))
                 with AuditLive() as live:
-                    made = audit_repeatably(source, out / "audits", settings, track=track, report=live)
+                    made = audit_repeatably(source, results / "audits", settings, track=track, report=live)
                 click.echo(f"audit of {name}: {made.verdict}: {made.reason}", err=True)
                 audits.append(made)
                 if record:
                     paths.append(reproduce.record_audit(made))
-    results = [outcome.result for outcome in outcomes]
+    made_results = [outcome.result for outcome in outcomes]
     missing = {task: reason for outcome in outcomes for task, reason in outcome.missing.items()}
     differences = []
     if not record:
-        differences += [line for result in results for line in reproduce.compare_recorded(result, track)]
+        differences += [line for result in made_results for line in reproduce.compare_recorded(result, track)]
         differences += [line for made in audits for line in reproduce.compare_audit(made)]
-    entries = [score_entry(result.name, track, result.records, load_reference()) for result in results]
+    entries = [score_entry(result.name, track, result.records, load_reference()) for result in made_results]
     if as_json:
         content = {"differences": differences, "missing": missing, "recorded": [str(path) for path in paths]}
         click.echo(json.dumps(content | {"audits": {made.name: made.verdict for made in audits}}, indent=1))
@@ -109,7 +120,7 @@ def reproduce(
             click.echo(f"{task} was not run: {reason}")
         if not record and not differences:
             click.echo(f"Everything{' that was run' if missing else ''} agrees with what is recorded.")
-    if any(cell.is_our_failure for result in results for cell in result.records):
+    if any(cell.is_our_failure for result in made_results for cell in result.records):
         raise SystemExit(3)
     if differences or not all(made.ok for made in audits):
         raise SystemExit(1)

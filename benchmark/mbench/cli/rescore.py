@@ -6,15 +6,16 @@ from pathlib import Path
 
 import click
 
-from mbench.cli.options import DEFAULT_RESULTS, examples, hidden_option, json_option, warn_of_damage
+from mbench.cli.options import examples, folder_option, hidden_option, json_option, warn_of_damage
 
 
-@click.command(epilog=examples("mbench rescore", "mbench rescore other-results --json"))
-@click.argument("folder", type=click.Path(path_type=Path, file_okay=False), default=DEFAULT_RESULTS)
+@click.command(epilog=examples("mbench rescore", "mbench rescore --results other-results --json"))
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False), required=False, metavar="[DIR]")
+@folder_option
 @hidden_option
 @json_option
-def rescore(folder: Path, secret: bytes | None, as_json: bool) -> None:
-    """Score the stored predictions of FOLDER (default: results) again, without training anything.
+def rescore(folder: Path | None, results: Path, secret: bytes | None, as_json: bool) -> None:
+    """Score the stored predictions of a results folder again, without training anything.
 
     For use after a change of metric. A cell whose task has changed needs `mbench evaluate` instead, and is named.
     """
@@ -25,9 +26,12 @@ def rescore(folder: Path, secret: bytes | None, as_json: bool) -> None:
     from mbench.results.store import ResultStore
     from mbench.runs.evaluate import rescore_record
 
-    if not (folder / "cells").is_dir():
-        raise UsageError(f"{folder}: no results here. Run `mbench evaluate` first, or name its results folder")
-    store = ResultStore(folder)
+    if folder is not None:
+        click.echo("the folder is given with --results now; as an argument it goes with the next version", err=True)
+        results = folder
+    if not (results / "cells").is_dir():
+        raise UsageError(f"{results}: no results here. Run `mbench evaluate` first, or name its results folder")
+    store = ResultStore(results)
     rows = []
     for record in store.records():
         after, reason = rescore_record(record, store, secret)

@@ -15,10 +15,11 @@ from mbench.cli.options import examples, json_option
         "python -c \"import numpy; print(numpy.load('sample.npz')['X'].shape)\"",
     )
 )
-@click.argument("task")
+@click.argument("task", metavar="TASK")
 @click.option("-n", "n", type=click.IntRange(min=1), required=True, help="How many points.")
 @click.option("--replicate", type=click.IntRange(min=0), default=0, show_default=True, help="Which sample.")
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="File to write. Default: TASK.npz.")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+              help="File to write. Default: TASK.npz.")  # fmt: skip
 @json_option
 def sample(task: str, n: int, replicate: int, out: Path | None, as_json: bool) -> None:
     """Write a training sample of TASK as .npz.

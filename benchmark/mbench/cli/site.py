@@ -7,8 +7,17 @@ from pathlib import Path
 
 import click
 
-from mbench.cli.leaderboard import SUBMISSIONS
-from mbench.cli.options import DEFAULT_RESULTS, examples, isolation_option, json_option, unsafe_option
+from mbench.cli.options import (
+    examples,
+    folder_option,
+    isolation_option,
+    jobs_option,
+    json_option,
+    recorded_option,
+    submissions_option,
+    tracks_option,
+    unsafe_option,
+)
 from mbench.suite.tracks import TRACKS
 
 
@@ -19,16 +28,13 @@ from mbench.suite.tracks import TRACKS
         "mbench reproduce knn mlp && mbench site --out site  # with zooms into what those learned",
     )
 )
-@click.option("--out", "folder", type=click.Path(path_type=Path, file_okay=False), required=True,
+@click.option("--out", "folder", type=click.Path(path_type=Path, file_okay=False), required=True, metavar="DIR",
               help="Folder to write the pages to: empty, or a site that is to be brought up to date.")  # fmt: skip
-@click.option("--track", "tracks", type=click.Choice(list(TRACKS)), multiple=True,
-              help="Only this track; repeatable. Default: all that have entries.")  # fmt: skip
-@click.option("--results", type=click.Path(path_type=Path, file_okay=False), default=DEFAULT_RESULTS, show_default=True,
-              help="Results folder: local entries, fitted estimators, pictures and films.")  # fmt: skip
-@click.option("--submissions", type=click.Path(path_type=Path, file_okay=False), default=SUBMISSIONS, show_default=True,
-              help="Folder of submissions with a result.json.")  # fmt: skip
-@click.option("--recorded", is_flag=True, help="Without the results folder: recorded entries, nothing new drawn.")
-@click.option("--jobs", type=click.IntRange(min=1), help="Estimators asked at a time. Default: cores.")
+@tracks_option
+@folder_option
+@submissions_option
+@recorded_option
+@jobs_option
 @isolation_option
 @unsafe_option
 @json_option
@@ -46,7 +52,8 @@ def site(
     """Write the leaderboard as a static site that opens from the disk and loads nothing from elsewhere.
 
     The board with plots, a page for every entry, one to compare two, one that explains. What the stored estimators in
-    the results folder learned is drawn for zooms and strips, in the sandbox; a second run draws only what is new.
+    the results folder learned is drawn for zooms and strips, in the sandbox; a second run draws only what is new, and
+    one with --recorded nothing.
     """
     from mbench.api import default_jobs
     from mbench.results.kept import heard_notes

@@ -7,7 +7,16 @@ from typing import Any
 
 import click
 
-from mbench.cli.options import DEFAULT_RESULTS, child_options, examples, json_option, track_option
+from mbench.cli.names import name_argument, take_source
+from mbench.cli.options import (
+    child_options,
+    examples,
+    folder_option,
+    json_option,
+    landmark_option,
+    look_option,
+    track_option,
+)
 
 
 @click.command(
@@ -17,19 +26,17 @@ from mbench.cli.options import DEFAULT_RESULTS, child_options, examples, json_op
         "mbench strip --track standard --landmark misiurewicz",
     )
 )
-@click.argument("submissions", nargs=-1, type=click.Path(path_type=Path), metavar="[FILE…]")
-@click.option("--task", default="mandelbrot", show_default=True, metavar="TASK", help="A fractal.")
+@name_argument(many=True, required=False)
+@look_option
 @track_option
-@click.option("--landmark", metavar="WORD", help="seahorse (default), elephant, period-3 or misiurewicz; others of "
-              "other fractals.")  # fmt: skip
+@landmark_option
 @child_options
-@click.option("--results", type=click.Path(path_type=Path, file_okay=False), default=DEFAULT_RESULTS, show_default=True,
-              help="Results folder, where fitted estimators are stored.")  # fmt: skip
+@folder_option
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), default=Path("strip.png"), show_default=True,
-              help="Picture to write.")  # fmt: skip
+              metavar="FILE", help="Picture to write.")  # fmt: skip
 @json_option
 def strip(
-    submissions: tuple[Path, ...],
+    names: tuple[str, ...],
     task: str,
     track: str,
     landmark: str | None,
@@ -40,7 +47,7 @@ def strip(
 ) -> None:
     """Draw fourteen octaves of zoom into one picture: truth, prediction and error about a point of the boundary.
 
-    Across goes the angle about the point, down the magnification. Each FILE may be a baseline's name. Of several, or of
+    Across goes the angle about the point, down the magnification. Of several, or of
     none, which stands for every baseline evaluated here, it is a sheet of all next to the truth. What an evaluation
     stored is asked; a submission that was not evaluated learns first.
     """
@@ -48,12 +55,11 @@ def strip(
 
     from mbench import api
     from mbench.results.store import ResultStore
-    from mbench.submission import find_submission
     from mbench.views import strips
     from mbench.views.spots import Spot
 
     drawn = strips.draw_strips(
-        [find_submission(path) for path in submissions],
+        [take_source(name, results) for name in names],
         Spot(task, track, landmark),
         out,
         ResultStore(results),

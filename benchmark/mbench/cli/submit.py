@@ -8,8 +8,8 @@ from pathlib import Path
 
 import click
 
-from mbench.cli.leaderboard import SUBMISSIONS
-from mbench.cli.options import examples, json_option, out_option, track_option
+from mbench.cli.names import name_argument, take_source
+from mbench.cli.options import examples, json_option, results_option, submissions_option, track_option
 
 
 def _check_name(ctx: click.Context, parameter: click.Parameter, name: str) -> str:
@@ -23,34 +23,42 @@ def _check_name(ctx: click.Context, parameter: click.Parameter, name: str) -> st
 @click.command(
     epilog=examples("mbench submit my-idea --track standard", "mbench submit my-idea --track standard --update")
 )
-@click.argument("submission", type=click.Path(path_type=Path))
+@name_argument()
 @track_option
-@out_option
-@click.option("--submissions", type=click.Path(path_type=Path, file_okay=False), default=SUBMISSIONS, show_default=True,
-              help="Folder that its own folder is made in.")  # fmt: skip
-@click.option("--name", default="", callback=_check_name, help="Of its folder. Default: the submission's own.")
+@results_option
+@submissions_option
+@click.option(
+    "--name",
+    "folder_name",
+    default="",
+    metavar="WORD",
+    callback=_check_name,
+    help="Of its folder. Default: the submission's own.",
+)
 @click.option("--update", is_flag=True, help="Replace what an earlier submit wrote; your words in README.md stay.")
 @click.option("--incomplete", is_flag=True, help="Accept a result that lacks cells: shown, not ranked.")
 @click.option("--unverified", is_flag=True, help="Accept a result of tier C: shown as unverified.")
 @json_option
 def submit(
-    submission: Path,
-    track: str,
-    out: Path,
-    submissions: Path,
     name: str,
+    track: str,
+    results: Path,
+    submissions: Path,
+    folder_name: str,
     update: bool,
     incomplete: bool,
     unverified: bool,
     as_json: bool,
 ) -> None:
-    """Make submissions/NAME/ for a pull request: source, result.json, README with its row and picture, audit.
+    """Make a folder in submissions/ for a pull request: source, result.json, README with its row and picture, audit.
 
-    SUBMISSION is the folder with submission.py that was evaluated on the track.
+    It is to be a folder with submission.py that was evaluated on the track.
     """
     from mbench.review.publish import Consent, publish
 
-    published = publish(submission, out, submissions, track, name, Consent(update, incomplete, unverified))
+    path = take_source(name, results).path
+    assert path is not None
+    published = publish(path, results, submissions, track, folder_name, Consent(update, incomplete, unverified))
     for note in published.notes:
         click.echo(note, err=True)
     if as_json:

@@ -16,7 +16,11 @@ def suite() -> None:
 
 @suite.command(epilog=examples("mbench suite seed --out secret.txt", "mbench suite seed --out secret.txt --json"))
 @click.option(
-    "--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="File to write; never overwritten."
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    required=True,
+    metavar="FILE",
+    help="File to write; never overwritten.",
 )
 @json_option
 def seed(out: Path, as_json: bool) -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from mbench.api import Outcome
-from mbench.board.columns import ALWAYS, Column, board_columns, entry_columns, find_column
+from mbench.board.columns import ALWAYS, NOTHING, Column, board_columns, entry_columns, find_column
 from mbench.board.formats import entry_rows
 from mbench.board.standings import Board
 from mbench.board.tables import TITLES, board_rows, describe_statistics, describe_track, shown_rows
@@ -18,7 +21,7 @@ from mbench.cli.console import make_console, print_whole
 from mbench.errors import one_line
 from mbench.results.lookup import recorded_baselines
 from mbench.results.reference import load_reference
-from mbench.results.scoring import Entry, score_entry
+from mbench.results.scoring import Entry, TaskScore, score_entry
 from mbench.suite import tracks
 
 _LAST_LINES = 8
@@ -90,23 +93,34 @@ def print_board(board: Board) -> None:
         console.print(f"[dim]{escape(line)}[/dim]", soft_wrap=True)
 
 
+def _table_tasks(scores: Sequence[TaskScore]) -> Table:
+    """Return a table of an entry's tasks: what a task alone has, and of the board's columns those that it has."""
+    own = {"error": ("error", 5), "skill": ("skill", 1), "depth_skill": ("depth\nskill", 1)}
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1))
+    table.add_column("task")
+    shown: list[tuple[str, Callable[[Any], str]]] = []
+    for name in ("error", "psnr_db", "skill", "depth_octaves", "depth_skill", "worth", "fit_s", "n_replicates"):
+        label, digits = own.get(name, ("", 0))
+        column = None if name in own else find_column(name)
+        show = column.show if column else partial(_show_digits, digits)
+        table.add_column(column.label if column else label, justify="right")
+        shown.append((name, show))
+    for task in scores:
+        table.add_row(escape(task.task), *(show(getattr(task, name)) for name, show in shown))
+    return table
+
+
+def _show_digits(digits: int, value: float | None) -> str:
+    return NOTHING if value is None else f"{value:.{digits}f}"
+
+
 def print_entry(outcome: Outcome) -> None:
     """Print what an evaluation came to: its tasks, the table beside the baselines, what is missing, the paths."""
     console = make_console()
     entry = outcome.entry
     reference = load_reference()
     console.print()
-    tasks = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1))
-    for heading in ("task", "error", "PSNR\ndB", "skill", "oc-\ntaves", "depth\nskill", "worth\n×", "fit s", "n"):
-        tasks.add_column(heading, justify="left" if heading == "task" else "right")
-    for task in entry.tasks:
-        numbers = (
-            (task.error, 5), (task.psnr_db, 2), (task.skill, 1), (task.depth_octaves, 2),
-            (task.depth_skill, 1), (task.worth, 2), (task.fit_s, 1),
-        )  # fmt: skip
-        cells = ["–" if value is None else f"{value:.{digits}f}" for value, digits in numbers]
-        tasks.add_row(escape(task.task), *cells, str(task.n_replicates))
-    print_whole(console, tasks)
+    print_whole(console, _table_tasks(entry.tasks))
     for task in entry.tasks:
         if task.n_failed:
             console.print(
@@ -125,7 +139,9 @@ def print_entry(outcome: Outcome) -> None:
     same = {baseline.source_digest for baseline in baselines}
     replaced = entry.source_digest if entry.is_complete else None
     others = [baseline for baseline in baselines if baseline.tasks and baseline.source_digest != replaced]
-    print_entries([entry, *others], highlight=entry.name)
+    is_twin = any(each.name == entry.name for each in others)
+    own = replace(entry, name=f"{entry.name} (local)") if is_twin else entry
+    print_entries([own, *others], highlight=own.name)
     if replaced in same:
         console.print(f"[dim]{entry.name} is itself a recorded baseline; its row shows this run.[/dim]")
     for task, reason in outcome.missing.items():

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mbench.cli.options import examples, json_option, out_option, running_options, track_option
+from mbench.cli.names import name_argument, take_source
+from mbench.cli.options import (
+    examples,
+    json_option,
+    replicates_option,
+    results_option,
+    running_options,
+    tasks_option,
+    track_option,
+)
 
 if TYPE_CHECKING:
     from mbench.runs.tune import Search
@@ -15,40 +24,40 @@ if TYPE_CHECKING:
 
 @click.command(
     epilog=examples(
-        "mbench tune baselines/mlp.py",
+        "mbench tune mlp",
         "mbench tune my.py --values 1e-3,3e-3 --task mandelbrot --task china --replicates 3",
         'mbench tune my.py --parameter mlp__activation --values \'"relu","tanh"\'',
     )
 )
-@click.argument("submission", type=click.Path(path_type=Path))
-@click.option("--parameter", default="learning_rate", show_default=True, metavar="NAME",
+@name_argument()
+@click.option("--parameter", default="learning_rate", show_default=True, metavar="PARAMETER",
               help="One of the estimator's get_params(); nested ones as STEP__NAME.")  # fmt: skip
 @click.option("--values", default="1e-4,3e-4,1e-3,3e-3,1e-2", show_default=True, metavar="V,V,…",
               help="Python literals: numbers, quoted text, True, None, (64, 64).")  # fmt: skip
 @track_option
-@click.option("--task", "tasks", multiple=True, metavar="TASK", help="Only this task; repeatable. Default: all.")
-@click.option("--replicates", type=click.IntRange(min=1), default=1, show_default=True, help="Samples per task.")
+@tasks_option()
+@replicates_option(1)
 @running_options
-@out_option
+@results_option
 @json_option
 def tune(
-    submission: Path,
+    name: str,
     parameter: str,
     values: str,
     track: str,
     tasks: tuple[str, ...],
     replicates: int,
-    out: Path,
+    results: Path,
     as_json: bool,
     **running: Any,
 ) -> None:
     """Try a parameter of a submission's estimator at several values, where no score is made (but for photos).
 
-    SUBMISSION is a file or folder whose build(spec) returns an estimator with scikit-learn's set_params. Each value is
-    set after build(spec) and evaluated as anybody's submission, on replicates from 1000 on, with fresh test points; of
-    photos and digits the training items that the sample leaves over are the test set, of which a photo's pixels are
-    other replicates' test pixels, too. Results lie in OUT/tune and count nowhere else. Exit code: 0 done, 1 no value
-    learned anything, 2 usage, 3 our fault.
+    Its build(spec) is to return an estimator with scikit-learn's set_params. Each value is set after build(spec) and
+    evaluated as anybody's submission, on replicates from 1000 on, with fresh test points; of photos and digits the
+    training items that the sample leaves over are the test set, of which a photo's pixels are other replicates' test
+    pixels, too. Results lie in DIR/tune and count nowhere else. Exit code: 0 done, 1 no value learned anything, 2
+    usage, 3 our fault.
     """
     import json
 
@@ -58,9 +67,8 @@ def tune(
     from mbench.runs import tune
     from mbench.runs.run import Run
     from mbench.runs.variants import derive_source, parse_values
-    from mbench.submission import read_submission
 
-    source = read_submission(submission)
+    source = take_source(name, results)
     grid = parse_values(values)
     settings = api.make_settings(**running)
     derive_source(source, parameter, grid[0])  # a parameter that is none ends the run before the first cell
@@ -71,9 +79,9 @@ def tune(
     for value in grid:
         click.echo(f"{parameter} = {value!r}:", err=True)
         with LiveProgress(load_reference()) as live:
-            trials.append(tune.try_value(Run(source, settings, report=live), parameter, value, plan, out))
+            trials.append(tune.try_value(Run(source, settings, report=live), parameter, value, plan, results))
     search = tune.Search(source.name, source.digest, parameter, plan, tuple(trials))
-    path = tune.write_search(out, search)
+    path = tune.write_search(results, search)
     if as_json:
         click.echo(json.dumps(tune.search_as_json(search) | {"paths": [str(path)]}, indent=1))
     else:

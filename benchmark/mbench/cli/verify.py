@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mbench.cli.options import examples, hidden_option, json_option, unsafe_option
+from mbench.cli.names import name_argument
+from mbench.cli.options import examples, hidden_option, isolation_option, jobs_option, json_option, unsafe_option
 
 if TYPE_CHECKING:
     from mbench.review.verify import Check, Claim
@@ -21,18 +22,19 @@ RUNNABLE = ("source", "test set", "one manner", "tasks")  # without these there 
 @click.command(
     epilog=examples("mbench verify submissions/my-idea", "mbench verify submissions/my-idea --hidden-seed secret.txt")
 )
-@click.argument("folder", type=click.Path(path_type=Path))
+@name_argument()
 @hidden_option
-@click.option("--jobs", type=click.IntRange(min=1), help="Cells at a time. Default: cores / threads.")
-@click.option("--isolation", type=click.Choice(["A", "B", "C"]), help=f"Sandbox to accept instead of {TIER}.")
+@jobs_option
+@isolation_option
 @unsafe_option
 @json_option
 def verify(
-    folder: Path, secret: bytes | None, jobs: int | None, isolation: str | None, unsafe_no_sandbox: bool, as_json: bool
+    name: str, secret: bytes | None, jobs: int | None, isolation: str | None, unsafe_no_sandbox: bool, as_json: bool
 ) -> None:
     """Check a recorded result before it is accepted: run its source again, on hidden test points, and audit it.
 
-    FOLDER holds submission.py and result.json. Every recorded cell is run again from the source, under isolation tier A
+    It is to be a folder that holds submission.py and result.json, given by its path or by its name in submissions/.
+    Every recorded cell is run again from the source, under isolation tier A
     unless --isolation names another, and compared; the tasks with fresh points are run on a hidden test set; then the
     audit. Nothing is kept. Exit code: 0 every check holds, 1 one does not, 2 usage, 3 our fault.
     """
@@ -42,9 +44,13 @@ def verify(
 
     from mbench import api
     from mbench.errors import UsageError
+    from mbench.results.names import find_folder
+    from mbench.results.store import RESULT_NAME
     from mbench.review.verify import check_claim, read_claims
+    from mbench.submission import ENTRY_NAME
     from mbench.suite.secrets import make_secret, secret_digest
 
+    folder = find_folder(name, f"{ENTRY_NAME} and {RESULT_NAME}")
     claims = read_claims(folder)
     running = {"jobs": jobs, "isolation": isolation, "unsafe_no_sandbox": unsafe_no_sandbox}
     settings = [api.make_settings(**claim.running, **running) for claim in claims]

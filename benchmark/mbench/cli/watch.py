@@ -7,7 +7,17 @@ from typing import Any
 
 import click
 
-from mbench.cli.options import child_options, examples, film_option, jobs_option, json_option, track_option
+from mbench.cli.names import name_argument, take_source
+from mbench.cli.options import (
+    child_options,
+    examples,
+    film_option,
+    folder_option,
+    jobs_option,
+    json_option,
+    look_option,
+    track_option,
+)
 
 
 @click.command(
@@ -17,8 +27,8 @@ from mbench.cli.options import child_options, examples, film_option, jobs_option
         "mbench watch my.py mlp fourier_smooth --race seconds --out race.mp4",
     )
 )
-@click.argument("submissions", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE [FILE…]")
-@click.option("--task", default="mandelbrot", show_default=True, metavar="TASK", help="Any task, also image:PATH.")
+@name_argument(many=True)
+@look_option
 @track_option
 @click.option("--race", type=click.Choice(["steps", "seconds"]), default="steps", show_default=True,
               help="What several are held equal by.")  # fmt: skip
@@ -28,34 +38,35 @@ from mbench.cli.options import child_options, examples, film_option, jobs_option
 @click.option("--fps", type=click.IntRange(1, 50), default=10, show_default=True, help="Frames per second.")
 @jobs_option
 @child_options
+@folder_option
 @film_option
 @json_option
 def watch(
-    submissions: tuple[Path, ...],
+    names: tuple[str, ...],
     task: str,
     track: str,
     race: str,
     grow: bool,
     n_shots: int,
     fps: int,
+    results: Path,
     out: Path,
     as_json: bool,
     **running: Any,
 ) -> None:
-    """Film FILE learning a task: what it predicts, the truth, the error and the score, moment by moment.
+    """Film NAME learning a task: what it predicts, the truth, the error and the score, moment by moment.
 
     A submission whose `fit` takes `snapshot` is filmed while it trains, any other on a growing sample (100 points and
     up). Several, eight at most, make a race, side by side at equal steps (of a growing sample where one takes no
-    snapshots) or at equal seconds. Each FILE may be a baseline's name. The ending of --out says what is written: .mp4
+    snapshots) or at equal seconds.  The ending of --out says what is written: .mp4
     (H.264), .gif or .webp.
     """
     from mbench import api
-    from mbench.cli.filming import FilmLive, print_film
-    from mbench.submission import find_submission
+    from mbench.cli.progress import FilmLive, print_film
     from mbench.views import learning_film
     from mbench.views.learning_film import Filming
 
-    sources = [find_submission(path) for path in submissions]
+    sources = [take_source(name, results) for name in names]
     with FilmLive() as live:
         film = learning_film.watch(
             sources,

@@ -7,7 +7,17 @@ from typing import Any
 
 import click
 
-from mbench.cli.options import DEFAULT_RESULTS, child_options, examples, film_option, json_option, track_option
+from mbench.cli.names import name_argument, take_source
+from mbench.cli.options import (
+    child_options,
+    examples,
+    film_option,
+    folder_option,
+    json_option,
+    landmark_option,
+    look_option,
+    track_option,
+)
 
 
 @click.command(
@@ -17,19 +27,17 @@ from mbench.cli.options import DEFAULT_RESULTS, child_options, examples, film_op
         "mbench zoom knn --task julia --landmark spiral --out dive.webp",
     )
 )
-@click.argument("submission", type=click.Path(path_type=Path), metavar="FILE")
-@click.option("--task", default="mandelbrot", show_default=True, metavar="TASK", help="A fractal.")
+@name_argument()
+@look_option
 @track_option
-@click.option("--landmark", metavar="WORD", help="seahorse (default), elephant, period-3 or misiurewicz; others of "
-              "other fractals.")  # fmt: skip
+@landmark_option
 @click.option("--seconds", type=click.FloatRange(1, 120), default=14.0, show_default=True, help="Of diving.")
 @child_options
-@click.option("--results", type=click.Path(path_type=Path, file_okay=False), default=DEFAULT_RESULTS, show_default=True,
-              help="Results folder, where the fitted estimator is stored.")  # fmt: skip
+@folder_option
 @film_option
 @json_option
 def zoom(
-    submission: Path,
+    name: str,
     task: str,
     track: str,
     landmark: str | None,
@@ -39,22 +47,21 @@ def zoom(
     as_json: bool,
     **running: Any,
 ) -> None:
-    """Film a smooth dive into a landmark, from magnification 1 to 16,384: the truth above, what FILE learned below.
+    """Film a smooth dive into a landmark, from magnification 1 to 16,384: the truth above, what NAME learned below.
 
-    FILE may be a baseline's name. What an evaluation stored is asked; a submission that was not evaluated learns first.
+    What an evaluation stored is asked; a submission that was not evaluated learns first.
     The ending of --out says what is written: .mp4 (H.264), .gif or .webp.
     """
     from mbench import api
-    from mbench.cli.filming import FilmLive, print_film
+    from mbench.cli.progress import FilmLive, print_film
     from mbench.results.store import ResultStore
     from mbench.runs.run import Run
-    from mbench.submission import find_submission
     from mbench.views import dive_film
     from mbench.views.spots import Spot
 
     with FilmLive() as live:
         film = dive_film.zoom(
-            Run(find_submission(submission), api.make_settings(**running)),
+            Run(take_source(name, results), api.make_settings(**running)),
             Spot(task, track, landmark),
             out,
             ResultStore(results),

@@ -1,9 +1,9 @@
-"""What entries must agree in before they stand in one table: the definitions of the tasks they were scored on."""
+"""What entries should agree in before they stand in one table: definitions of tasks, the protocol, the sandbox tier."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from mbench.results.record import Record
 
@@ -29,3 +29,33 @@ def find_strangers(entries: Mapping[str, Sequence[Record]]) -> dict[str, tuple[s
 def describe_strangers(tasks: Sequence[str]) -> str:
     """Say what is wrong with an entry that `find_strangers` found."""
     return f"scored on another definition of {', '.join(tasks)} than the others here: evaluate it again"
+
+
+def describe_manners(entries: Mapping[str, Sequence[Record]]) -> list[str]:
+    """Say which entries were run under another protocol, or in another sandbox tier, than most entries.
+
+    Their numbers may be as good as any; whoever compares them should know.
+    """
+    said = []
+    for words, read in _MANNERS.items():
+        ways = {name: dict.fromkeys(read(record) for record in records) for name, records in entries.items()}
+        counted = Counter(way for each in ways.values() for way in each)
+        usual = counted.most_common(1)[0][0] if counted else ""
+        for name, each in ways.items():
+            if others := [way for way in each if way != usual]:
+                said.append(f"{name}: run {words} {', '.join(others)}, and most here {words} {usual}")
+    return said
+
+
+def _read_protocol(record: Record) -> str:
+    return record.harness_digest[:8]
+
+
+def _read_tier(record: Record) -> str:
+    return record.isolation
+
+
+_MANNERS: dict[str, Callable[[Record], str]] = {
+    "under the protocol": _read_protocol,
+    "in sandbox tier": _read_tier,
+}

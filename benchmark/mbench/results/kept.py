@@ -80,6 +80,13 @@ def heard_notes() -> list[str]:
     return list(dict.fromkeys(_NOTES.get() or ()))
 
 
+def note(words: str) -> None:
+    """Note what whoever reads the result should know, where somebody listens."""
+    notes = _NOTES.get()
+    if notes is not None:
+        notes.append(words)
+
+
 def note_foreign(words: str) -> None:
     """Note what is left out. Raises ForeignError, which says it, where nobody listens."""
     notes = _NOTES.get()

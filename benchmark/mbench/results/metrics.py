@@ -14,6 +14,7 @@ from mbench.suite.tasks.looks import Pixels
 from mbench.suite.tracks import SKILL_CAP
 from mbench.types import FloatArray, IntArray
 
+N_BLOCKS = (50, 10)  # of test points, in the stratum near the set and in the rest
 _SSIM_C1, _SSIM_C2 = 0.01**2, 0.03**2  # for values in [0, 1]
 _SSIM_SIGMA, _SSIM_RADIUS = 1.5, 5  # of a Gaussian window of 11 x 11 pixels
 
@@ -58,11 +59,16 @@ class Profile:
 
     A window's score is clip(1 - MSE / variance of the truth in the window, 0, 1); one entry per octave of its mean and
     its quartiles.
+    centres: each centre's part of the depth, which they sum to.  blocks: likewise the parts of the uniform test set's
+    error, of `N_BLOCKS` blocks of points in each stratum. Both are rounded to six digits: they tell how much the choice
+    of the test set may matter. () for a record that does not say.
     """
 
     mean: tuple[float, ...]
     lower_quartile: tuple[float, ...]
     upper_quartile: tuple[float, ...]
+    centres: tuple[float, ...] = ()
+    blocks: tuple[float, ...] = ()
 
     @property
     def depth_octaves(self) -> float:
@@ -156,17 +162,42 @@ def depth_profile(predicted: FloatArray, truth: FloatArray, octave: IntArray, ce
     n_centres = int(centre.max()) + 1
     window = octave * n_centres + centre
     size = (int(octave.max()) + 1, n_centres)
+    count = np.bincount(window, minlength=size[0] * size[1])
+    there = count > 0  # an octave has the first of the centres, not all
 
     def window_mean(value: FloatArray) -> FloatArray:
-        count = np.bincount(window, minlength=size[0] * size[1])
-        return np.bincount(window, weights=value, minlength=size[0] * size[1]) / count
+        return np.bincount(window, weights=value, minlength=len(count)) / np.maximum(count, 1)
 
     exact = truth[:, 0].astype(np.float64)
     mse = window_mean(np.square(predicted[:, 0] - exact))
     variance = window_mean(np.square(exact - window_mean(exact)[window]))
-    score = np.clip(1.0 - mse / variance, 0.0, 1.0).reshape(size)
-    lower, upper = np.quantile(score, [0.25, 0.75], axis=1)
-    return Profile(tuple(score.mean(axis=1).tolist()), tuple(lower.tolist()), tuple(upper.tolist()))
+    score = np.full(len(count), np.nan)
+    score[there] = np.clip(1.0 - mse[there] / variance[there], 0.0, 1.0)
+    score = score.reshape(size)
+    lower, upper = np.nanquantile(score, [0.25, 0.75], axis=1)
+    parts = np.nansum(score / there.reshape(size).sum(axis=1, keepdims=True), axis=0)
+    means = np.nanmean(score, axis=1)
+    return Profile(*(tuple(each.tolist()) for each in (means, lower, upper)), centres=_six_digits(parts))
+
+
+def error_blocks(predicted: FloatArray, truth: FloatArray, weight: FloatArray) -> tuple[float, ...]:
+    """Return the parts of the fraction of variance unexplained, which they sum to, of blocks of points.
+
+    predicted, truth: (m, k).  weight: (m,), sums to 1; a stratum is a run of points of one weight, cut into as many
+    blocks as `N_BLOCKS` says.
+    """
+    exact = truth.astype(np.float64)
+    variance = float(weight @ np.square(exact - weight @ exact).sum(axis=1))
+    parts = weight * np.square(predicted.astype(np.float64) - exact).sum(axis=1) / variance
+    strata = np.split(parts, np.flatnonzero(np.diff(weight)) + 1)
+    if len(strata) != len(N_BLOCKS):
+        return ()
+    cut = [block.sum() for part, n in zip(strata, N_BLOCKS, strict=True) for block in np.array_split(part, n)]
+    return _six_digits(np.array(cut))
+
+
+def _six_digits(values: FloatArray) -> tuple[float, ...]:
+    return tuple(float(f"{value:.6g}") for value in values)
 
 
 def skill(error: float, constant_error: float, knn_error: float) -> float:

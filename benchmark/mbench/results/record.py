@@ -51,6 +51,8 @@ class Metrics:
                 raise ValueError("profile has octaves of its own in each part")
             if not all(0 <= score <= 1 + 1e-9 for values in (means, *quartiles) for score in values):
                 raise ValueError("profile has a score outside [0, 1]")
+            if not all(0 <= part <= _WORST_ERROR for part in (*self.profile.centres, *self.profile.blocks)):
+                raise ValueError("profile has a part that is out of range")
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from mbench.errors import HarnessError
+from mbench.results.kept import note
 from mbench.suite import tracks
 
 REFERENCE_NAME = f"reference-{tracks.SUITE_VERSION}.json"  # lies beside this module; `mbench reference` remakes it
@@ -37,6 +38,16 @@ class Reference:
 
     tasks: MappingProxyType[tuple[str, str], TaskReference]  # by (track, task)
     curves: MappingProxyType[str, LearningCurve]
+
+    def covers(self, track: str) -> bool:
+        """Is any task of this track in it?"""
+        return any(name == track for name, _ in self.tasks)
+
+
+def note_track_without_skills(track: str, reference: Reference) -> None:
+    """Note that nothing on a track has a skill, where it has no frozen reference."""
+    if not reference.covers(track):
+        note(f"track {track} has no frozen reference: no skills, no scores, no ranks. `mbench reference` makes one")
 
 
 def load_reference() -> Reference:

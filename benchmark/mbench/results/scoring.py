@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from statistics import fmean
+from statistics import fmean, harmonic_mean
 from types import MappingProxyType
 from typing import Any
 
@@ -128,7 +128,7 @@ def score_entry(name: str, track_name: str, records: Sequence[Record], reference
         precision=_mean([task.skill for task in fractals], n_fractals),
         depth=_mean([task.depth_skill for task in fractals], n_fractals),
         families=MappingProxyType(families),
-        overall=_mean(list(families.values()), len(families)),
+        overall=_harmonic_mean(list(families.values())),
         psnr_db=_mean([task.psnr_db for task in fractals], n_fractals),
         depth_octaves=_mean([task.depth_octaves for task in fractals], n_fractals),
         worth=_geometric_mean([task.worth for task in fractals], n_fractals),
@@ -192,6 +192,14 @@ def _mean(values: Sequence[float | None], expected: int) -> float | None:
     """Return the mean, or None if a value is missing."""
     present = [value for value in values if value is not None]
     return fmean(present) if present and len(present) == expected else None
+
+
+def _harmonic_mean(values: Sequence[float | None]) -> float | None:
+    """Return the harmonic mean, which one weak family sinks; 0 if one is 0, None if one is missing."""
+    present = [value for value in values if value is not None]
+    if len(present) < len(values):
+        return None
+    return harmonic_mean(present)
 
 
 def _total(values: Sequence[float | None]) -> float | None:

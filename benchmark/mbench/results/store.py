@@ -104,7 +104,7 @@ class ResultStore:
             if error.errno in DISK_FULL:
                 raise disk_error(folder, error, _KEPT) from error
             raise UsageError(
-                f"{folder}: cannot be used for results ({error.strerror}). Choose another folder with --out"
+                f"{folder}: cannot be used for results ({error.strerror}). Choose another folder with --results"
             ) from error
         except (ValueError, RecursionError):
             raise HarnessError(
@@ -122,7 +122,7 @@ class ResultStore:
         if not fits or any(known.get(name) != own.get(name) for name in ("suite", "purpose")):
             raise UsageError(
                 f"{self.folder}: holds results of another version or for another purpose ({ascii(found)[:80]}), "
-                f"expected {own}. Choose another folder with --out"
+                f"expected {own}. Choose another folder with --results"
             )
 
     def stamp(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from statistics import fmean
+from statistics import fmean, geometric_mean
 from typing import Any
 
 from mbench.errors import HarnessError
@@ -19,7 +19,8 @@ from mbench.submission import BASELINES_FOLDER, Source, read_submission
 from mbench.suite import tracks
 
 FOLDER_NAME = "reference"  # in the results folder
-REPLICATES = 5
+REPLICATES = 20
+EXTRA_REPLICATES = 5  # of tasks that count nowhere
 CURVE_SIZES = (10, 32, 100, 316, 1_000, 3_162, 10_000, 31_623, 100_000, 316_228, 1_000_000, 3_162_278, 10_000_000)
 _CURVE_REPLICATES = {size: 5 if size <= 100_000 else 1 for size in CURVE_SIZES}  # large samples hardly vary
 _UNLIMITED_S = 3600.0
@@ -50,7 +51,10 @@ def make_reference(
 
     by_track = {}
     for track in tracks.TRACKS.values():
-        cells, _ = plan_cells(track.name, (*track.tasks, *tracks.EXTRA_TASKS), REPLICATES)
+        cells = [
+            *plan_cells(track.name, track.tasks, REPLICATES)[0],
+            *plan_cells(track.name, tuple(tracks.EXTRA_TASKS), EXTRA_REPLICATES)[0],
+        ]
         by_method = [run(source, cells) for source in (constant, knn)]
         by_track[track.name] = {
             task: _summarise(*[[record for record in records if record.task == task] for records in by_method])
@@ -65,8 +69,9 @@ def make_reference(
     return {
         "suite": tracks.SUITE_VERSION,
         "made_by": "mbench reference",
-        "how": f"means over {REPLICATES} replicates of baselines/constant.py and baselines/knn.py on every track; "
-        "curves: k-NN's error on nested samples, geometric spacing",
+        "how": f"geometric means of errors, and means of depths, over {REPLICATES} replicates of baselines/constant.py "
+        f"and baselines/knn.py on every track ({EXTRA_REPLICATES} of tasks that count nowhere); curves: "
+        "geometric means of k-NN's error on nested samples",
         "sources": {source.name: source.digest for source in (knn, constant)},
         "environment": describe_environment(),
         "tracks": by_track,
@@ -77,8 +82,8 @@ def make_reference(
 def _summarise(constant: Sequence[Record], knn: Sequence[Record]) -> dict[str, float | None]:
     depths = [record.metrics.profile.depth_octaves for record in knn if record.metrics and record.metrics.profile]
     return {
-        "constant_error": fmean(record.metrics.error for record in constant if record.metrics),
-        "knn_error": fmean(record.metrics.error for record in knn if record.metrics),
+        "constant_error": geometric_mean(record.metrics.error for record in constant if record.metrics),
+        "knn_error": geometric_mean(record.metrics.error for record in knn if record.metrics),
         "knn_depth_octaves": fmean(depths) if depths else None,
     }
 
@@ -88,7 +93,7 @@ def _curves(records: Sequence[Record]) -> dict[str, dict[str, list[float]]]:
         task: {
             "sizes": list(CURVE_SIZES),
             "errors": [
-                fmean(r.metrics.error for r in records if r.task == task and r.n_samples == size and r.metrics)
+                geometric_mean(r.metrics.error for r in records if r.task == task and r.n_samples == size and r.metrics)
                 for size in CURVE_SIZES
             ],
         }

@@ -12,11 +12,11 @@ from mbench.disk import disk_error, write_atomically
 from mbench.errors import UsageError
 from mbench.results.audits import REPORT_NAME, find_report, report_places
 from mbench.results.kept import refusing_foreign
-from mbench.results.lookup import find_result
+from mbench.results.names import find_local
 from mbench.results.record import Record, Result
 from mbench.results.reference import load_reference
 from mbench.results.scoring import Entry, score_entry
-from mbench.results.store import RESULT_NAME, ResultStore, read_result, write_result
+from mbench.results.store import RESULT_NAME, read_result, write_result
 from mbench.submission import ENTRY_NAME, Source, read_submission
 from mbench.suite import tracks
 from mbench.views.pictures import CARD_NAME
@@ -61,8 +61,8 @@ def publish(
             f"as {ENTRY_NAME} and evaluate that"
         )
     if not (results / "cells").is_dir():
-        raise UsageError(f"{results}: no results folder. Run `mbench evaluate {path}` first, or give --out")
-    found = find_result(str(path), ResultStore(results))
+        raise UsageError(f"{results}: no results folder. Run `mbench evaluate {path}` first, or give --results")
+    found = find_local(source, results)
     records = tuple(record for record in found.records if record.track == track)
     if not records:
         raise UsageError(f"{path}: no results on track {track}. Run `mbench evaluate {path} --track {track}` first")

@@ -57,7 +57,7 @@ def read_claims(folder: Path) -> list[Claim]:
     """Read a folder with submission.py and result.json: a claim per track, in the suite's order.
 
     Raises UsageError where one of them is missing, the result holds nothing or an audit.json there is of another
-    version, HarnessError where one is damaged.
+    version, or a track has no frozen reference, HarnessError where one is damaged.
     """
     if not folder.is_dir():
         raise UsageError(f"{folder}: no folder. Give one with submission.py and {RESULT_NAME}, as in submissions/")
@@ -65,6 +65,11 @@ def read_claims(folder: Path) -> list[Claim]:
     audit = find_report([folder / REPORT_NAME], source.digest)
     claims = [Claim(source, track, _of_track(result, track), audit and audit[1]) for track in tracks.TRACKS]
     claims = [claim for claim in claims if claim.records]
+    reference = load_reference()
+    if bare := [claim.track for claim in claims if not reference.covers(claim.track)]:
+        raise UsageError(
+            f"{folder}: track {bare[0]} has no frozen reference to measure a hidden test set by. See `mbench reference`"
+        )
     if not claims:
         raise UsageError(f"{folder / RESULT_NAME}: holds no records. Copy it from results/NAME/TRACK/")
     return claims

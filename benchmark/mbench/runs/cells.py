@@ -94,7 +94,7 @@ def make_spec(cell: Cell, task: Task, settings: Settings) -> Spec:
         fit_limit_s=cell.fit_limit_s,
         threads=settings.threads,
         device=settings.device,
-        seed=tracks.init_seed(task.stream, cell.replicate),
+        seed=tracks.init_seed(cell.replicate),
     )
 
 

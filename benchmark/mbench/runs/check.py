@@ -63,7 +63,7 @@ def _check_tasks(run: Run) -> Iterator[Finding]:
             FIT_LIMIT_S,
             threads=1,
             device="cpu",
-            seed=tracks.init_seed(name, 0),
+            seed=tracks.init_seed(0),
         )
         with run.child(spec) as child:
             try:

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from mbench.errors import HarnessError, MbenchError, MissingDataError, UsageError
 from mbench.results.environment import describe_environment
-from mbench.results.metrics import Answers, depth_profile, find_metric
+from mbench.results.metrics import Answers, depth_profile, error_blocks, find_metric
 from mbench.results.predictions import predictions_digest
 from mbench.results.record import SCHEMA_VERSION, Costs, Metrics, Record, Result
 from mbench.results.store import ResultStore
@@ -101,19 +101,22 @@ def evaluate_source(
     """
     source, settings = run.source, run.settings
     if elsewhere is None and settings.isolation.exposes(store.folder):
-        raise UsageError(f"{store.folder}: lies where submissions may read. Choose another results folder with --out")
+        raise UsageError(
+            f"{store.folder}: lies where submissions may read. Choose another results folder with --results"
+        )
     tasks = {name: load(name) for name in {cell.task for cell in cells}}
     for task in tasks.values():
         task.self_test()
     for cell in cells:
         _check_learnable(tasks[cell.task], cell)
+    keys = {cell: cell_key(cell, tasks[cell.task], source, settings) for cell in cells}  # here: threads would contend
     set_aside: list[Path] = []
     tier = settings.isolation.tier if elsewhere is None else elsewhere.tier
     jobs = settings.jobs if elsewhere is None else max(1, len(cells))
 
     def settle(cell: Cell) -> Record:
         task = tasks[cell.task]
-        key = cell_key(cell, task, source, settings)
+        key = keys[cell]
         try:
             known = None if settings.fresh else store.read(key)
         except HarnessError:
@@ -175,6 +178,7 @@ def score_cell(task: Task, queries: Queries, predictions: FloatArray) -> Metrics
     profile = None
     if len(truth) > n_test:
         profile = depth_profile(predictions[n_test:], truth[n_test:], queries.octave, queries.centre)
+        profile = replace(profile, blocks=error_blocks(predictions[:n_test], truth[:n_test], queries.weight))
     return Metrics(error, dict(zip(task.metrics[1:], further, strict=True)), profile)
 
 

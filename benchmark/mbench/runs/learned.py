@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from mbench.results.store import ResultStore
 from mbench.runs.cells import Cell
 from mbench.runs.run import Run
 from mbench.suite import tracks
@@ -14,18 +13,6 @@ from mbench.suite.tasks import Task
 from mbench.types import FloatArray
 
 Ask = Callable[[FloatArray], FloatArray]
-
-
-def find_artifacts(cell: Cell, store: ResultStore) -> dict[str, Path]:
-    """Return every source's newest stored estimator of a cell, by the source's digest."""
-    return {
-        record.source_digest: path
-        for record in store.records()  # oldest first
-        if (record.task, record.track, record.replicate) == (cell.task, cell.track, cell.replicate)
-        and record.n_samples == cell.n_samples
-        and record.ok
-        and (path := store.artifact_path(record.key)).exists()
-    }
 
 
 @contextmanager

@@ -140,6 +140,10 @@ def plan_trials(track: str, tasks: Sequence[str], replicates: int) -> Plan:
     if not planned:
         reasons = "; ".join(missing.values())
         raise UsageError(f"track {track}: no task of it can be run here ({reasons}). Give others with --task")
+    if all(name != track for name, _ in known):
+        raise UsageError(
+            f"track {track} has no frozen reference, so nothing to choose a value by. Give another --track"
+        )
     if unscored:
         raise UsageError(
             f"{', '.join(unscored)}: nothing to choose a value by on track {track}, which has scores for "

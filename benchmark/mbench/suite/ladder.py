@@ -8,6 +8,7 @@ and nearly everything about them escapes fast, so that truth is well conditioned
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,17 +18,29 @@ from mbench.types import BoolArray, FloatArray, IntArray
 
 PREPERIODS = range(2, 9)
 PERIODS = range(1, 6)
-N_CENTRES = 64
 OCTAVES = range(15)
 WIDTH = 3.8  # of the window at octave 0: the task's own window is as wide
-GRID = 14
 
 _CLASSES = tuple((m, p) for m in PREPERIODS for p in PERIODS)
-_STARTS_PER_CLASS = 32
-_START_LOWER, _START_SIZE = (-2.0, -1.2), (2.5, 2.4)  # the set lies in this box
-_NEWTON_STEPS = 64
+_STARTS_PER_CLASS = 256
+_START_LOWER, _START_SIZE = (-2.0, 0.0), (2.5, 1.2)  # the upper half of the set lies in this box
+_NEWTON_STEPS = 24  # what needs more wanders about, and where it ends hangs on the last bit
 _CLOSED, _OPEN = 1e-9, 1e-2  # z_i and z_j are one point, or two: measured 3e-13 at most, and 0.11 at least
 _DISTINCT = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Rungs:
+    """Some octaves of the ladder: how many of the centres they have, and a grid of how many points a side."""
+
+    octaves: range
+    n_centres: int
+    grid: int
+
+
+# Methods part in the middle: most centres stand there. A window of octave 0 shows the whole set wherever it lies.
+RUNGS = (Rungs(range(3), 16, 14), Rungs(range(3, 10), 256, 9), Rungs(range(10, 15), 64, 10))
+N_CENTRES = max(rungs.n_centres for rungs in RUNGS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +53,12 @@ class Centres:
 
 
 def misiurewicz_points(starts_key: IntArray, count: int = N_CENTRES) -> Centres:
-    """Find `count` distinct Misiurewicz points by Newton's method from seeded starts.
+    """Find `count` distinct Misiurewicz points by Newton's method from seeded starts, no two of them conjugate.
 
-    starts_key: a `sampler.stream_key`. The classes (preperiod, period) take turns, so none has two more than another
-    unless the other has no more. Raises ValueError where the starts do not lead to that many.
+    starts_key: a `sampler.stream_key`, whose row s is the start number s, of class s modulo the number of classes. The
+    classes (preperiod, period) take turns, so none has two more than another unless the other has no more. Of a point
+    and its conjugate every second centre, from the second on, is the lower one.
+    Raises ValueError where the starts do not lead to that many.
     """
     u = uniform_rows(starts_key, 0, _STARTS_PER_CLASS * len(_CLASSES), 2)
     x, y = (_START_LOWER[i] + u[:, i] * _START_SIZE[i] for i in range(2))
@@ -53,6 +68,7 @@ def misiurewicz_points(starts_key: IntArray, count: int = N_CENTRES) -> Centres:
         for _ in range(_NEWTON_STEPS):
             x, y = _newton_step(x, y, preperiod, period)
         found = _has_exactly(x, y, preperiod, period)
+    y = np.abs(y)
 
     by_class: dict[tuple[int, int], list[int]] = {each: [] for each in _CLASSES}
     for row in np.flatnonzero(found):
@@ -64,20 +80,29 @@ def misiurewicz_points(starts_key: IntArray, count: int = N_CENTRES) -> Centres:
     if len(rows) < count:
         raise ValueError(f"the starts lead to {len(rows)} distinct Misiurewicz points, {count} were asked for")
     rows = rows[:count]
-    return Centres(np.column_stack([x, y])[rows], preperiod[rows], period[rows])
+    points = np.column_stack([x, y])[rows]
+    points[1::2, 1] *= -1.0
+    return Centres(points, preperiod[rows], period[rows])
 
 
-def ladder_points(centres: Centres, lower: FloatArray, upper: FloatArray) -> tuple[FloatArray, IntArray, IntArray]:
-    """Return the cell centres of a GRID×GRID grid in each window: points (m, 2), octave (m,), centre (m,) int64.
+def ladder_points(
+    centres: Centres, lower: FloatArray, upper: FloatArray, rungs: Sequence[Rungs] = RUNGS
+) -> tuple[FloatArray, IntArray, IntArray]:
+    """Return the cell centres of a square grid in each window: points (m, 2), octave (m,), centre (m,) int64.
 
-    The window of octave k is a square of width 3.8·2⁻ᵏ about a centre. Points outside [lower, upper] are dropped.
+    The window of octave k is a square of width 3.8·2⁻ᵏ about a centre. An octave has the first of the centres, as many
+    as its rungs say and as there are. Points outside [lower, upper] are dropped.
     """
-    offset = (np.arange(GRID) + 0.5) / GRID - 0.5
-    dy, dx = (axis.ravel() for axis in np.meshgrid(offset, offset, indexing="ij"))
-    width = WIDTH * 0.5 ** np.array(OCTAVES)
-    points = centres.points[None, :, None, :] + width[:, None, None, None] * np.column_stack([dx, dy])
-    octave, centre, _ = (axis.ravel() for axis in np.indices(points.shape[:3]))
-    points = points.reshape(-1, 2)
+    parts = []
+    for each in rungs:
+        offset = (np.arange(each.grid) + 0.5) / each.grid - 0.5
+        dy, dx = (axis.ravel() for axis in np.meshgrid(offset, offset, indexing="ij"))
+        width = WIDTH * 0.5 ** np.array(each.octaves)
+        middle = centres.points[None, : each.n_centres, None, :]
+        points = middle + width[:, None, None, None] * np.column_stack([dx, dy])
+        octave, centre, _ = (axis.ravel() for axis in np.indices(points.shape[:3]))
+        parts.append((points.reshape(-1, 2), octave + each.octaves.start, centre))
+    points, octave, centre = (np.concatenate(each) for each in zip(*parts, strict=True))
     inside = np.all((points >= lower) & (points <= upper), axis=1)
     return points[inside], octave[inside], centre[inside]
 

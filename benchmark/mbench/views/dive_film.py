@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from mbench.errors import SubmissionError
+from mbench.results.estimators import find_artifacts
 from mbench.results.store import ResultStore
 from mbench.runs.evaluate import plan_cell
-from mbench.runs.learned import find_artifacts, open_learned
+from mbench.runs.learned import open_learned
 from mbench.runs.run import Run, open_run
 from mbench.sandbox.child_process import ChildFailure
 from mbench.suite.tasks import load_task
@@ -45,7 +46,7 @@ def zoom(
     cell = plan_cell(task, spot.track)
     plane = plane_of(task)
     dive = Dive((place.centre.real, place.centre.imag), plane.lower, plane.upper)
-    artifact = find_artifacts(cell, store).get(source.digest)
+    artifact = find_artifacts(store, (spot.task, spot.track), cell.n_samples).get(source.digest)
     points = [pixel_centres(dive.key_panel(octave)) for octave in range(OCTAVES)]
     learning = partial(report, WatchProgress(source.name, "training", 0, 1))
     predictions: list[FloatArray] = []

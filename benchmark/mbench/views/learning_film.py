@@ -13,6 +13,7 @@ import numpy as np
 
 from mbench.errors import SubmissionError, UsageError
 from mbench.results.metrics import skill
+from mbench.results.names import tell_apart
 from mbench.results.reference import TaskReference, load_reference
 from mbench.runs.cells import Cell
 from mbench.runs.evaluate import plan_cell
@@ -135,7 +136,7 @@ def watch(
     task = load_task(task_name)
     cell = plan_cell(task, filming.track)
     scene = make_scene(task, task.draw_sample(cell.n_samples, 0), cell.n_samples, 0)
-    footages = shoot(sources, Subject(task, cell, scene.X), settings, filming, report)
+    footages = shoot(tell_apart(sources), Subject(task, cell, scene.X), settings, filming, report)
     unit = "seconds" if filming.race == "seconds" and len(sources) > 1 else footages[0].unit
     reference = load_reference()
     curves = [

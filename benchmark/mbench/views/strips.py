@@ -8,9 +8,11 @@ from pathlib import Path
 
 from mbench.disk import check_place, disk_error
 from mbench.errors import SubmissionError, UsageError
+from mbench.results.estimators import find_artifacts
+from mbench.results.names import tell_apart
 from mbench.results.store import ResultStore
 from mbench.runs.evaluate import plan_cell
-from mbench.runs.learned import find_artifacts, open_learned
+from mbench.runs.learned import open_learned
 from mbench.runs.run import open_run
 from mbench.runs.settings import Settings
 from mbench.sandbox.child_process import ChildFailure
@@ -56,8 +58,8 @@ def draw_strips(
     task = load_task(task_name)
     place = find_landmark(task, spot.landmark)
     cell = plan_cell(task, track)
-    stored = find_artifacts(cell, store)
-    chosen = list(sources) or [source for source in _baselines() if source.digest in stored]
+    stored = find_artifacts(store, (task_name, track), cell.n_samples)
+    chosen = tell_apart(sources) or [source for source in _baselines() if source.digest in stored]
     if not chosen:
         raise UsageError(
             f"no baseline has a stored estimator of {task_name} on track {track} in {store.folder}. Name files, or run "
@@ -76,7 +78,7 @@ def draw_strips(
                 open_run(source, settings) as run,
                 open_learned(run, task, cell, stored.get(source.digest), learning) as ask,
             ):
-                predictions[_unused(source.name, predictions)] = ask(strip.X)
+                predictions[source.name] = ask(strip.X)
         except ChildFailure as failure:
             if len(chosen) == 1:
                 raise SubmissionError(f"{source.name}: no strip of {task_name}: {failure}") from failure
@@ -100,12 +102,6 @@ def draw_strips(
 def _baselines() -> list[Source]:
     paths = [baseline_path(name) for name in baseline_names()]
     return [read_submission(path) for path in paths if path is not None]
-
-
-def _unused(name: str, taken: dict[str, FloatArray]) -> str:
-    """Return a name that nobody has yet: two files may be called the same."""
-    names = [name, *(f"{name} ({number})" for number in range(2, len(taken) + 2))]
-    return next(candidate for candidate in names if candidate not in taken)
 
 
 def _say(report: Callable[[str], None], words: str) -> Callable[[], None]:

@@ -14,14 +14,14 @@ from mbench.results.audits import Group
 from mbench.review.audit import quadratics
 from mbench.review.audit.warps import Warp, draw_warp
 from mbench.suite import ladder, orbits
-from mbench.suite.ladder import Centres, ladder_points, misiurewicz_points
+from mbench.suite.ladder import OCTAVES, Centres, Rungs, ladder_points, misiurewicz_points
 from mbench.suite.orbits import Family
 from mbench.suite.sampler import permutation, stream_key, uniform_rows
 from mbench.suite.tasks.base import BoxTask
 from mbench.suite.tasks.fractals import (
     DISTANCE_BAILOUT,
     SMOOTH_BAILOUT,
-    SMOOTH_MAX_ITER,
+    MAX_ITER,
     BurningShip,
     Fractal,
     Julia,
@@ -33,7 +33,8 @@ from mbench.suite.tasks.fractals import (
 from mbench.types import FloatArray, IntArray, Queries, Sample
 
 N_TEST = 40_000
-N_CENTRES = 16  # of the zoom ladder's 64
+N_CENTRES = 16  # of the zoom ladder's
+_RUNGS = (Rungs(OCTAVES, N_CENTRES, 14),)  # all of them in every octave
 _SAME_CENTRE = 1e-6
 N_WARPS = 4  # the odd ones mirrored, as the Mandelbrot set is, so that a method that uses its symmetry meets its like
 N_DISTANCE_WARPS = 2
@@ -100,9 +101,7 @@ class Relative(BoxTask):
         queries = self._uniform_queries(self._test_points(self.n_test, self._secret))
         if self._centres is None:
             return queries
-        rungs, octave, centre = ladder_points(self._centres, self.lower, self.upper)
-        points = np.concatenate([queries.points, rungs])
-        return Queries(X=self.scale(points), points=points, weight=queries.weight, octave=octave, centre=centre)
+        return _climb(self, queries.points, queries.weight, self._centres)
 
     def public_queries(self, n: int, replicate: int) -> Queries | None:
         """Return the public test set, where there is one."""
@@ -128,14 +127,14 @@ class Original(Relative):
 
     def draw_queries(self, n: int, replicate: int, secret: bytes | None = None) -> Queries:
         """Return a part of the hidden test set and ladder."""
-        return _thin(
-            self._fractal.draw_queries(n, replicate, self._secret), self._secret, _unknown_centres(self._secret)
-        )
+        points, weight = _thin(self._fractal.draw_queries(n, replicate, self._secret), self._secret)
+        return _climb(self, points, weight, _hidden_centres(self._secret))
 
     def public_queries(self, n: int, replicate: int) -> Queries | None:
         """Return a part of the public test set and ladder, the secret's choice."""
+        points, weight = _thin(self._fractal.draw_queries(n, replicate), self._secret)
         chosen = permutation(stream_key("audit/thin", "ladder", 1, self._secret), ladder.N_CENTRES)[:N_CENTRES]
-        return _thin(self._fractal.draw_queries(n, replicate), self._secret, chosen)
+        return _climb(self, points, weight, _choose(misiurewicz_points(stream_key("mandelbrot", "ladder", 0)), chosen))
 
 
 class Shuffled(Relative):
@@ -178,8 +177,15 @@ def predict_by_neighbours(X: FloatArray, y: FloatArray, queries: FloatArray) -> 
     return np.einsum("mn,mnk->mk", weight, y[row]) / weight.sum(axis=1, keepdims=True)
 
 
-def _thin(queries: Queries, secret: bytes, chosen: IntArray) -> Queries:
-    """Keep a secret choice of test points, of every stratum the same share, and the chosen centres of the ladder."""
+def _climb(task: Relative, points: FloatArray, weight: FloatArray, centres: Centres) -> Queries:
+    """Put a ladder about the centres behind test points."""
+    rungs, octave, centre = ladder_points(centres, task.lower, task.upper, _RUNGS)
+    asked = np.concatenate([points, rungs])
+    return Queries(X=task.scale(asked), points=asked, weight=weight, octave=octave, centre=centre)
+
+
+def _thin(queries: Queries, secret: bytes) -> tuple[FloatArray, FloatArray]:
+    """Return a secret choice of test points, of every stratum the same share, and their weight."""
     share = min(1.0, N_TEST / queries.n_test)
     kept: list[IntArray] = []
     for stratum, weight in enumerate(np.unique(queries.weight)):
@@ -187,24 +193,16 @@ def _thin(queries: Queries, secret: bytes, chosen: IntArray) -> Queries:
         order = permutation(stream_key("audit/thin", "test", stratum, secret), len(rows))
         kept.append(np.sort(rows[order[: round(share * len(rows))]]))
     test = np.concatenate(kept)
-    number = np.full(int(queries.centre.max()) + 1, -1)
-    number[chosen] = np.arange(len(chosen))
-    rungs = np.flatnonzero(number[queries.centre] >= 0)
-    rows = np.concatenate([test, queries.n_test + rungs])
     weight = queries.weight[test]
-    return Queries(
-        X=queries.X[rows],
-        points=queries.points[rows],
-        weight=weight / weight.sum(),
-        octave=queries.octave[rungs],
-        centre=number[queries.centre[rungs]],
-    )
+    return queries.points[test], weight / weight.sum()
 
 
 def _hidden_centres(secret: bytes) -> Centres:
-    centres = misiurewicz_points(stream_key("mandelbrot", "ladder", 0, secret))
-    chosen = _unknown_centres(secret)
-    return Centres(centres.points[chosen], centres.preperiod[chosen], centres.period[chosen])
+    return _choose(misiurewicz_points(stream_key("mandelbrot", "ladder", 0, secret)), _unknown_centres(secret))
+
+
+def _choose(centres: Centres, rows: IntArray) -> Centres:
+    return Centres(centres.points[rows], centres.preperiod[rows], centres.period[rows])
 
 
 def _unknown_centres(secret: bytes) -> IntArray:
@@ -225,7 +223,7 @@ def _pulled_back(original: Relative, warp: Warp) -> Callable[[FloatArray], Float
 def _escape_value(family: Family) -> Callable[[FloatArray], FloatArray]:
     def value(points: FloatArray) -> FloatArray:
         c = np.ascontiguousarray(points).view(np.complex128)[:, 0]
-        orbit = orbits.escape_time(c, family, max_iter=SMOOTH_MAX_ITER, bailout=SMOOTH_BAILOUT, derivative=False)
+        orbit = orbits.escape_time(c, family, max_iter=MAX_ITER, bailout=SMOOTH_BAILOUT, derivative=False)
         return orbits.smooth_value(orbit, family)[:, None]
 
     return value
@@ -237,7 +235,7 @@ def _julias(i: int, secret: bytes) -> Iterator[Relative]:
     mandelbrot = np.array([Mandelbrot.lower, Mandelbrot.upper])
     u = uniform_rows(stream_key(f"audit/{name}", "shape", 0, secret), 0, 20_000, 2)
     c = (mandelbrot[0] + u * (mandelbrot[1] - mandelbrot[0])).view(np.complex128)[:, 0]
-    distance = orbits.distance_estimate(orbits.escape_time(c, max_iter=SMOOTH_MAX_ITER, bailout=DISTANCE_BAILOUT))
+    distance = orbits.distance_estimate(orbits.escape_time(c, max_iter=MAX_ITER, bailout=DISTANCE_BAILOUT))
     for each in c[(distance > _NEAR_BOUNDARY[0]) & (distance < _NEAR_BOUNDARY[1])]:
         value = _escape_value(replace(orbits.JULIA, c=complex(each)))
         yield Relative(name, "julia", value, _jittered(Julia, name, secret), secret)
@@ -258,7 +256,7 @@ def _quadratics(i: int, whole: bool, secret: bytes) -> Iterator[Relative]:
             continue
 
         def value(points: FloatArray, coefficients: FloatArray = coefficients) -> FloatArray:
-            orbit = quadratics.escape_time(points, coefficients, max_iter=SMOOTH_MAX_ITER, bailout=SMOOTH_BAILOUT)
+            orbit = quadratics.escape_time(points, coefficients, max_iter=MAX_ITER, bailout=SMOOTH_BAILOUT)
             return orbits.smooth_value(orbit)[:, None]
 
         yield Relative(name, "quadratic", value, (lower, upper), secret)

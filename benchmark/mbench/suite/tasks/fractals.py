@@ -8,15 +8,14 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from mbench.suite import orbits
-from mbench.suite.ladder import ladder_points, misiurewicz_points
+from mbench.suite.ladder import RUNGS, Rungs, ladder_points, misiurewicz_points
 from mbench.suite.sampler import stream_key, uniform_rows
 from mbench.suite.tasks.base import BoxTask
 from mbench.suite.tasks.looks import Landmark, Look, Plane
-from mbench.types import ComplexArray, FloatArray, Queries
+from mbench.types import BoolArray, ComplexArray, FloatArray, Queries
 
-SMOOTH_MAX_ITER = 5000
+MAX_ITER = 5000
 SMOOTH_BAILOUT = 256.0
-DISTANCE_MAX_ITER = 200
 DISTANCE_BAILOUT = 1e4
 
 # An interpolator's squared error lies within this distance of the set (99% of it for 8-NN on 10,000 points): keeping
@@ -25,6 +24,7 @@ NEAR_DISTANCE = 0.02
 N_CANDIDATES = 2_000_000
 N_NEAR = 150_000
 N_REST = 50_000
+HALVED_TO = 10_000  # points: who learned from so few, as on `quick`, is asked half as much
 
 
 class Fractal(BoxTask):
@@ -60,10 +60,13 @@ class Fractal(BoxTask):
             "set": self.recurrence.name,
             "target": self.target,
             "window": [self.lower.tolist(), self.upper.tolist()],
-            "max_iter": SMOOTH_MAX_ITER if smooth else DISTANCE_MAX_ITER,
+            "max_iter": MAX_ITER,
             "bailout": SMOOTH_BAILOUT if smooth else DISTANCE_BAILOUT,
             "n_test": self.n_test,
-            "strata": [NEAR_DISTANCE, N_CANDIDATES, N_NEAR, N_REST] if self.has_ladder else None,
+            "strata": [NEAR_DISTANCE, N_CANDIDATES, N_NEAR, N_REST, HALVED_TO] if self.has_ladder else None,
+            "rungs": [[*map(int, (r.octaves.start, r.octaves.stop, r.n_centres, r.grid))] for r in RUNGS]
+            if self.has_ladder
+            else None,
         }
 
     def self_test(self) -> None:
@@ -74,21 +77,25 @@ class Fractal(BoxTask):
         """Return the escape value of points (m, 2): (m, 1) float32 in [0, 1]; 1 where the orbit never escapes."""
         c = _as_complex(points)
         if self.target == "smooth":
-            orbit = orbits.escape_time(
-                c, self.recurrence, max_iter=SMOOTH_MAX_ITER, bailout=SMOOTH_BAILOUT, derivative=False
-            )
+            orbit = orbits.escape_time(c, self.recurrence, max_iter=MAX_ITER, bailout=SMOOTH_BAILOUT, derivative=False)
             return orbits.smooth_value(orbit, self.recurrence)[:, None]
-        orbit = orbits.escape_time(c, self.recurrence, max_iter=DISTANCE_MAX_ITER, bailout=DISTANCE_BAILOUT)
+        orbit = orbits.escape_time(c, self.recurrence, max_iter=MAX_ITER, bailout=DISTANCE_BAILOUT)
         return orbits.log_distance_value(orbit)[:, None]
 
     def draw_queries(self, n: int, replicate: int, secret: bytes | None = None) -> Queries:
-        """Return the stratified test set and the zoom ladder; the set's relatives have a uniform test set alone."""
+        """Return the stratified test set and the zoom ladder; the set's relatives have a uniform test set alone.
+
+        For samples of at most `HALVED_TO` points both have half the size: the sample's noise outweighs the test set's
+        there, and asking is most of what a slow method takes.
+        """
         if not self.has_ladder:
             return super().draw_queries(n, replicate, secret)
-        test, weight = _stratified_points(self.name, secret)
+        halves = 1 if n <= HALVED_TO else 2
+        test, weight = _stratified_points(self.name, secret, halves)
         # Both Mandelbrot tasks climb the same ladder, so that their profiles can be held side by side.
         centres = misiurewicz_points(stream_key("mandelbrot", "ladder", 0, secret))
-        ladder, octave, centre = ladder_points(centres, self.lower, self.upper)
+        rungs = [Rungs(each.octaves, each.n_centres * halves // 2, each.grid) for each in RUNGS]
+        ladder, octave, centre = ladder_points(centres, self.lower, self.upper, rungs)
         points = np.concatenate([test, ladder])
         return Queries(X=self.scale(points), points=points, weight=weight, octave=octave, centre=centre)
 
@@ -100,7 +107,7 @@ class Mandelbrot(Fractal):
     recurrence = orbits.MANDELBROT
     lower, upper = np.array([-2.65, -1.2]), np.array([1.15, 1.2])
     has_ladder = True
-    golden_points = "c8b57b2213e727980cd8b5ae64d58a21c2d090e7512e1aa0f5baefb63a290063"
+    golden_points = "1f3ce2cf8439e6e4aaea61c6c0c1429b832f3b535b217878b6b7b64352c99cfb"
     landmarks = (
         Landmark("Seahorse valley", -0.743643887 + 0.131825904j),
         Landmark("Elephant valley", 0.2925755 + 0.0149977j),
@@ -116,7 +123,7 @@ class MandelbrotDistance(Mandelbrot):
 
     name = "mandelbrot-distance"
     target = "distance"
-    golden_points = "e3ea3cd4812eba71a99bdebd75bebff833d22ac4b17d3297fef845e869be605b"
+    golden_points = "0c316c2a56160359b63f19d9b370963be3049af0b10aae97dadf4ca5cfa10a3f"
 
 
 class Julia(Fractal):
@@ -125,7 +132,7 @@ class Julia(Fractal):
     name = "julia"
     recurrence = orbits.JULIA
     lower, upper = np.array([-1.6, -1.2]), np.array([1.6, 1.2])
-    golden_points = "32d481689294bad39b0a7f7dd22bd6ee5942028a18dd5ba3ba1a40848d1da710"
+    golden_points = "f01617b31361119d2543c4b05554e2a0e0eb1397ba5519309c7ef33fba8714d9"
     landmarks = (
         # The fixed points (1 ∓ √(1 - 4c)) / 2 of z² - 0.8 + 0.156i, and the critical point.
         Landmark("Spiral hub", -0.527468 + 0.075925j),
@@ -140,7 +147,7 @@ class BurningShip(Fractal):
     name = "burning-ship"
     recurrence = orbits.BURNING_SHIP
     lower, upper = np.array([-2.5, -2.0]), np.array([1.5, 1.0])
-    golden_points = "5b8342e903652870fd43f0325bb723f16b249691795c1fd282ca89f4058a49e0"
+    golden_points = "399f8d82c50e84a62d22bc5798397dc8697440f32aa7e541786f1e9064e5c5ee"
     landmarks = (
         Landmark("Armada", -1.7619 - 0.028j),
         Landmark("Mast", -1.625 - 0.025j),
@@ -154,7 +161,7 @@ class Multibrot3(Fractal):
     name = "multibrot3"
     recurrence = orbits.MULTIBROT3
     lower, upper = np.array([-1.5, -1.5]), np.array([1.5, 1.5])
-    golden_points = "17fac9b03538ace942e6569be6da45adafb5dad9f8d7db44355cc9922445391b"
+    golden_points = "4c4e263d03795fa5de20b4192eadfd0bd9f25b0dcb216fb8b4edc2ee1736befc"
     landmarks = (Landmark("Valley", 0.091257 + 0.76556j), Landmark("Mini set", 0.264975 + 1.273011j))
 
 
@@ -164,7 +171,7 @@ class Tricorn(Fractal):
     name = "tricorn"
     recurrence = orbits.TRICORN
     lower, upper = np.array([-2.5, -2.0]), np.array([1.5, 2.0])
-    golden_points = "8cbfca5f552b57d88df208c41dac41517f0fc83035b5ea4ea0ff649ec7b32073"
+    golden_points = "65f631f6f9c259f21c5b0086e1dd9bf9a7a9c5281776158ba2780320a9af9cc9"
     landmarks = (
         Landmark("Arm", -0.997009 + 0.100916j),
         Landmark("Bud", -1.234314 + 0.044314j),
@@ -173,24 +180,31 @@ class Tricorn(Fractal):
 
 
 @cache
-def _stratified_points(task: str, secret: bytes | None) -> tuple[FloatArray, FloatArray]:
+def _stratified_points(task: str, secret: bytes | None, halves: int) -> tuple[FloatArray, FloatArray]:
     """Draw many candidates, keep most of those near the set and few of the rest: points (n, 2), weight (n,).
+
+    halves: 2 for the whole test set, 1 for the first half of each stratum.
 
     Near are the candidates whose distance to the set is below `NEAR_DISTANCE`; those inside have none. A stratum's
     weight is its share of the candidates, so that a weighted mean estimates the uniform one without bias. Kept for the
     process, as every replicate asks for the same.
     """
-    lower, upper = Mandelbrot.lower, Mandelbrot.upper
-    candidates = lower + uniform_rows(stream_key(task, "test", 0, secret), 0, N_CANDIDATES, 2) * (upper - lower)
-    orbit = orbits.escape_time(_as_complex(candidates), max_iter=SMOOTH_MAX_ITER, bailout=DISTANCE_BAILOUT)
-    near = orbits.distance_estimate(orbit) < NEAR_DISTANCE
-    kept = [np.flatnonzero(near)[:N_NEAR], np.flatnonzero(~near)[:N_REST]]
+    candidates, near = _candidates(task, secret)
+    kept = [np.flatnonzero(near)[: N_NEAR * halves // 2], np.flatnonzero(~near)[: N_REST * halves // 2]]
     share = [near.mean(), 1.0 - near.mean()]
     weight = np.concatenate([np.full(len(rows), s / len(rows)) for rows, s in zip(kept, share, strict=True)])
     points = candidates[np.concatenate(kept)]
     points.setflags(write=False)
     weight.setflags(write=False)
     return points, weight
+
+
+@cache
+def _candidates(task: str, secret: bytes | None) -> tuple[FloatArray, BoolArray]:
+    lower, upper = Mandelbrot.lower, Mandelbrot.upper
+    points = lower + uniform_rows(stream_key(task, "test", 0, secret), 0, N_CANDIDATES, 2) * (upper - lower)
+    orbit = orbits.escape_time(_as_complex(points), max_iter=MAX_ITER, bailout=DISTANCE_BAILOUT)
+    return points, orbits.distance_estimate(orbit) < NEAR_DISTANCE
 
 
 def _as_complex(points: FloatArray) -> ComplexArray:

@@ -114,11 +114,11 @@ class China(Photo):
     """A temple in China."""
 
     name = "china"
-    golden_points = "3374fa949a036597093b7dc923c0442b709229204181c950e618fd4630affd33"
+    golden_points = "4e00a83de85181f53d0db3c6d2d7d9c409660f5da1b05a9d42984f3f5421a900"
 
 
 class Flower(Photo):
     """A flower before a blurred ground."""
 
     name = "flower"
-    golden_points = "75e30c4b1f9fc4072fcaa9da96fa8e1bf080064411cd4a425fbbee6711ec6c0b"
+    golden_points = "dc24a78e2d103a690f76a524bff05bdb01051b0ef23b6a2a396624d6b6162056"

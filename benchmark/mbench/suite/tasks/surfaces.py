@@ -20,7 +20,7 @@ class Sphere(BoxTask):
     """R² → R³: longitude u in [0, 2π], colatitude v in [0, π]; x = r sin v cos u, y = r sin v sin u, z = r cos v."""
 
     name = "sphere"
-    golden_points = "4fc649d47efbc1be4f7fabeaf50395af8cf27c87819dc8fbdffd7ccdd401e389"
+    golden_points = "c584874a259f5ada075c71fbe8abc4df92929eccb11efeb8b34f7197121aedd9"
     family = "surfaces"
     n_inputs = 2
     n_outputs = 3
@@ -54,7 +54,7 @@ class Shell(BoxTask):
     """
 
     name = "shell"
-    golden_points = "9dc93d20df8fd9bf839cdc5db39c612799cf271422d752b6833d5a9276820218"
+    golden_points = "b3519fac27e40c3acc292974c977b2dee8815f4975a7818f048f6c086137fe6f"
     family = "surfaces"
     n_inputs = 2
     n_outputs = 3

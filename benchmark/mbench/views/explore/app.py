@@ -19,6 +19,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from mbench.results.estimators import Target
 from mbench.runs.settings import Settings
 from mbench.suite.tasks import Task, load_task
 from mbench.suite.tasks.looks import Plane
@@ -27,7 +28,6 @@ from mbench.views.explore.guard import Guard
 from mbench.views.explore.layers import TILE_LIMIT_S, Layer, LayerFailure, PredictionLayer, QueueFull, TruthLayer
 from mbench.views.explore.palette import describe_palettes
 from mbench.views.explore.sample_index import SampleIndex
-from mbench.views.explore.targets import Target
 
 _STATIC = Path(__file__).parent / "static"
 _KINDS = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}

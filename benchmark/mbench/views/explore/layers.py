@@ -13,6 +13,7 @@ from threading import Event, Lock
 from typing import Literal, TypeVar
 
 from mbench.errors import HarnessError
+from mbench.results.estimators import Target
 from mbench.runs.cells import Cell
 from mbench.runs.run import Run
 from mbench.runs.settings import Settings
@@ -20,7 +21,6 @@ from mbench.sandbox.child_process import Child, ChildFailure, Interrupted
 from mbench.suite.tasks import Task
 from mbench.types import FloatArray
 from mbench.views.explore.chart import Chart, Tile, first_tiles, tile_points, tile_truth
-from mbench.views.explore.targets import Target
 
 QUEUE_LIMIT = 64  # tiles waiting per layer; a page asks for two at a time
 CACHE_TILES = 1_024  # 64 KB each of a fractal

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from mbench import __version__
 from mbench.board.columns import (
     bar_limits,
     compared_columns,
@@ -308,9 +308,9 @@ def verbatim(line: str) -> Markup:
 def _render(template: str, **context: Any) -> str:
     page = _environment().get_template(template)
     return page.render(
-        policy=POLICY, version=__version__, suite_version=tracks.SUITE_VERSION, badge_skill=tracks.UNIVERSAL_SKILL,
-        landmarks=tiles.landmarks(), octaves=tiles.OCTAVES, start=_START, value_ticks=_thin(VALUE_TICKS),
-        error_ticks=_thin(VALUE_ERRORS.ticks), **context,
+        policy=POLICY, version=version("mbench"), suite_version=tracks.SUITE_VERSION,
+        badge_skill=tracks.UNIVERSAL_SKILL, landmarks=tiles.landmarks(), octaves=tiles.OCTAVES, start=_START,
+        value_ticks=_thin(VALUE_TICKS), error_ticks=_thin(VALUE_ERRORS.ticks), **context,
     )  # fmt: skip
 
 

@@ -32,6 +32,11 @@ SLOPE = {
 }
 
 
+def test_the_families_are_those_of_the_definitions():
+    assert set(STEP) <= set(FAMILIES)
+    assert {name for name in STEP if FAMILIES[name].holomorphic} == set(SLOPE)
+
+
 def python_orbit(point, family, max_iter, bailout=256.0):
     """One orbit, step by step: no closed form, no cycle test, no lanes. Returns count, interior, z, z'."""
     x, y, u, v = (point.real, point.imag, 1.0, 0.0) if family is JULIA else (0.0, 0.0, 0.0, 0.0)

@@ -226,7 +226,7 @@ def test_a_file_of_another_name_is_refused(mbench, evaluated):
     assert "is called mine.py" in result.stderr
 
 
-@pytest.mark.parametrize("arguments", [["--track", "standard"], ["--out", "nowhere"], ["--name", "../up"]])
+@pytest.mark.parametrize("arguments", [["--track", "standard"], ["--results", "nowhere"], ["--name", "../up"]])
 def test_wrong_arguments_are_usage(mbench, evaluated, arguments):
     assert mbench("submit", evaluated(), *arguments).exit_code == 2
 

@@ -1,6 +1,7 @@
 import importlib
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -9,8 +10,9 @@ from mbench import cli
 from mbench.api import run_evaluation
 from mbench.errors import HarnessError, UsageError
 from mbench.results.audits import DESCRIPTIONS, AuditReport, Bound, write_report
-from mbench.results.lookup import find_result, refresh_results
+from mbench.results.lookup import refresh_results
 from mbench.results.metrics import Profile
+from mbench.results.names import find_result
 from mbench.results.record import SCHEMA_VERSION, Costs, Metrics, Result
 from mbench.results.store import ResultStore, read_result, write_result
 from mbench.review import verify as verification
@@ -78,8 +80,8 @@ def test_hidden_results_never_stand_for_a_submission(evaluate, tmp_path):
     store = ResultStore(tmp_path / "results")
     assert public.paths[0] != hidden.paths[0]
     for name in ("idea", str(tmp_path / "submissions/idea.py"), str(public.paths[0])):
-        assert [record.test_set for record in find_result(name, store).records] == ["public"]
-    found = find_result(str(hidden.paths[0]), store)
+        assert [record.test_set for record in find_result(name, store.folder).records] == ["public"]
+    found = find_result(str(hidden.paths[0]), store.folder)
     assert (found.name, {record.test_set for record in found.records}) == ("idea-hidden", {name_test_set(SECRET)})
     before = [path.read_bytes() for path in (public.paths[0], hidden.paths[0])]
     refresh_results(store)
@@ -90,7 +92,7 @@ def test_a_result_of_several_test_sets_is_refused(make_record, tmp_path):
     records = (make_record(), make_record(task="friedman", test_set=name_test_set(SECRET)))
     write_result(tmp_path / "mixed.json", Result(schema=SCHEMA_VERSION, suite=1, name="idea", records=records))
     with pytest.raises(UsageError, match="different test sets"):
-        find_result(str(tmp_path / "mixed.json"), None)
+        find_result(str(tmp_path / "mixed.json"), Path("results"))
 
 
 @pytest.mark.parametrize(("secret", "scored"), [(SECRET, True), (OTHER, False), (None, False)])

@@ -148,7 +148,7 @@ def test_recorded_curves_are_nobodys_result(mbench, tmp_path, monkeypatch):
     monkeypatch.setattr(lookup, "RECORDED_FOLDER", tmp_path)
     write_curves(tmp_path / "curves.json", (make_curve(),))
     result = mbench("compare", "curves")
-    assert (result.exit_code, "neither a file, nor evaluated here" in result.stderr) == (2, True)
+    assert (result.exit_code, "no such file or name" in result.stderr) == (2, True)
 
 
 def test_a_folder_of_curves_is_no_results_folder(tmp_path, mbench):
@@ -158,7 +158,7 @@ def test_a_folder_of_curves_is_no_results_folder(tmp_path, mbench):
         ResultStore(tmp_path / "curves")
     with pytest.raises(UsageError, match="for another purpose"):
         CurveStore(tmp_path / "results")
-    result = mbench("compare", "knn", "--out", "curves")
+    result = mbench("compare", "knn", "--results", "curves")
     assert (result.exit_code, "Choose another folder" in result.stderr) == (2, True)
 
 

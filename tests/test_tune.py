@@ -9,7 +9,7 @@ from sklearn.neighbors import KNeighborsRegressor
 from mbench import __version__ as mbench_version
 from mbench.errors import UsageError
 from mbench.results import metrics
-from mbench.results.lookup import find_result
+from mbench.results.names import find_result
 from mbench.results.reference import load_reference
 from mbench.results.scoring import score_entry
 from mbench.results.store import ResultStore
@@ -265,7 +265,7 @@ def test_a_tuned_record_never_stands_for_a_public_one(tune, mbench, submission_f
         shutil.copy(file, results / "cells")
     assert len(list(ResultStore(results).records())) == 5
     assert mbench("compare", path, "near", "--format", "json").stdout == before
-    assert {r.test_set for r in find_result("near", ResultStore(results)).records} == {PUBLIC}
+    assert {r.test_set for r in find_result("near", results).records} == {PUBLIC}
     board = mbench("leaderboard", "--format", "json")
     assert board.exit_code == 0, board.output
     assert "near-n_neighbors" not in board.stdout

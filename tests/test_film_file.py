@@ -5,7 +5,9 @@ from PIL import Image
 
 from mbench.disk import check_place
 from mbench.errors import HarnessError, UsageError
-from mbench.views.film_file import SUFFIXES, encode_film, frame_s, read_digests
+from mbench.views.film_file import encode_film, frame_s, read_digests
+
+SUFFIXES = (".mp4", ".gif", ".webp")
 
 
 def moving_square(n_frames, size=(64, 96)):

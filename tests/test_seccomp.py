@@ -1,0 +1,404 @@
+"""Which system calls a submission may make. The list stands here, from syscalls(2) and the kernel's own tables.
+
+It is compared with what the filter answers to every number, and with what a real child is answered.
+"""
+
+import errno
+import json
+import platform
+import re
+import struct
+import subprocess
+import sys
+import textwrap
+from itertools import chain
+from pathlib import Path
+
+import pytest
+
+from mbench.child import confinement, seccomp
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="nothing is confined elsewhere")
+
+MACHINES = ("x86_64", "aarch64")
+ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7, "i386": 0x40000003, "arm": 0x40000028}
+PID = 4_242
+ALLOW, REFUSE, MISSING, KILL = "allow", errno.EPERM, errno.ENOSYS, "kill"
+HEADERS = {
+    "x86_64": Path("/usr/include/x86_64-linux-gnu/asm/unistd_64.h"),
+    "aarch64": Path("/usr/include/asm-generic/unistd.h"),
+}
+
+# Why: the calls refused for it, each (x86-64 number, arm64 number); None where that machine lacks the call.
+REFUSED = {
+    "another program, another process": {
+        "fork": (57, None), "vfork": (58, None), "execve": (59, 221), "execveat": (322, 281),
+    },
+    "a look into another process, or a signal to it": {
+        "ptrace": (101, 117), "process_vm_readv": (310, 270), "process_vm_writev": (311, 271),
+        "kcmp": (312, 272), "tkill": (200, 130), "rt_sigqueueinfo": (129, 138),
+        "rt_tgsigqueueinfo": (297, 240), "pidfd_send_signal": (424, 424), "pidfd_open": (434, 434),
+        "pidfd_getfd": (438, 438), "process_madvise": (440, 440), "process_mrelease": (448, 448),
+    },
+    "another process's share of the machine, or more than its own": {
+        "setpriority": (141, 140), "ioprio_set": (251, 30), "migrate_pages": (256, 238),
+        "move_pages": (279, 239), "sched_setparam": (142, 118), "sched_setscheduler": (144, 119),
+        "sched_setattr": (314, 274), "sched_setaffinity": (203, 122),
+    },
+    "the network; a pair of datagram sockets may send to any other by its path": {
+        "socket": (41, 198), "socketpair": (53, 199),
+    },
+    "work that the kernel does unseen by this filter, or looks at": {
+        "io_uring_setup": (425, 425), "io_uring_enter": (426, 426), "io_uring_register": (427, 427),
+        "io_setup": (206, 0), "bpf": (321, 280), "perf_event_open": (298, 241), "userfaultfd": (323, 282),
+    },
+    "what the filter and Landlock stand on": {
+        "seccomp": (317, 277), "landlock_create_ruleset": (444, 444), "landlock_add_rule": (445, 445),
+        "landlock_restrict_self": (446, 446), "personality": (135, 92), "modify_ldt": (154, None),
+        "uselib": (134, None),
+    },
+    "namespaces and mounts": {
+        "unshare": (272, 97), "setns": (308, 268), "mount": (165, 40), "umount2": (166, 39),
+        "pivot_root": (155, 41), "chroot": (161, 51), "open_tree": (428, 428), "open_tree_attr": (467, 467),
+        "move_mount": (429, 429), "fsopen": (430, 430), "fsconfig": (431, 431), "fsmount": (432, 432),
+        "fspick": (433, 433), "mount_setattr": (442, 442), "swapon": (167, 224), "swapoff": (168, 225),
+        "quotactl": (179, 60), "quotactl_fd": (443, 443),
+    },
+    "files by handle, past every path that Landlock knows": {
+        "name_to_handle_at": (303, 264), "open_by_handle_at": (304, 265),
+    },
+    "a file's owner, mode, times, attributes and length, which Landlock does not guard (landlock(7), limitations)": {
+        "chmod": (90, None), "fchmod": (91, 52), "fchmodat": (268, 53), "fchmodat2": (452, 452),
+        "chown": (92, None), "fchown": (93, 55), "lchown": (94, None), "fchownat": (260, 54),
+        "truncate": (76, 45), "utime": (132, None), "utimes": (235, None), "futimesat": (261, None),
+        "utimensat": (280, 88), "setxattr": (188, 5), "lsetxattr": (189, 6), "fsetxattr": (190, 7),
+        "setxattrat": (463, 463), "removexattr": (197, 14), "lremovexattr": (198, 15),
+        "fremovexattr": (199, 16), "removexattrat": (466, 466), "file_setattr": (469, 469),
+        "mknod": (133, None), "mknodat": (259, 33),
+    },
+    "news of what others do with files": {
+        "inotify_init": (253, None), "inotify_init1": (294, 26), "inotify_add_watch": (254, 27),
+        "fanotify_init": (300, 262),
+    },
+    "memory that is nobody's: it outlives a process, or is shared, and no limit counts it": {
+        "memfd_create": (319, 279), "memfd_secret": (447, 447), "shmget": (29, 194), "shmat": (30, 196),
+        "shmctl": (31, 195), "msgget": (68, 186), "msgsnd": (69, 189), "msgrcv": (70, 188),
+        "msgctl": (71, 187), "semget": (64, 190), "semop": (65, 193), "semtimedop": (220, 192),
+        "semctl": (66, 191), "mq_open": (240, 180), "mq_unlink": (241, 181), "add_key": (248, 217),
+        "request_key": (249, 218), "keyctl": (250, 219),
+    },
+    "the machine: its clock, its name, its modules, its log": {
+        "reboot": (169, 142), "kexec_load": (246, 104), "kexec_file_load": (320, 294),
+        "init_module": (175, 105), "finit_module": (313, 273), "delete_module": (176, 106),
+        "sethostname": (170, 161), "setdomainname": (171, 162), "settimeofday": (164, 170),
+        "clock_settime": (227, 112), "clock_adjtime": (305, 266), "adjtimex": (159, 171), "acct": (163, 89),
+        "syslog": (103, 116), "iopl": (172, None), "ioperm": (173, None), "vhangup": (153, 58),
+    },
+}  # fmt: skip
+BY_ARGUMENTS = {
+    "clone": (56, 220), "clone3": (435, 435), "kill": (62, 129), "tgkill": (234, 131), "prlimit64": (302, 261),
+    "prctl": (157, 167), "fcntl": (72, 25), "mmap": (9, 222),
+}  # fmt: skip
+# What an interpreter, numpy, PyTorch and the harness's own protocol call: (x86-64 number, arm64 number).
+ALLOWED = {
+    # files that Landlock lets it have
+    "read": (0, 63), "write": (1, 64), "close": (3, 57), "lseek": (8, 62), "pread64": (17, 67), "pwrite64": (18, 68),
+    "openat": (257, 56), "fstat": (5, 80), "newfstatat": (262, 79), "ioctl": (16, 29), "dup": (32, 23),
+    "ftruncate": (77, 46), "mkdirat": (258, 34), "unlinkat": (263, 35), "renameat2": (316, 276),
+    "getdents64": (217, 61), "readlinkat": (267, 78), "getcwd": (79, 17), "pipe2": (293, 59), "statx": (332, 291),
+    # its own memory
+    "munmap": (11, 215), "mprotect": (10, 226), "brk": (12, 214), "madvise": (28, 233), "mremap": (25, 216),
+    # its own threads and signals
+    "futex": (202, 98), "exit": (60, 93), "exit_group": (231, 94), "rt_sigreturn": (15, 139),
+    "rt_sigaction": (13, 134), "rt_sigprocmask": (14, 135), "sigaltstack": (131, 132), "sched_yield": (24, 124),
+    "sched_getaffinity": (204, 123), "set_robust_list": (273, 99), "rseq": (334, 293), "gettid": (186, 178),
+    # what it is and what time it is
+    "getpid": (39, 172), "clock_gettime": (228, 113), "clock_nanosleep": (230, 115), "getrandom": (318, 278),
+    "uname": (63, 160), "sysinfo": (99, 179), "getrusage": (98, 165),
+}  # fmt: skip
+ALL_REFUSED = dict(chain.from_iterable(calls.items() for calls in REFUSED.values()))
+
+
+def run_filter(code, architecture, number, arguments=()):
+    """Interpret a BPF program over one system call, as the kernel's Documentation/networking/filter.rst says.
+
+    Every branch goes forward and every program ends with a return, or this raises.
+    """
+    data = struct.pack("<IIQ6Q", number, architecture, 0, *[*arguments, 0, 0, 0, 0, 0, 0][:6])
+    program = list(struct.iter_unpack("<HBBI", code))
+    at = accumulator = 0
+    while True:
+        operation, if_true, if_false, operand = program[at]
+        at += 1
+        match operation:
+            case 0x20:
+                accumulator = struct.unpack_from("<I", data, operand)[0]
+            case 0x15:
+                at += if_true if accumulator == operand else if_false
+            case 0x35:
+                at += if_true if accumulator >= operand else if_false
+            case 0x45:
+                at += if_true if accumulator & operand else if_false
+            case 0x06:
+                if operand == 0x7FFF0000:
+                    return ALLOW
+                return KILL if operand == 0x80000000 else operand - 0x00050000
+            case _:
+                raise AssertionError(f"an instruction {operation:#x} that this filter has no use for")
+
+
+@pytest.fixture(params=MACHINES)
+def machine(request):
+    return request.param
+
+
+@pytest.fixture
+def call(machine):
+    """Return what the filter of a machine says to (x86-64 number, arm64 number) and arguments."""
+    code = seccomp.assemble_filter(machine, PID)
+
+    def ask(numbers, *arguments):
+        return run_filter(code, ARCHITECTURES[machine], numbers[MACHINES.index(machine)], arguments)
+
+    return ask
+
+
+def numbers_of(calls, machine):
+    """Return {number: name} of what a machine has of these calls."""
+    column = MACHINES.index(machine)
+    return {numbers[column]: name for name, numbers in calls.items() if numbers[column] is not None}
+
+
+def test_the_filter_refuses_the_listed_calls_and_no_other(machine):
+    """Over every number, so that neither a call can leave the list nor another come in; no argument changes it."""
+    code = seccomp.assemble_filter(machine, PID)
+    expected, looked_at = numbers_of(ALL_REFUSED, machine), numbers_of(BY_ARGUMENTS, machine)
+    assert len(expected) == sum(numbers[MACHINES.index(machine)] is not None for numbers in ALL_REFUSED.values())
+    for arguments in ((), (2**64 - 1,) * 6):
+        answers = {
+            number: run_filter(code, ARCHITECTURES[machine], number, arguments)
+            for number in range(1024)
+            if number not in looked_at
+        }
+        let_through = [name for number, name in expected.items() if answers[number] != REFUSE]
+        stopped = [number for number, answer in answers.items() if number not in expected and answer != ALLOW]
+        assert let_through == []
+        assert stopped == []
+
+
+def test_what_computing_takes_is_allowed(machine):
+    code = seccomp.assemble_filter(machine, PID)
+    calls = numbers_of(ALLOWED, machine)
+    assert [name for n, name in calls.items() if run_filter(code, ARCHITECTURES[machine], n) != ALLOW] == []
+
+
+def test_the_filters_table_holds_the_listed_calls():
+    assert set(seccomp._REFUSED) ^ set(ALL_REFUSED) == set()
+    assert {name: (n, seccomp._REFUSED[name]) for name, n in ALL_REFUSED.items() if seccomp._REFUSED[name] != n} == {}
+
+
+THREAD = 0x3D0F00  # what the C library passes for a thread
+
+
+@pytest.mark.parametrize(
+    ("numbers", "arguments", "answer"),
+    [
+        ((56, 220), (THREAD,), ALLOW),
+        ((56, 220), (17,), REFUSE),
+        ((56, 220), (0x4100 | 17,), REFUSE),
+        ((56, 220), (0x10000000 | 17,), REFUSE),
+        ((56, 220), (THREAD & ~0x10000,), REFUSE),
+        ((435, 435), (0,), MISSING),
+        ((62, 129), (PID, 6), ALLOW),
+        ((62, 129), (PID + 1, 6), REFUSE),
+        ((62, 129), (2**64 - 1, 6), REFUSE),
+        ((62, 129), (0, 6), REFUSE),
+        ((62, 129), (2**64 - PID, 6), REFUSE),
+        ((234, 131), (PID, 5, 6), ALLOW),
+        ((234, 131), (1, 1, 6), REFUSE),
+        ((302, 261), (0, 7), ALLOW),
+        ((302, 261), (PID, 7), ALLOW),
+        ((302, 261), (1, 7), REFUSE),
+        ((157, 167), (15,), ALLOW),
+        ((157, 167), (1, 0), REFUSE),
+        ((157, 167), (4, 0), REFUSE),
+        ((157, 167), (22, 2), REFUSE),
+        ((157, 167), (1 << 32 | 1, 0), REFUSE),
+        ((72, 25), (3, 3), ALLOW),
+        ((72, 25), (3, 8, 1), REFUSE),
+        ((72, 25), (3, 15), REFUSE),
+        ((72, 25), (3, 1024), REFUSE),
+        ((72, 25), (3, 1026), REFUSE),
+        ((9, 222), (0, 4096, 3, 0x22), ALLOW),
+        ((9, 222), (0, 4096, 3, 0x01), ALLOW),
+        ((9, 222), (0, 4096, 3, 0x4022), ALLOW),
+        ((9, 222), (0, 4096, 3, 0x21), REFUSE),
+        ((9, 222), (0, 4096, 3, 0x23), REFUSE),
+    ],
+)
+def test_by_its_arguments_a_call_is_allowed_or_not(call, numbers, arguments, answer):
+    assert call(numbers, *arguments) == answer
+
+
+@pytest.mark.parametrize("number", [0, 1, 39, 57])
+def test_another_architecture_is_killed(machine, number):
+    code = seccomp.assemble_filter(machine, PID)
+    for name, architecture in ARCHITECTURES.items():
+        assert (run_filter(code, architecture, number) == KILL) == (name != machine)
+
+
+@pytest.mark.parametrize("number", [0, 39, 59, 512, 547])
+def test_x32_is_killed(number):
+    code = seccomp.assemble_filter("x86_64", PID)
+    assert run_filter(code, ARCHITECTURES["x86_64"], 0x40000000 | number) == KILL
+
+
+def test_no_branch_is_longer_than_a_byte_and_the_kernel_takes_the_program(machine):
+    code = seccomp.assemble_filter(machine, PID)
+    assert len(code) // 8 <= 4096
+    for number in range(600):  # every call of today's comes to an end, whatever it answers
+        assert run_filter(code, ARCHITECTURES[machine], number) in (ALLOW, REFUSE, MISSING)
+
+
+def numbers_in_header(machine):
+    """Return {name: number}. The generic table is arm64's; there, 3264_ marks what has another name on 32 bits."""
+    path = HEADERS[machine]
+    if not path.exists():
+        pytest.skip(f"{path} is not installed (package linux-libc-dev)")
+    found = re.findall(r"#define __NR(?:3264)?_(\w+)\s+(\d+)", path.read_text())
+    header = {name: int(number) for name, number in found}
+    return {"newfstatat": header.get("fstatat"), **header}
+
+
+def test_numbers_are_the_kernels(machine):
+    header = numbers_in_header(machine)
+    column = MACHINES.index(machine)
+    wrong = {}
+    for name, numbers in {**ALL_REFUSED, **BY_ARGUMENTS, **ALLOWED, "capset": (126, 91)}.items():
+        known = header.get(name)
+        if known is None and numbers[column] is not None and numbers[column] >= 424:
+            continue  # newer than the header
+        if known != numbers[column]:
+            wrong[name] = numbers[column], known
+    assert wrong == {}
+
+
+def test_the_calls_that_confine_have_their_numbers():
+    """A wrong number here would confine nothing, or ask for another thing."""
+    assert tuple(seccomp._SECCOMP[machine] for machine in MACHINES) == ALL_REFUSED["seccomp"]
+    assert tuple(confinement._CAPSET[machine] for machine in MACHINES) == (126, 91)
+
+
+# What a real child is answered. Every call gets arguments that the kernel itself turns down, so that one that comes
+# through does no harm. Not called: vfork, which would run on in our own stack, and vhangup, which has no argument.
+NOT_CALLED = {"vfork", "vhangup"}
+HARMLESS = {"msgget": (0x7FFF_0001, 0), "semget": (0x7FFF_0001, 1, 0), "shmget": (0x7FFF_0001, 1, 0)}
+CALLER = """
+import ctypes, errno, json, os, sys
+from mbench.child import seccomp
+calls, filtered = json.loads(sys.argv[1])
+libc = ctypes.CDLL(None, use_errno=True)
+libc.syscall.restype = ctypes.c_long
+assert libc.prctl(38, 1, 0, 0, 0) == 0  # PR_SET_NO_NEW_PRIVS
+if filtered:
+    seccomp.refuse_system_calls()
+me, parent, said = os.getpid(), os.getppid(), {}
+for name, number, arguments in calls:
+    places = {"me": me, "parent": parent}
+    ctypes.set_errno(0)
+    words = [ctypes.c_long(places.get(word, word)) for word in arguments]
+    result = libc.syscall(ctypes.c_long(number), *words)
+    if os.getpid() != me:
+        os._exit(0)  # a fork that came through
+    said[name] = errno.errorcode[ctypes.get_errno()] if result == -1 else "ok"
+print(json.dumps(said))
+"""
+
+
+def call_in_a_child(calls, *, filtered=True):
+    """Return {name: "ok" or the error's name} of (name, number, arguments), called by a real process."""
+    command = [sys.executable, "-c", CALLER, json.dumps([calls, filtered])]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.fixture
+def column():
+    if not seccomp.is_supported():
+        pytest.skip("no filter for this machine")
+    return MACHINES.index(platform.machine())
+
+
+def every_refused_call(column):
+    return [
+        (name, numbers[column], HARMLESS.get(name, (-1,) * 6))
+        for name, numbers in ALL_REFUSED.items()
+        if numbers[column] is not None and name not in NOT_CALLED
+    ]
+
+
+def test_a_child_is_refused_every_listed_call(column):
+    said = call_in_a_child(every_refused_call(column))
+    assert {name: answer for name, answer in said.items() if answer != "EPERM"} == {}
+
+
+def test_without_the_filter_the_same_calls_reach_the_kernel(column):
+    """So that it is the filter that answers above. Some take privileges, or are refused by a container around us."""
+    own = {"fork", "inotify_init"}  # which would succeed
+    said = call_in_a_child([call for call in every_refused_call(column) if call[0] not in own], filtered=False)
+    assert sum(answer != "EPERM" for answer in said.values()) > 40
+
+
+def test_a_child_is_answered_by_arguments(column):
+    """Signal 0 only asks; a lock, a lease or a limit is asked of what is not there."""
+    expected = {
+        "clone, a process": ("clone", (17,), "EPERM"),
+        "clone3": ("clone3", (0, 0), "ENOSYS"),
+        "kill itself": ("kill", ("me", 0), "ok"),
+        "kill its parent": ("kill", ("parent", 0), "EPERM"),
+        "kill all": ("kill", (-1, 0), "EPERM"),
+        "tgkill itself": ("tgkill", ("me", "me", 0), "ok"),
+        "tgkill its parent": ("tgkill", ("parent", "parent", 0), "EPERM"),
+        "prlimit of its own": ("prlimit64", (0, 7, 0, 0), "ok"),
+        "prlimit of its parent": ("prlimit64", ("parent", 7, 0, 0), "EPERM"),
+        "prctl, no death with its parent": ("prctl", (1, 0), "EPERM"),
+        "prctl, not to be looked at": ("prctl", (4, 0), "EPERM"),
+        "prctl, another filter": ("prctl", (22, 2, 0), "EPERM"),
+        "prctl, is it to be looked at": ("prctl", (3,), "ok"),
+        "fcntl, whose signals": ("fcntl", (-1, 8, 1), "EPERM"),
+        "fcntl, whose signals, extended": ("fcntl", (-1, 15, 0), "EPERM"),
+        "fcntl, a lease": ("fcntl", (-1, 1024, 0), "EPERM"),
+        "fcntl, news of a folder": ("fcntl", (-1, 1026, 0), "EPERM"),
+        "fcntl, its flags": ("fcntl", (1, 3), "ok"),
+        "mmap, shared and nobody's": ("mmap", (0, 4096, 3, 0x21, -1, 0), "EPERM"),
+        "mmap, private": ("mmap", (0, 4096, 3, 0x22, -1, 0), "ok"),
+    }
+    calls = [(what, BY_ARGUMENTS[name][column], arguments) for what, (name, arguments, _) in expected.items()]
+    said = call_in_a_child(calls)
+    assert said == {what: answer for what, (_, _, answer) in expected.items()}
+
+
+def test_a_child_goes_on_computing(tmp_path):
+    """Threads, files of its own, memory, time and chance, through the libraries that use them."""
+    if not seccomp.is_supported():
+        pytest.skip("no filter for this machine")
+    code = """
+        import ctypes, os, sys, threading, time
+        import numpy as np
+        ctypes.CDLL(None).prctl(38, 1, 0, 0, 0)
+        from mbench.child import seccomp
+        seccomp.refuse_system_calls()
+        threads = [threading.Thread(target=lambda: np.ones((300, 300)) @ np.ones((300, 300))) for _ in range(3)]
+        [thread.start() for thread in threads]; [thread.join() for thread in threads]
+        folder = sys.argv[1]
+        os.mkdir(folder + "/new"); np.save(folder + "/new/a.npy", np.arange(9))
+        os.rename(folder + "/new/a.npy", folder + "/b.npy")
+        assert np.load(folder + "/b.npy", mmap_mode="r").sum() == 36
+        os.rmdir(folder + "/new"); os.unlink(folder + "/b.npy")
+        assert len(os.urandom(8)) == 8 and time.time() > 0 and os.cpu_count() and len(os.sched_getaffinity(0))
+        print("done")
+    """
+    command = [sys.executable, "-c", textwrap.dedent(code), str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.returncode) == ("done\n", 0), done.stderr
