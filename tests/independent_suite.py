@@ -14,7 +14,6 @@ import numpy as np
 from numba import njit
 from sklearn.datasets import load_digits, load_sample_image
 
-N_REPLICATES_OF_REFERENCE = 20
 MAX_STEPS = 5000
 FEW = 10_000  # points: who learned from so few is asked half of the Mandelbrot set's queries
 BOXES = {
@@ -293,17 +292,17 @@ def photo_items(task, replicate, start, stop=None):
 
 
 def digits_rows(task, folder=None):
-    """Return the images and labels that may be sampled, and those of the test set; white is 1. folder: of MNIST."""
+    """Return the training and the test images, each with its labels, and what white is. folder: MNIST's."""
     if task == "mnist":
-        parts = [
-            (_idx(folder, f"{part}-images-idx3-ubyte", 16).reshape(-1, 784) / 255, _idx(folder, f"{part}-labels-idx1-ubyte", 8))
-            for part in ("train", "t10k")
-        ]
-        return parts[0], parts[1]
+        parts = []
+        for part in ("train", "t10k"):
+            images = _idx(folder, f"{part}-images-idx3-ubyte", header=16)
+            parts.append((images.reshape(-1, 28 * 28), _idx(folder, f"{part}-labels-idx1-ubyte", header=8)))
+        return *parts, 255
     images, labels = load_digits(return_X_y=True)
     order = random_order("mbench/2|digits|split|0", 1797)
     test, train = order[:539], order[539:]
-    return (images[train] / 16, labels[train]), (images[test] / 16, labels[test])
+    return (images[train], labels[train]), (images[test], labels[test]), 16
 
 
 def _idx(folder, name, header):
@@ -316,9 +315,9 @@ def one_hot(labels):
 
 def digits_sample(task, replicate, n, folder=None):
     """Return X and labels of the first n images of a replicate."""
-    (images, labels), _ = digits_rows(task, folder)
+    (images, labels), _, white = digits_rows(task, folder)
     chosen = random_order(f"mbench/2|{task}|train|{replicate}", len(images))[:n]
-    return images[chosen], one_hot(labels[chosen])
+    return images[chosen] / white, one_hot(labels[chosen])
 
 
 # --- scores ---
