@@ -89,6 +89,7 @@ def test_samples_are_the_same(name, replicate):
     assert_rounded(sample.y, labels)
 
 
+@pytest.mark.skipif(not PAGE.exists(), reason="the page lies in the checkout, not in the wheel")
 @pytest.mark.parametrize("name", TASKS)
 def test_the_page_has_the_digest_of_every_tasks_first_points(name):
     rows = dict(re.findall(r"^\| `([\w-]+)` \| `([0-9a-f]{64})` \|$", PAGE.read_text(), re.MULTILINE))
