@@ -421,8 +421,8 @@ def test_seed_prints_the_digest_of_what_it_wrote(mbench, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["audit"], "give either a SUBMISSION or --calibrate"),
-        (["audit", "idea.py", "--calibrate"], "give either a SUBMISSION or --calibrate"),
+        (["audit"], "give either a NAME or --calibrate"),
+        (["audit", "idea.py", "--calibrate"], "give either a NAME or --calibrate"),
         (["audit", "absent.py"], "absent.py: no such file"),
         (["audit", "absent.py", "--hidden-seed", "absent.txt"], "absent.txt: cannot be read"),
         (["evaluate", "absent.py", "--hidden-seed", "bad.txt"], "bad.txt: does not hold a seed"),
@@ -430,7 +430,7 @@ def test_seed_prints_the_digest_of_what_it_wrote(mbench, tmp_path):
         (["audit", "--calibrate", "--write", "."], "is a directory"),
         (["audit", "--calibrate", "--track", "standard"], "has a track and secrets of its own"),
         (["audit", "idea.py", "--write", "audit.json"], "--write is of --calibrate"),
-        (["audit", "idea.py", "--fresh"], "--fresh is of --calibrate"),
+        (["audit", "idea.py", "--fresh"], "--resume and --fresh are of --calibrate"),
         (["reproduce", "--dry-run", "--cluster", "tcp://127.0.0.1:1"], "--dry-run counts cells only"),
     ],
     ids=" ".join,

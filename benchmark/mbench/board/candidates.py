@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from mbench.errors import UsageError
+from mbench.results import lookup
 from mbench.results.audits import REPORT_NAME, AuditReport, find_report, report_places
-from mbench.results.kept import ForeignError, note_foreign
-from mbench.results.lookup import RECORDED_FOLDER, newest_result
+from mbench.results.kept import ForeignError, OtherSuiteError, note_foreign
+from mbench.results.lookup import newest_result
 from mbench.results.record import Record
 from mbench.results.store import RESULT_NAME, read_result
 from mbench.submission import ENTRY_NAME, Source, baseline_names, baseline_path, read_submission, safe_name
@@ -37,18 +38,22 @@ class Candidate:
     folder: Path | None = None
 
 
-def find_baselines() -> list[Candidate]:
-    """Return the baselines that the package carries a result of; NAME.audit.json beside it is its audit."""
+def find_baselines(suite: int = tracks.SUITE_VERSION) -> list[Candidate]:
+    """Return the baselines that the package carries a result of; NAME.audit.json beside it is its audit.
+
+    suite: of an earlier one all that was recorded, also of sources that have changed since.
+    """
     found = []
     for name in baseline_names():
-        path, entry = RECORDED_FOLDER / f"{name}.json", baseline_path(name)
+        path, entry = lookup.recorded_folder(suite) / f"{name}.json", baseline_path(name)
         if path.exists() and entry is not None:
-            found += _candidate(name, "baseline", path, [path.with_name(f"{name}.audit.json")], entry)
+            place = _Place(name, "baseline", path, (path.with_name(f"{name}.audit.json"),))
+            found += _candidate(place, entry if suite == tracks.SUITE_VERSION else None, suite)
     return found
 
 
-def find_submissions(folder: Path) -> list[Candidate]:
-    """Return the submissions, a folder each, that have a result.json beside their submission.py.
+def find_submissions(folder: Path, suite: int = tracks.SUITE_VERSION) -> list[Candidate]:
+    """Return the submissions, a folder each, that have a result.json of a suite beside their submission.py.
 
     Raises UsageError for two that would go by one name.
     """
@@ -61,7 +66,7 @@ def find_submissions(folder: Path) -> list[Candidate]:
     return [
         candidate
         for name, each in folders.items()
-        for candidate in _candidate(name, "submission", each / RESULT_NAME, [each / REPORT_NAME], each)
+        for candidate in _candidate(_Place(name, "submission", each / RESULT_NAME, (each / REPORT_NAME,)), each, suite)
     ]
 
 
@@ -70,7 +75,9 @@ def find_local(results: Path, track: str) -> list[Candidate]:
     return [
         candidate
         for path in sorted(results.glob(f"*/{track}/{RESULT_NAME}"))
-        for candidate in _candidate(safe_name(path.parent.parent.name), "local", path, report_places(path.parent), None)
+        for candidate in _candidate(
+            _Place(safe_name(path.parent.parent.name), "local", path, report_places(path.parent)), None
+        )
     ]
 
 
@@ -93,20 +100,28 @@ def _is_whole(record: Record) -> bool:
     return not record.ok or family != "mandelbrot" or (profile is not None and len(profile.mean) == len(OCTAVES))
 
 
-def _candidate(name: str, origin: Origin, path: Path, audits: Sequence[Path], entry: Path | None) -> list[Candidate]:
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a result lies, and where its audit may; one of another version of the source says nothing about this."""
+
+    name: str
+    origin: Origin
+    path: Path
+    audits: tuple[Path, ...]
+
+
+def _candidate(place: _Place, entry: Path | None, suite: int = tracks.SUITE_VERSION) -> list[Candidate]:
     """Read a result and its audit, and keep what is of the source at `entry`, without one: of the newest record's.
 
-    None comes of a result that only another version of mbench can read; it is noted.
-
-    audits: where its audit may lie; one of another version of the source says nothing about this one.
+    None comes of a result of another suite, or one that only another version of mbench can read; that is noted.
 
     What is not on its track's budget, or lacks octaves of its depth, is left out, too.
 
-    Raises UsageError for a result of another suite, HarnessError for a damaged one.
+    Raises HarnessError for a damaged one.
     """
     try:
-        result = read_result(path)
-    except ForeignError as error:
+        result = read_result(place.path, suite)
+    except (ForeignError, OtherSuiteError) as error:
         note_foreign(str(error))
         return []
     public = [record for record in result.records if record.test_set == PUBLIC and _is_whole(record)]
@@ -117,6 +132,7 @@ def _candidate(name: str, origin: Origin, path: Path, audits: Sequence[Path], en
         digest = max(public, key=lambda record: record.created).source_digest if public else ""
     own = [record for record in public if record.source_digest == digest]
     foreign = tuple(record.track for record in public if record.source_digest != digest)
-    audit = find_report(audits, digest)
-    folder = entry if origin == "submission" else None
-    return [Candidate(name, origin, newest_result(name, own).records, audit[1] if audit else None, foreign, folder)]
+    audit = find_report(place.audits, digest, suite)
+    folder = entry if place.origin == "submission" else None
+    records = newest_result(place.name, own).records
+    return [Candidate(place.name, place.origin, records, audit[1] if audit else None, foreign, folder)]

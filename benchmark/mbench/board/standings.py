@@ -93,6 +93,7 @@ class Board:
     that no test separates.  agreement: of the halves of the ranked entries' replicates on their order.
     """
 
+    suite: int
     track: str
     ranked: tuple[Standing, ...]
     unranked: tuple[Standing, ...]
@@ -134,6 +135,7 @@ def build_board(candidates: Iterable[Candidate], track: str, reference: Referenc
     eligible = [standing for standing in lists["board"] if not standing.reasons]
     ranked, pairs, groups = _rank(eligible)
     return Board(
+        suite=reference.suite,
         track=track,
         ranked=ranked,
         unranked=tuple(standing for standing in lists["board"] if standing.reasons),

@@ -84,7 +84,7 @@ def describe_track(board: Board) -> str:
     """Say in one line what the board is of."""
     n = tracks.TRACKS[board.track].replicates
     return (
-        f"Track {board.track} of suite {tracks.SUITE_VERSION}, n = {n} replicate{'s' * (n > 1)} of each task: "
+        f"Track {board.track} of suite {board.suite}, n = {n} replicate{'s' * (n > 1)} of each task: "
         f"{len(board.ranked)} of {len(board.shown)} entries hold the badge, {len(board.discoveries)} discoveries, "
         f"{len(board.rejected)} rejected."
     )
@@ -118,7 +118,7 @@ def board_as_json(board: Board) -> dict[str, Any]:
     """Return everything the board holds as plain JSON: what a page about it can be made from."""
     names = [standing.name for standing in board.ranked]
     return {
-        "suite": tracks.SUITE_VERSION,
+        "suite": board.suite,
         "track": board.track,
         "n_replicates": tracks.TRACKS[board.track].replicates,
         "confidence": CONFIDENCE,

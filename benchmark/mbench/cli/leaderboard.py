@@ -13,6 +13,7 @@ from mbench.cli.options import (
     recorded_option,
     results_option,
     submissions_option,
+    suite_option,
     track_option,
 )
 
@@ -25,6 +26,7 @@ from mbench.cli.options import (
     )
 )
 @track_option
+@suite_option
 @results_option
 @submissions_option
 @recorded_option
@@ -34,7 +36,14 @@ from mbench.cli.options import (
               "sample size where `mbench curves` measured it.")  # fmt: skip
 @json_option
 def leaderboard(
-    track: str, results: Path, submissions: Path, recorded: bool, table_format: str, plots: Path | None, as_json: bool
+    track: str,
+    suite: int,
+    results: Path,
+    submissions: Path,
+    recorded: bool,
+    table_format: str,
+    plots: Path | None,
+    as_json: bool,
 ) -> None:
     """Rank recorded baselines, submissions and local results of one track by their Mandelbrot score.
 
@@ -50,11 +59,13 @@ def leaderboard(
     from mbench.results.agreement import describe_manners
     from mbench.results.kept import heard_notes
     from mbench.results.reference import load_reference
+    from mbench.suite.tracks import SUITE_VERSION
 
-    known = [*find_baselines(), *find_submissions(submissions)]
-    candidates = known if recorded else keep_recorded(known, find_local(results, track), track)
-    board = build_board(candidates, track, load_reference())
-    shown = {each.name: [r for r in each.records if r.track == track] for each in candidates}
+    known = [*find_baselines(suite), *find_submissions(submissions, suite)]
+    if not recorded and suite == SUITE_VERSION:  # a results folder is of one suite
+        known = keep_recorded(known, find_local(results, track), track)
+    board = build_board(known, track, load_reference(suite))
+    shown = {each.name: [r for r in each.records if r.track == track] for each in known}
     for line in describe_manners(shown):
         click.echo(line, err=True)
     if as_json:

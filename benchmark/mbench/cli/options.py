@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mbench.errors import UsageError
-from mbench.suite.tracks import DEFAULT_TRACK, TRACKS
+from mbench.suite.tracks import DEFAULT_TRACK, SUITE_VERSION, TRACKS
 
 if TYPE_CHECKING:
     from mbench.results.store import ResultStore
@@ -23,6 +23,10 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print the re
 track_option = click.option(
     "--track", type=click.Choice(list(TRACKS)), default=DEFAULT_TRACK, show_default=True, help="Size of the suite."
 )
+suite_option = click.option(
+    "--suite", type=click.IntRange(1, SUITE_VERSION), default=SUITE_VERSION, show_default=True,
+    help="Version of the suite. What was recorded under an earlier one is shown apart, as it was scored then.",
+)  # fmt: skip
 tracks_option = click.option(
     "--track", "tracks", type=click.Choice(list(TRACKS)), multiple=True,
     help="Only this track; repeatable. Default: all that have entries.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
@@ -20,7 +20,7 @@ from mbench.suite import tracks
 SCHEMA_VERSION = 1
 REPORT_NAME = "audit.json"
 _REPORT_LIMIT = 1 << 20  # bytes: one has some thousands
-BOUNDS_NAME = f"audit-{tracks.SUITE_VERSION}.json"  # lies beside the package's modules; `mbench audit --calibrate`
+BOUNDS_NAME = "audit-1.json"  # lies beside the package's modules; `mbench audit --calibrate`, last under suite 1
 GOOD = ("passed", "discovery")
 
 
@@ -175,9 +175,9 @@ def write_report(path: Path, report: AuditReport) -> None:
     write_kept(path, asdict(report))
 
 
-def read_report(path: Path) -> AuditReport:
-    """Read an audit. Raises as `read_kept`, and UsageError for a missing file."""
-    report = read_kept(_REPORT, path)
+def read_report(path: Path, suite: int = tracks.SUITE_VERSION) -> AuditReport:
+    """Read an audit made under a suite. Raises as `read_kept`, and UsageError for a missing file."""
+    report = read_kept(replace(_REPORT, suite=suite), path)
     if report is None:
         raise UsageError(f"{path}: no such audit. Run `mbench audit`")
     return report
@@ -192,7 +192,9 @@ def report_places(made: Path) -> tuple[Path, ...]:
     return tuple(folder / REPORT_NAME for folder in folders)
 
 
-def find_report(places: Sequence[Path], source_digest: str) -> tuple[Path, AuditReport] | None:
+def find_report(
+    places: Sequence[Path], source_digest: str, suite: int = tracks.SUITE_VERSION
+) -> tuple[Path, AuditReport] | None:
     """Return the audit of a source that counts: one that holds against it, or else the newest.
 
     Raises like `read_report` for what is no audit in the first place; in the others it is passed over.
@@ -200,7 +202,7 @@ def find_report(places: Sequence[Path], source_digest: str) -> tuple[Path, Audit
     found: list[tuple[Path, AuditReport]] = []
     for path in filter(Path.exists, places):
         try:
-            found.append((path, read_report(path)))
+            found.append((path, read_report(path, suite)))
         except ForeignError as error:
             note_foreign(str(error))
         except MbenchError:
@@ -218,6 +220,6 @@ def load_bounds() -> Mapping[str, Bound]:
 @cache
 def _parse_bounds(text: str) -> Mapping[str, Bound]:
     content = json.loads(text)
-    if content["suite"] != tracks.SUITE_VERSION or content["bounds"].keys() != DESCRIPTIONS.keys():
+    if content["suite"] > tracks.SUITE_VERSION or content["bounds"].keys() != DESCRIPTIONS.keys():
         raise HarnessError(f"{BOUNDS_NAME}: made by another version of the audit. Reinstall, or calibrate again")
     return MappingProxyType({name: Bound(**bound) for name, bound in content["bounds"].items()})

@@ -35,6 +35,10 @@ class ForeignError(UsageError):
     """A file of this suite holds what only another version of mbench knows. It is whole, and not to be deleted."""
 
 
+class OtherSuiteError(UsageError):
+    """A file of another suite, or of an older schema: its numbers do not compare with those of this one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Form(Generic[T]):
     """One kind of file.
@@ -42,6 +46,7 @@ class Form(Generic[T]):
     kind: what it is read as.  limit: bytes.  remedy: what to do about a damaged one.  again: what to do about one of
     another suite.  schema: None where it has none.  items, unknown: the list in it whose members are records, and what
     says what of a record this mbench does not know ("" where it knows all).  has_head: is it an object with its suite?
+    suite: which it is to be of.
     """
 
     kind: type[T]
@@ -52,6 +57,7 @@ class Form(Generic[T]):
     items: str = ""
     unknown: Callable[[Any], str] | None = None
     has_head: bool = True
+    suite: int = SUITE_VERSION
 
 
 @contextmanager
@@ -191,11 +197,11 @@ def _check_head(form: Form[Any], tree: dict[str, Any], origin: Path) -> str:
     version = tree.pop(WRITER, None)
     schema, suite = tree.get("schema"), tree.get("suite")
     fits = form.schema is None or (type(schema) is int and schema >= form.schema)
-    if not fits or type(suite) is not int or suite != SUITE_VERSION:
+    if not fits or type(suite) is not int or suite != form.suite:
         made = [f"schema {schema}"] if form.schema is not None and type(schema) is int else []
         made += [f"suite {suite}" if type(suite) is int else "an unknown suite"]
-        own = f"suite {SUITE_VERSION}" if form.schema is None else f"schema {form.schema} of suite {SUITE_VERSION}"
-        raise UsageError(
+        own = f"suite {form.suite}" if form.schema is None else f"schema {form.schema} of suite {form.suite}"
+        raise OtherSuiteError(
             f"{origin}: made by {' of '.join(each[:30] for each in made)}, this is {own}. Results of different suites "
             f"do not compare. {form.again}"
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 
 from mbench.results.kept import ForeignError, note_foreign, refusing_foreign
 from mbench.results.record import SCHEMA_VERSION, Record, Result
@@ -11,6 +12,11 @@ from mbench.submission import BASELINES_FOLDER, baseline_names
 from mbench.suite import tracks
 
 RECORDED_FOLDER = BASELINES_FOLDER / "results"
+
+
+def recorded_folder(suite: int) -> Path:
+    """Return where what is recorded of the baselines under a suite lies: earlier ones' results lie apart."""
+    return RECORDED_FOLDER if suite == tracks.SUITE_VERSION else RECORDED_FOLDER / f"suite-{suite}"
 
 
 def recorded_baselines() -> list[Result]:

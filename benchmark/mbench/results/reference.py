@@ -12,7 +12,7 @@ from mbench.errors import HarnessError
 from mbench.results.kept import note
 from mbench.suite import tracks
 
-REFERENCE_NAME = f"reference-{tracks.SUITE_VERSION}.json"  # lies beside this module; `mbench reference` remakes it
+REFERENCE_NAME = "reference-{suite}.json"  # lies beside this module; `mbench reference` remakes the newest
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,7 @@ class LearningCurve:
 class Reference:
     """The frozen reference of one suite version."""
 
+    suite: int
     tasks: MappingProxyType[tuple[str, str], TaskReference]  # by (track, task)
     curves: MappingProxyType[str, LearningCurve]
 
@@ -50,19 +51,18 @@ def note_track_without_skills(track: str, reference: Reference) -> None:
         note(f"track {track} has no frozen reference: no skills, no scores, no ranks. `mbench reference` makes one")
 
 
-def load_reference() -> Reference:
-    """Return the frozen reference of this suite version."""
-    return _parse_reference(Path(__file__).with_name(REFERENCE_NAME).read_text())
+def load_reference(suite: int = tracks.SUITE_VERSION) -> Reference:
+    """Return the frozen reference of a suite version."""
+    return _parse_reference(Path(__file__).with_name(REFERENCE_NAME.format(suite=suite)).read_text(), suite)
 
 
 @cache
-def _parse_reference(text: str) -> Reference:
+def _parse_reference(text: str, suite: int) -> Reference:
     content = json.loads(text)
-    if content["suite"] != tracks.SUITE_VERSION:
-        raise HarnessError(
-            f"the frozen reference is of suite {content['suite']}, this is {tracks.SUITE_VERSION}. Reinstall"
-        )
+    if content["suite"] != suite:
+        raise HarnessError(f"the frozen reference is of suite {content['suite']}, this is {suite}. Reinstall")
     return Reference(
+        suite=suite,
         tasks=MappingProxyType(
             {
                 (track, task): TaskReference(row["constant_error"], row["knn_error"], row["knn_depth_octaves"])

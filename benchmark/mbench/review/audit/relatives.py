@@ -20,8 +20,8 @@ from mbench.suite.sampler import permutation, stream_key, uniform_rows
 from mbench.suite.tasks.base import BoxTask
 from mbench.suite.tasks.fractals import (
     DISTANCE_BAILOUT,
-    SMOOTH_BAILOUT,
     MAX_ITER,
+    SMOOTH_BAILOUT,
     BurningShip,
     Fractal,
     Julia,
