@@ -276,6 +276,7 @@ def test_scores_of_an_entry_are_the_same(rng, spread, failed):
     if failed is not None:
         cells[failed[0]][failed[1]] = None
     frozen = Reference(
+        suite=tracks.SUITE_VERSION,
         tasks=MappingProxyType({("standard", name): TaskReference(*row) for name, row in reference.items()}),
         curves=MappingProxyType({name: LearningCurve((10**3, 10**5, 10**6), (0.3, 0.05, 0.01)) for name in FRACTALS}),
     )
@@ -301,6 +302,7 @@ def test_one_family_without_skill_makes_overall_zero():
     reference = {name: (1.0, 0.1, 5.0 if name in FRACTALS else None) for name in tracks.TRACKS["quick"].tasks}
     cells = {name: [(1.0 if name == "digits" else 0.1, 5.0)] for name in reference}
     frozen = Reference(
+        suite=tracks.SUITE_VERSION,
         tasks=MappingProxyType({("quick", name): TaskReference(*row) for name, row in reference.items()}),
         curves=MappingProxyType({}),
     )
