@@ -21,6 +21,7 @@ from mbench.suite.tasks.fractals import DISTANCE_BAILOUT, MAX_ITER, N_NEAR, SMOO
 
 DIGITS = 50
 OCTAVES = range(10, 15)
+TASKS = ("mandelbrot", "mandelbrot-distance")
 # A step rounds x², y², their difference and its sum with a, and as much of the other part; inside the circle of radius
 # 2 that is at most 2⁻⁵³ (4 + 4 + 4 + 2) in each part.
 STEP_ROUNDING = 14 * math.sqrt(2) * 2.0**-53
@@ -112,10 +113,6 @@ def compare(points: np.ndarray) -> Comparison:
     )
     exact = [iterate_exactly(*point) for point in points.tolist()]
     nu = np.array([each.nu for each in exact])
-    # |dν| = |dz| / (|z| ln |z| ln 2), and the logarithm of d moves by about as much as that of ln |z| does.
-    moved = STEP_ROUNDING * np.array([each.spread for each in exact]) + LAST_STEPS
-    bound = np.column_stack([moved / math.log(2) * 50 / (nu + 50) ** 2, moved * 0.05 * math.pi])
-    bound = np.where(np.isnan(bound), np.inf, bound)
     return Comparison(
         counts=np.column_stack([np.where(each.interior, 0, each.count) for each in (smooth, far)]),
         exact_counts=np.array([[count or 0 for count in each.counts] for each in exact]),
@@ -124,8 +121,32 @@ def compare(points: np.ndarray) -> Comparison:
             _smooth_label(nu),
             _distance_label(np.array([e.distance for e in exact]), np.array([e.counts[1] is None for e in exact])),
         ]),
-        bound=bound,
+        bound=bound_labels(nu, np.array([each.spread for each in exact])),
     )  # fmt: skip
+
+
+def bound_labels(nu: np.ndarray, spread: np.ndarray) -> np.ndarray:
+    """Return what rounding may do to the labels of orbits with these ν and spreads (n,), nan without escape: (n, 2)."""
+    # |dν| = |dz| / (|z| ln |z| ln 2), and the logarithm of d moves by about as much as that of ln |z| does.
+    moved = STEP_ROUNDING * spread + LAST_STEPS
+    bound = np.column_stack([moved / math.log(2) * 50 / (nu + 50) ** 2, moved * 0.05 * math.pi])
+    return np.where(np.isnan(bound), np.inf, bound)
+
+
+def bound_in_float64(points: np.ndarray) -> np.ndarray:
+    """Return the bounds of points (n, 2) that escape by float64's own orbits, which know a bound's size: (n, 2)."""
+    orbit = escape_time(_as_complex(points), max_iter=MAX_ITER, bailout=SMOOTH_BAILOUT)
+    c = _as_complex(points)
+    left, z, s, spread = np.arange(len(c)), np.zeros_like(c), np.zeros(len(c)), np.full(len(c), np.nan)
+    with np.errstate(over="ignore"):
+        for _ in range(MAX_ITER):
+            s = 2.0 * np.abs(z) * s + 1.0
+            z = z * z + c
+            size = np.abs(z)
+            out = size > SMOOTH_BAILOUT
+            spread[left[out]] = s[out] / (size[out] * np.log(size[out]))
+            left, z, s, c = (each[~out] for each in (left, z, s, c))
+    return bound_labels(_nu(orbit), spread)
 
 
 def _nu(orbit: Orbit) -> np.ndarray:
@@ -175,13 +196,19 @@ def main() -> None:
     n = parser.parse_args().points
     points = hard_points(n)
     half = n - n // 2
-    found = compare(points[:half])
-    print(f"near stratum, longest orbits\n{describe(found)}", flush=True)
-    for i, name in enumerate(("mandelbrot", "mandelbrot-distance")):
-        share = error_share(name, found.error[:, i])
-        print(f"{name}: these errors are an FVU of {share:.1e} on the whole test set", flush=True)
-    print(f"ladder, octaves 10 to 14\n{describe(compare(points[half:]))}", flush=True)
-    print(f"never escape, largest derivatives\n{describe(compare(endless_points(n // 10)))}", flush=True)
+    for title, part, near in (
+        ("near stratum, longest orbits", points[:half], True),
+        ("ladder, octaves 10 to 14", points[half:], False),
+        ("near stratum, never escape, largest derivatives", endless_points(n // 10), True),
+    ):
+        found = compare(part)
+        print(f"{title}\n{describe(found)}", flush=True)
+        if near:
+            shares = [error_share(name, found.error[:, i]) for i, name in enumerate(TASKS)]
+            print("FVU of these errors on the whole test set:", *(f"{share:.1e}" for share in shares), flush=True)
+    escaping = escaping_points()
+    smooth, distance = (bound_in_float64(escaping) > CHAOTIC).sum(axis=0)
+    print(f"of the near stratum's {len(escaping)} points that escape, {smooth} and {distance} labels are chaotic")
 
 
 def error_share(name: str, error: np.ndarray) -> float:
@@ -191,6 +218,12 @@ def error_share(name: str, error: np.ndarray) -> float:
     truth = task.truth(queries.points[: queries.n_test])[:, 0].astype(float)
     variance = queries.weight @ np.square(truth - queries.weight @ truth)
     return float(queries.weight[0] * np.square(error).sum() / variance)
+
+
+def escaping_points() -> np.ndarray:
+    """Return the points of the near stratum that escape: (n, 2)."""
+    near = load_task("mandelbrot").draw_queries(10**6, 0).points[:N_NEAR]
+    return near[~escape_time(_as_complex(near), max_iter=MAX_ITER, bailout=DISTANCE_BAILOUT).interior]
 
 
 def endless_points(n: int) -> np.ndarray:
