@@ -23,8 +23,8 @@ OF_DESIGN = (
 )  # fmt: skip
 OWN_DATA = [name for name in dict.fromkeys((*OF_DESIGN, *tracks.task_names())) if name != "mnist"]
 
-GOLDEN_LADDER = "3e99e93cc92ce81e5e414e9cb8ce21434700c7750f1564974cf7ac46b7c78035"
-GOLDEN_LADDER_SIZE = 178_713
+GOLDEN_LADDER = "e8e662f0295537fa1bd7c69ab88cbe0d37e8187c7a25c15aefa046481ad5b7fc"
+GOLDEN_LADDER_SIZE = 183_310
 
 
 def small(task, replicate=0, n=400):
@@ -38,7 +38,7 @@ def test_sample_points_are_the_suites(name):
 
 
 def test_mandelbrot_test_set_and_ladder_are_the_suites():
-    queries = load_task("mandelbrot").draw_queries(10, 0)
+    queries = load_task("mandelbrot").draw_queries(100_000, 0)
     # Near and far are told apart by a logarithm, whose last bit may differ between machines: hence the ladder alone.
     ladder = queries.points[queries.n_test :]
     assert hashlib.sha256(ladder.astype("<f8").tobytes()).hexdigest() == GOLDEN_LADDER
@@ -159,9 +159,22 @@ def test_stratified_test_set_is_sharper_than_a_uniform_one_of_its_size(rng):
 
 
 def test_strata_hold_as_many_points_as_the_design_says():
-    queries = load_task("mandelbrot").draw_queries(10, 0)
-    sizes = np.unique(queries.weight, return_counts=True)[1]
-    assert sorted(sizes.tolist()) == [50_000, 150_000]
+    for n, (rest, near) in ((100_000, (50_000, 150_000)), (10_000, (25_000, 75_000))):
+        weight = load_task("mandelbrot").draw_queries(n, 0).weight
+        assert sorted(np.unique(weight, return_counts=True)[1].tolist()) == [rest, near]
+
+
+def test_who_learned_from_few_points_is_asked_the_first_half(rng):
+    half, whole = (load_task("mandelbrot").draw_queries(n, 0) for n in (10_000, 10_001))
+    assert half.n_test == whole.n_test / 2
+    for weight in np.unique(whole.weight):
+        all_points = whole.points[: whole.n_test][whole.weight == weight]
+        first = half.points[: half.n_test][np.isclose(half.weight, 2 * weight)]
+        assert np.array_equal(first, all_points[: len(all_points) // 2])
+    for k in range(15):
+        centres = [np.unique(each.centre[each.octave == k]) for each in (half, whole)]
+        assert len(centres[0]) == len(centres[1]) / 2
+        assert np.array_equal(centres[0], centres[1][: len(centres[0])])
 
 
 def test_smooth_and_distance_targets_are_escapes_own():
@@ -169,7 +182,7 @@ def test_smooth_and_distance_targets_are_escapes_own():
     c = points.view(np.complex128)[:, 0]
     orbit = orbits.escape_time(c, max_iter=5000)
     assert np.array_equal(load_task("mandelbrot").truth(points)[:, 0], orbits.smooth_value(orbit))
-    orbit = orbits.escape_time(c, max_iter=200, bailout=1e4)
+    orbit = orbits.escape_time(c, max_iter=5000, bailout=1e4)
     assert np.array_equal(load_task("mandelbrot-distance").truth(points)[:, 0], orbits.log_distance_value(orbit))
 
 
@@ -288,22 +301,45 @@ def test_shell_formula_at_points_known_by_hand(uv, xyz):
     [
         (0, 0.5),
         (1 / 6, 0.5),
-        (0.4, 0.34),
-        (0.5, 0.1),
-        (0.6, 0.34),
-        (5 / 6 - 1e-9, 0.95),
-        (5 / 6 + 1e-9, 0.05),
-        (1, 0.05),
+        (1 / 12, 0.5 + 0.4 * 0.5**0.5),  # the sine of 3π/4
+        (1 / 3 + 1 / 48, 0.9),
+        (1 / 3 + 3 / 48, 0.1),
+        (1 / 3 + 4 / 48, 0.5),
+        (2 / 3 + 1e-9, 0.65),
+        (2 / 3 + 1 / 96 - 1e-9, 0.65),
+        (2 / 3 + 1 / 96 + 1e-9, 0.35),
+        (1 - 1e-9, 0.35),
     ],
 )
 def test_curve_at_points_known_by_hand(x, y):
     assert load_task("curve").truth(np.array([[x]]))[0, 0] == pytest.approx(y, abs=1e-6)
 
 
-@pytest.mark.parametrize("joint", [1 / 3, 2 / 3])
-def test_curve_is_continuous_where_its_parts_meet(joint):
-    left, right = load_task("curve").truth(np.array([[joint - 1e-7], [joint + 1e-7]]))[:, 0]
-    assert left == pytest.approx(right, abs=1e-4)
+def test_curve_has_32_jumps_and_8_corners():
+    x = np.linspace(0, 1, 1_000_001)[:-1, None]
+    step = np.diff(load_task("curve").truth(x)[:, 0].astype(float))
+    jumps = np.abs(step) > 0.1
+    assert jumps.sum() == 32  # 31 alike, and half of one where the parts meet
+    assert np.abs(step[jumps])[1:] == pytest.approx([0.3] * 31, abs=1e-4)
+    turns = np.diff(np.sign(step[(x[:-1, 0] > 1 / 3) & (x[1:, 0] < 2 / 3)])) != 0
+    assert turns.sum() == 8
+    assert np.abs(step[~jumps]).max() < 1e-4
+
+
+def test_knns_skill_on_the_curve_hangs_little_on_the_sample():
+    """What the many jumps are for: a standard deviation of at most 4 over samples of `standard`."""
+    from sklearn.neighbors import KNeighborsRegressor
+
+    task = load_task("curve")
+    queries = task.draw_queries(5_000, 0)
+    truth = task.truth(queries.points)[:, 0].astype(float)
+    fvu = []
+    for replicate in range(20):
+        sample = task.draw_sample(5_000, replicate)
+        knn = KNeighborsRegressor(12, weights=lambda distance: 1.0 / np.maximum(distance, 1e-12) ** 2)
+        fvu.append(np.mean((knn.fit(sample.X, sample.y[:, 0]).predict(queries.X) - truth) ** 2) / truth.var())
+    skill = 100.0 * np.log(fvu) / np.log(fvu).mean()
+    assert skill.std(ddof=1) <= 4.0
 
 
 def test_friedman_is_scikit_learns(rng):

@@ -133,8 +133,8 @@ COLUMNS: tuple[Column, ...] = (
                group="family", family=family, keep=13)
         for family in tracks.FAMILIES if family != "mandelbrot"
     ),
-    Column("overall", "Overall", "over-\nall", "The harmonic mean of the five families", lambda e: e.overall, group="family",
-           family="all", interval=lambda s: s.overall_interval, keep=ALWAYS),
+    Column("overall", "Overall", "over-\nall", "The harmonic mean of the five families", lambda e: e.overall,
+           group="family", family="all", interval=lambda s: s.overall_interval, keep=ALWAYS),
     Column("universal", "Universal", "universal", "Have all other families the badge's skill?",
            lambda e: e.is_universal, **_WORDS),
     Column("complete", "Complete", "complete", "Was every cell of the track run?", lambda e: e.is_complete, **_WORDS),

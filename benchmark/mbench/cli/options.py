@@ -29,7 +29,7 @@ suite_option = click.option(
 )  # fmt: skip
 tracks_option = click.option(
     "--track", "tracks", type=click.Choice(list(TRACKS)), multiple=True,
-    help="Only this track; repeatable. Default: all that have entries.",
+    help="Only this track; repeatable. Default: all.",
 )  # fmt: skip
 folder_option = click.option(
     "--results", type=click.Path(path_type=Path, file_okay=False), default=DEFAULT_RESULTS, show_default=True,

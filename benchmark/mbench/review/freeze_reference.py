@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from statistics import fmean, geometric_mean
 from typing import Any
 
@@ -24,6 +24,7 @@ EXTRA_REPLICATES = 5  # of tasks that count nowhere
 CURVE_SIZES = (10, 32, 100, 316, 1_000, 3_162, 10_000, 31_623, 100_000, 316_228, 1_000_000, 3_162_278, 10_000_000)
 _CURVE_REPLICATES = {size: 5 if size <= 100_000 else 1 for size in CURVE_SIZES}  # large samples hardly vary
 _UNLIMITED_S = 3600.0
+_LARGEST_SAMPLE = 1_000_000
 
 
 class ReferenceStore(ResultStore):
@@ -33,10 +34,14 @@ class ReferenceStore(ResultStore):
 
 
 def make_reference(
-    store: ReferenceStore, settings: Settings, report: Callable[[Progress], None] = lambda progress: None
+    store: ReferenceStore,
+    settings: Settings,
+    names: Collection[str] = tuple(tracks.TRACKS),
+    report: Callable[[Progress], None] = lambda progress: None,
 ) -> dict[str, Any]:
-    """Run both reference baselines on every track, and k-NN on nested samples; return the reference as JSON.
+    """Run both reference baselines on the tracks of these names, and k-NN on nested samples; return JSON.
 
+    Without the largest track the curves end where its sample does.
     Raises HarnessError if a cell failed, MissingDataError where a data set is not on this machine.
     """
     knn, constant = (read_submission(BASELINES_FOLDER / f"{name}.py") for name in ("knn", "constant"))
@@ -50,7 +55,7 @@ def make_reference(
         return result.records
 
     by_track = {}
-    for track in tracks.TRACKS.values():
+    for track in (tracks.TRACKS[name] for name in tracks.TRACKS if name in names):
         cells = [
             *plan_cells(track.name, track.tasks, REPLICATES)[0],
             *plan_cells(track.name, tuple(tracks.EXTRA_TASKS), EXTRA_REPLICATES)[0],
@@ -60,10 +65,11 @@ def make_reference(
             task: _summarise(*[[record for record in records if record.task == task] for records in by_method])
             for task in (*track.tasks, *tracks.EXTRA_TASKS)
         }
+    sizes = [size for size in CURVE_SIZES if "large" in names or size <= _LARGEST_SAMPLE]
     cells = [
         Cell(task, "large", replicate, size, _UNLIMITED_S)
         for task in tracks.FAMILIES["mandelbrot"]
-        for size in CURVE_SIZES
+        for size in sizes
         for replicate in range(_CURVE_REPLICATES[size])
     ]
     return {
@@ -75,7 +81,7 @@ def make_reference(
         "sources": {source.name: source.digest for source in (knn, constant)},
         "environment": describe_environment(),
         "tracks": by_track,
-        "curves": _curves(run(knn, cells)),
+        "curves": _curves(run(knn, cells), sizes),
     }
 
 
@@ -88,13 +94,13 @@ def _summarise(constant: Sequence[Record], knn: Sequence[Record]) -> dict[str, f
     }
 
 
-def _curves(records: Sequence[Record]) -> dict[str, dict[str, list[float]]]:
+def _curves(records: Sequence[Record], sizes: Sequence[int]) -> dict[str, dict[str, list[float]]]:
     return {
         task: {
-            "sizes": list(CURVE_SIZES),
+            "sizes": list(sizes),
             "errors": [
                 geometric_mean(r.metrics.error for r in records if r.task == task and r.n_samples == size and r.metrics)
-                for size in CURVE_SIZES
+                for size in sizes
             ],
         }
         for task in tracks.FAMILIES["mandelbrot"]

@@ -24,7 +24,8 @@ WIDTH = 3.8  # of the window at octave 0: the task's own window is as wide
 _CLASSES = tuple((m, p) for m in PREPERIODS for p in PERIODS)
 _STARTS_PER_CLASS = 256
 _START_LOWER, _START_SIZE = (-2.0, 0.0), (2.5, 1.2)  # the upper half of the set lies in this box
-_NEWTON_STEPS = 24  # what needs more wanders about, and where it ends hangs on the last bit
+_NEWTON_STEPS = 24  # who needs more wanders about, and where that ends hangs on the last bit
+_LAST_STEPS = 4  # of who has arrived: to the last bit
 _CLOSED, _OPEN = 1e-9, 1e-2  # z_i and z_j are one point, or two: measured 3e-13 at most, and 0.11 at least
 _DISTINCT = 1e-6
 
@@ -68,6 +69,8 @@ def misiurewicz_points(starts_key: IntArray, count: int = N_CENTRES) -> Centres:
         for _ in range(_NEWTON_STEPS):
             x, y = _newton_step(x, y, preperiod, period)
         found = _has_exactly(x, y, preperiod, period)
+        for _ in range(_LAST_STEPS):
+            x, y = _newton_step(x, y, preperiod, period)
     y = np.abs(y)
 
     by_class: dict[tuple[int, int], list[int]] = {each: [] for each in _CLASSES}
