@@ -177,19 +177,23 @@ def max_norm(z):
     return np.maximum(abs(z.real), abs(z.imag))
 
 
+def newton(c, m, p, n_steps):
+    for _ in range(n_steps):
+        z, dz = orbits_of(c, m + p)
+        c = c - (z[m + p - 1] + z[m - 1]) / (dz[m + p - 1] + dz[m - 1])
+    return c
+
+
 def points_of_class(starts, m, p):
     """Return the Misiurewicz points of preperiod m and period p that Newton finds from these starts, in their order."""
-    c = starts
     with np.errstate(all="ignore"):
-        for _ in range(24):
-            z, dz = orbits_of(c, m + p)
-            c = c - (z[m + p - 1] + z[m - 1]) / (dz[m + p - 1] + dz[m - 1])
+        c = newton(starts, m, p, 24)
         z, _ = orbits_of(c, m + p)
         counts = (max_norm(z[m + p] - z[m]) < 1e-9) & (max_norm(z[m + p - 1] - z[m - 1]) > 1e-2)
         for q in range(1, p):
             counts &= max_norm(z[m + q] - z[m]) > 1e-2
     found = []
-    for each in c[counts]:
+    for each in newton(c[counts], m, p, 4):
         point = complex(each.real, abs(each.imag))
         if all(max_norm(point - other) > 1e-6 for other in found):
             found.append(point)
