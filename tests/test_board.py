@@ -21,6 +21,7 @@ from mbench.cli.tables import print_board
 from mbench.errors import UsageError
 from mbench.results import lookup
 from mbench.results.audits import AuditReport, write_report
+from mbench.results.kept import listening
 from mbench.results.metrics import Profile
 from mbench.results.record import SCHEMA_VERSION, Costs, Metrics, Record, Result
 from mbench.results.reference import Reference, TaskReference, load_reference

@@ -81,9 +81,8 @@ def test_overall_is_the_harmonic_mean_of_the_five_families():
     assert scored.overall == pytest.approx(5 / sum(1 / each for each in expected))
     sunk = entry([record(task, 1.0 if task in tracks.FAMILIES["functions"] else 0.01) for task in TASKS])
     assert sunk.families["functions"] == sunk.overall == 0.0
-    old = score_entry(
-        "mine", "standard", [record(task, error) for task, error in errors.items()], replace(REFERENCE, suite=1)
-    )
+    records = [record(task, error) for task, error in errors.items()]
+    old = score_entry("mine", "standard", records, replace(REFERENCE, suite=1))
     assert old.overall == pytest.approx(sum(expected) / 5)  # as suite 1 had it
 
 
