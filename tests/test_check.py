@@ -93,6 +93,17 @@ def test_parameters_are_reported(findings):
     assert any("1,234" in finding.what for finding in found)
 
 
+def test_libraries_that_fit_loads_on_the_clock_are_a_warning(findings, monkeypatch):
+    monkeypatch.setattr(check, "LOADING_TOLD_S", 1e-9)
+    found = findings(fit="__import__('xml.dom.minidom')\nself.mean = y.mean(axis=0)\nreturn self")
+    assert "load libraries for" in warnings(found)[0]
+    assert "import them by name" in warnings(found)[0]
+
+
+def test_libraries_loaded_before_are_none(findings):
+    assert warnings(findings(head="import sklearn.svm")) == []
+
+
 def test_a_hang_ends_the_check(findings, monkeypatch):
     monkeypatch.setattr(check, "FIT_LIMIT_S", 0.5)
     (failure,) = failures(findings(fit="while True: pass"))

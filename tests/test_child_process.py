@@ -1,6 +1,7 @@
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from mbench.sandbox.child_process import (
     ChildFailure,
     Interrupted,
     Moment,
+    _read_import_s,
     _read_moments,
     open_nursery,
     read_predictions,
@@ -46,8 +48,8 @@ X = np.linspace(-1, 1, 20)[:, None]
 Y = X**2
 
 
-def make_spec(n_outputs=1, fit_limit_s=30.0):
-    return Spec(1, n_outputs, len(X), fit_limit_s, threads=1, device="cpu", seed=0)
+def make_spec(n_outputs=1, fit_limit_s=30.0, threads=1):
+    return Spec(1, n_outputs, len(X), fit_limit_s, threads=threads, device="cpu", seed=0)
 
 
 @pytest.fixture(params=["started", "forked"])
@@ -56,13 +58,13 @@ def child_of(request, submission_file, estimator):
     isolation = choose_isolation("C", allow_none=True)
     with ExitStack() as nurseries:
 
-        def make(memory_limit_mb=8192, cancel=None, fit_limit_s=30.0, **bodies):
+        def make(memory_limit_mb=8192, cancel=None, fit_limit_s=30.0, threads=1, **bodies):
             source = read_submission(submission_file(estimator(**bodies)))
             forks = request.param == "forked"
-            nursery = nurseries.enter_context(open_nursery(source, 1, isolation)) if forks else None
+            nursery = nurseries.enter_context(open_nursery(source, threads, isolation)) if forks else None
             return Child(
                 source,
-                make_spec(fit_limit_s=fit_limit_s),
+                make_spec(fit_limit_s=fit_limit_s, threads=threads),
                 isolation=isolation,
                 nursery=nursery,
                 memory_limit_mb=memory_limit_mb,
@@ -70,6 +72,12 @@ def child_of(request, submission_file, estimator):
             )
 
         yield make
+
+
+@pytest.fixture
+def unhurried(monkeypatch):
+    """Let no cap on wall clock come before a limit of processor seconds, however busy this machine is."""
+    monkeypatch.setattr("mbench.sandbox.limits.WALL_FACTOR", 1e6)
 
 
 @pytest.fixture
@@ -118,9 +126,9 @@ def test_a_child_builds_fits_and_predicts(child_of):
         fit="self.X, self.y = X, y", predict="return self.y[np.searchsorted(self.X[:, 0], X[:, 0])] + len(self.X)"
     ) as child:
         child.build()
-        seconds, n_params = child.fit(X, Y)
+        took, n_params = child.fit(X, Y)
         predictions, _ = child.predict(X, 30.0)
-    assert seconds > 0
+    assert took.seconds > 0
     assert n_params is None
     assert predictions.dtype == np.float32
     np.testing.assert_array_equal(predictions, (Y + 20).astype(np.float32))
@@ -236,11 +244,116 @@ def test_output_that_is_not_utf8_is_kept_as_text(child_of):
 
 
 @pytest.mark.parametrize("phase", ["fit", "predict"])
-def test_a_hang_ends_at_the_limit(child_of, phase):
+def test_a_hang_ends_at_the_limit(child_of, unhurried, phase):
     with child_of(fit_limit_s=0.5, **{phase: "while True: pass"}) as child:
         child.build()
         failure = failure_of(child)
-    assert (failure.status, str(failure)) == ("timeout", f"{phase} ran past its limit of 0.5 s")
+    assert failure.status == "timeout"
+    assert re.fullmatch(rf"{phase} ran past its limit of 0\.5 s: it took 0\.[5-9] processor seconds", str(failure))
+
+
+@pytest.mark.parametrize("phase", ["fit", "predict"])
+def test_who_sleeps_ends_at_three_times_the_limit_of_wall_clock(child_of, phase):
+    with child_of(fit_limit_s=0.4, **{phase: "import time; time.sleep(600)"}) as child:
+        child.build()
+        failure = failure_of(child)
+    assert failure.status == "timeout"
+    cap = rf"{phase} ran past its limit of 0\.4 s: it took \d\.\d s of wall clock, .* 3 times as many, and 0\.[0-3] pro"
+    assert re.match(cap, str(failure))
+
+
+BURN = """
+import hashlib, threading, time
+def burn(seconds, clock=time.thread_time):
+    block = bytes(10**6)  # hashing leaves the interpreter's lock
+    end = clock() + seconds
+    while clock() < end: hashlib.sha256(block)
+"""
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_two_busy_threads_count_double_and_their_seconds_are_shared_by_the_threads_granted(
+    child_of, unhurried, threads
+):
+    fit = f"{BURN}\npair = [threading.Thread(target=burn, args=(0.7,)) for _ in range(2)]\n"
+    fit += "for each in pair: each.start()\nfor each in pair: each.join()\nself.mean = 0"
+    with child_of(fit=fit, fit_limit_s=1.1, threads=threads) as child:
+        child.build()
+        if threads == 2:
+            took, _ = child.fit(X, Y)
+            assert 0.7 <= took.seconds <= 1.1
+        else:
+            with pytest.raises(ChildFailure, match=r"limit of 1\.1 s: it took 1\.[1-9] processor seconds"):
+                child.fit(X, Y)
+
+
+GRANDCHILD = "pid = os.fork()\nif pid == 0:\n    burn(30)\n    os._exit(0)\n"
+ORPHAN = "if os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0: burn(30)\n    os._exit(0)\nos.wait()\n"
+REAPED = "for _ in range(30):\n    if os.fork() == 0:\n        burn(0.4)\n        os._exit(0)\n    os.wait()\n"
+UNREAPED = "import signal; signal.signal(signal.SIGCHLD, signal.SIG_IGN)\n"
+UNREAPED += REAPED.replace("os.wait()", "time.sleep(0.8)")
+UNBOUND = "import ctypes; ctypes.CDLL(None).prctl(36, 0)\n"  # it gives up to be the parent of its orphans
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="orphans are found on Linux only")
+@pytest.mark.parametrize("work", [GRANDCHILD, ORPHAN, REAPED, UNREAPED], ids=["child", "orphan", "reaped", "unreaped"])
+def test_what_its_own_processes_burn_is_charged_to_a_child(child_of, unhurried, work):
+    with child_of(fit=f"{BURN}{work}time.sleep(60)", fit_limit_s=1.5) as child:
+        child.build()
+        failure = failure_of(child)
+    assert re.match(r"fit ran past its limit of 1\.5 s: it took [12]\.\d processor seconds", str(failure))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="there is no keeper elsewhere")
+def test_an_orphan_that_a_child_gives_away_falls_to_its_keeper_and_is_charged_all_the_same(
+    submission_file, estimator, unhurried
+):
+    source = read_submission(submission_file(estimator(fit=f"{BURN}{UNBOUND}{ORPHAN}time.sleep(60)")))
+    isolation = choose_isolation("C", allow_none=True)
+    with (
+        open_nursery(source, 1, isolation) as nursery,
+        Child(source, make_spec(fit_limit_s=1.5), isolation=isolation, nursery=nursery) as child,
+    ):
+        child.build()
+        failure = failure_of(child)
+    assert re.match(r"fit ran past its limit of 1\.5 s: it took [12]\.\d processor seconds", str(failure))
+
+
+def test_a_child_that_stops_its_clocks_is_charged_what_it_took(child_of):
+    stop = "for name in ('time', 'monotonic', 'perf_counter', 'process_time', 'thread_time'):\n"
+    stop += "    setattr(time, name, lambda: 0.0)\n"
+    with child_of(fit=f"{BURN}{stop}burn(0.6)\nself.mean = 0") as child:
+        child.build()
+        fitting, _ = child.fit(X, Y)
+    assert fitting.seconds >= 0.6
+    assert fitting.wall_s >= 0.6
+
+
+def test_a_thread_that_works_on_after_the_answer_is_charged_to_the_next(child_of):
+    fit = f"{BURN}\ndef late():\n    burn(0.6)\n    print('end', flush=True)\n"
+    with child_of(fit=fit + "threading.Thread(target=late).start()\nself.mean = 0", predict="return X") as child:
+        child.build()
+        fitting, _ = child.fit(X, Y)
+        while "end" not in child.output:
+            child._drain()
+        _, predicting = child.predict(X, 30.0)
+    assert fitting.seconds + predicting.seconds >= 0.6
+
+
+def test_what_a_fit_loads_is_told_beside_what_it_took(child_of):
+    module = "clock = __import__('time').thread_time\nend = clock() + 0.3\nwhile clock() < end: pass\n"
+    fit = f"open('home/slow.py', 'w').write({module!r})\nsys.path.insert(0, 'home')\nimport slow\nself.mean = 0"
+    with child_of(fit=fit, predict="import slow\nreturn X") as child:
+        child.build()
+        fitting, _ = child.fit(X, Y)
+        _, predicting = child.predict(X, 30.0)
+    assert 0.3 <= fitting.import_s <= fitting.seconds
+    assert predicting.import_s < 0.3
+
+
+@pytest.mark.parametrize("told", ["0.5", None, True, 1, -0.1, float("nan"), float("inf"), [0.1]])
+def test_import_seconds_that_are_none_are_not_believed(told):
+    assert _read_import_s(told) is None
 
 
 def test_memory_past_the_limit_ends_the_child(child_of):
@@ -511,13 +624,13 @@ def test_a_child_collects_garbage_whichever_way_it_started(said):
     assert said("__import__('gc').isenabled()") == "True"
 
 
-def test_more_threads_than_allowed_do_not_buy_more_time(child_of):
+def test_more_threads_than_allowed_do_not_buy_more_time(child_of, unhurried):
     spin = "import threading, hashlib\nblock = bytes(10**7)\n"  # hashing leaves the interpreter's lock
     spin += "def work():\n    while True: hashlib.sha256(block)\n"
     spin += "for _ in range(4): threading.Thread(target=work, daemon=True).start()\nwork()"
     with child_of(fit=spin, fit_limit_s=4.0) as child:
         child.build()
-        with pytest.raises(ChildFailure, match=r"limit of 4\.0 s") as raised:  # of wall clock, on a single core
+        with pytest.raises(ChildFailure, match=r"limit of 4\.0 s: it took 4\.\d processor") as raised:
             child.fit(X, Y)
     assert raised.value.status == "timeout"
 

@@ -246,6 +246,29 @@ def test_a_record_counts_what_the_cell_cost(evaluate):
     costs = evaluate(fit="self.mean, self.n_params_ = y.mean(), 7\nreturn self").costs
     assert costs.n_params == 7
     assert min(costs.fit_s, costs.predict_s, costs.predict_us_per_point, costs.model_bytes, costs.peak_memory_mb) > 0
+    assert min(costs.fit_wall_s, costs.predict_wall_s) > 0
+    assert costs.import_s >= 0
+
+
+def test_a_patched_worker_and_stopped_clocks_change_no_cost_but_the_parameters(evaluate):
+    """What is left to it is the author's word, and the content of the stored estimator, not its source."""
+    fit = """
+import time
+import mbench.child.worker as worker
+clock = time.thread_time
+for name in ("time", "monotonic", "perf_counter", "process_time", "thread_time"):
+    setattr(time, name, lambda: 0.0)
+worker._count_params = lambda estimator: 3
+worker._pickle = lambda estimator: b"x" * 34
+end = clock() + 0.7
+while clock() < end: pass
+self.mean = y.mean()
+return self
+"""
+    tables = "table = " + repr("z" * 50_000)
+    costs = evaluate(fit=fit, head=tables).costs
+    assert (costs.n_params, costs.fit_s >= 0.7, costs.fit_wall_s >= 0.7) == (3, True, True)
+    assert 50_000 + 34 < costs.model_bytes < 52_000
 
 
 # Running again

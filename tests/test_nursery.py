@@ -2,14 +2,18 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import nullcontext
 
+import numpy as np
 import psutil
 import pytest
 
 from mbench.errors import HarnessError
-from mbench.sandbox.child_process import child_environment
+from mbench.sandbox.child_process import Child, child_environment, open_nursery
 from mbench.sandbox.nursery import IS_SUPPORTED, Nursery
+from mbench.sandbox.tiers import choose_isolation
 from mbench.submission import read_submission
+from mbench.types import Spec
 
 pytestmark = pytest.mark.skipif(not IS_SUPPORTED, reason="children are forked on Linux only")
 
@@ -91,3 +95,55 @@ with open_nursery(source, 1, none) as nursery:
     harness.communicate()
     _, alive = psutil.wait_procs(processes, timeout=30)
     assert alive == []
+
+
+@pytest.mark.parametrize(
+    ("source", "names"),
+    [
+        ("import numpy as np\ndef build(spec):\n    import torch", ("torch",)),
+        ("import os\nimport scipy\ndef build(spec):\n    from sklearn.svm import SVR", ("sklearn.svm.SVR",)),
+        ("import os\nos.environ['A'] = '1'\nimport numpy\ndef build(spec): ...", ("numpy",)),
+        ("def build(spec):\n    import antigravity, mbench.suite.orbits\n    from .numpy import x", ()),
+        ("def build(spec):\n    from sklearn.tree.tests.test_tree import digits\n    import torch._C", ()),
+    ],
+    ids=["in a function", "from", "after another statement", "unknown and truth", "tests"],
+)
+def test_well_known_libraries_imported_anywhere_else_are_loaded_later(submission_file, source, names):
+    assert read_submission(submission_file(source)).later_libraries == names
+
+
+@pytest.mark.parametrize("forks", [False, True], ids=["started", "forked"])
+def test_no_fit_is_charged_for_loading_what_the_submission_names(submission_file, estimator, forks):
+    fit = "before = set(sys.modules)\nfrom sklearn.svm import SVR\nimport torch\n"
+    fit += "net = torch.nn.Linear(1, 1)\noptimizer = torch.optim.Adam(net.parameters())\n"
+    fit += "net(torch.tensor(X).float()).sum().backward()\noptimizer.step()\n"
+    fit += "print(len(set(sys.modules) - before))"
+    source = read_submission(submission_file(estimator(fit=fit)))
+    isolation = choose_isolation("C", allow_none=True)
+    with (
+        open_nursery(source, 1, isolation) if forks else nullcontext() as nursery,
+        Child(source, Spec(1, 1, 20, 30.0, 1, "cpu", 0), isolation=isolation, nursery=nursery) as child,
+    ):
+        child.build()
+        child.fit(np.zeros((20, 1)), np.zeros((20, 1)))
+        assert int(child.output) <= 3  # of the 823 that come with the first optimiser, and the thousands before
+
+
+def test_all_optimisers_of_torch_find_loaded_what_they_need():
+    code = """
+import sys, torch
+from mbench.child.start import import_ahead
+import_ahead(["torch"])
+before = set(sys.modules)
+for name, kind in vars(torch.optim).items():
+    if isinstance(kind, type) and issubclass(kind, torch.optim.Optimizer) and kind is not torch.optim.Optimizer:
+        weight = torch.zeros(2, 2, requires_grad=True)
+        if name == "SparseAdam":
+            continue
+        optimizer = kind([weight])
+        optimizer.step(lambda: weight.sum().backward() or weight.sum())
+        torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 10).step()
+print(len(set(sys.modules) - before))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert int(done.stdout) <= 3

@@ -86,14 +86,21 @@ def test_a_damaged_or_unfinished_record_is_run_again(make_record, tmp_path, sett
     assert made == [0, 0]
 
 
-def test_the_expected_time_is_the_recorded_one_and_else_a_third_of_the_limit(make_record, recorded, tmp_path, settings):
+@pytest.mark.parametrize(
+    "costs",
+    [Costs(fit_s=30.0, predict_s=12.0), Costs(fit_s=9.0, predict_s=4.0, fit_wall_s=30.0, predict_wall_s=12.0)],
+    ids=["old", "wall clock"],
+)
+def test_the_expected_time_is_the_recorded_one_and_else_a_third_of_the_limit(
+    make_record, recorded, tmp_path, settings, costs
+):
     recorded.mkdir()
     nothing = forecast_baseline("nearest", "quick", tmp_path, settings)
     limits = [each.cell.fit_limit_s for each in nothing.cells]
     assert nothing.expected_s == pytest.approx(sum(limits) / 3 / 2)
     assert nothing.n_guesses == 9
     records = (
-        make_record(task="curve", costs=Costs(fit_s=30.0, predict_s=12.0)),
+        make_record(task="curve", costs=costs),
         make_record(task="friedman", status="timeout", metrics=None, costs=Costs()),
     )
     result = replace(read_result(lookup.BASELINES_FOLDER / "results" / "nearest.json"), records=records)

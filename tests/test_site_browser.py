@@ -197,7 +197,7 @@ def test_a_point_says_its_numbers_to_pointer_and_keyboard(visit):
     assert tip.is_hidden()
     point.focus()
     assert tip.is_visible()
-    page.get_by_label("parameters, where counted", exact=True).check()
+    page.get_by_label("parameters, as the author says", exact=True).check()
     counted = [value for value in column(page, "n_params") if value]
     assert page.locator("[data-plot=pareto] a").count() == len(counted) < len(column(page, "name"))
     page.locator('[data-plot=pareto] a[href="quick/mlp.html"]').press("Enter")

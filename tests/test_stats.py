@@ -8,13 +8,13 @@ from hypothesis.extra.numpy import arrays
 from scipy import stats as scipy_stats
 
 from mbench.board.stats import (
-    MIN_REPLICATES,
     adjust_holm,
     adjust_pairs,
-    bootstrap_interval,
+    combine_errors,
     compare_halves,
     compare_pairs,
     find_groups,
+    mean_interval,
     share_ranks,
 )
 
@@ -36,37 +36,32 @@ def boards(draw):
 # Intervals
 
 
-@pytest.mark.parametrize("n", range(MIN_REPLICATES))
-def test_few_replicates_have_no_interval(n):
-    assert bootstrap_interval([1.0] * n) is None
+@pytest.mark.parametrize("n", [0, 1])
+def test_less_than_two_replicates_have_no_interval(n):
+    assert mean_interval([1.0] * n) is None
 
 
-def test_an_interval_is_about_the_mean_and_within_the_range(rng):
-    for n in (5, 8, 20):
-        scores = rng.normal(100, 3, n)
-        interval = bootstrap_interval(scores)
-        assert scores.min() <= interval.low <= scores.mean() <= interval.high <= scores.max()
+@pytest.mark.parametrize("n", [2, 5, 30])
+def test_the_interval_is_what_the_t_test_does_not_reject(rng, n):
+    scores = rng.normal(100, 3, n)
+    interval = mean_interval(scores)
+    assert (interval.low + interval.high) / 2 == pytest.approx(scores.mean())
+    for end in (interval.low, interval.high):
+        assert scipy_stats.ttest_1samp(scores, end).pvalue == pytest.approx(0.05)
 
 
-def test_of_many_replicates_the_interval_is_students():
-    scores = np.random.default_rng(5).normal(0, 1, 200)
-    interval = bootstrap_interval(scores)
-    expected = scipy_stats.t.interval(0.95, 199, scores.mean(), scipy_stats.sem(scores))
-    assert (interval.low, interval.high) == pytest.approx(expected, abs=0.02)
-
-
-def test_of_five_replicates_nine_in_ten_intervals_hold_the_mean(rng):
-    intervals = [bootstrap_interval(rng.normal(0, 1, 5)) for _ in range(300)]
-    assert np.mean([interval.low <= 0 <= interval.high for interval in intervals]) > 0.88
+def test_of_five_normal_replicates_nineteen_in_twenty_intervals_hold_the_mean(rng):
+    intervals = [mean_interval(rng.normal(0, 1, 5)) for _ in range(10_000)]
+    assert 0.943 < np.mean([interval.low <= 0 <= interval.high for interval in intervals]) < 0.957
 
 
 def test_the_order_of_replicates_does_not_move_the_interval(rng):
     scores = rng.normal(0, 1, 6)
-    assert bootstrap_interval(scores) == bootstrap_interval(rng.permutation(scores))
+    assert mean_interval(scores) == mean_interval(rng.permutation(scores))
 
 
 def test_replicates_that_agree_have_an_interval_of_one_point():
-    interval = bootstrap_interval([7.0] * 5)
+    interval = mean_interval([7.0] * 5)
     assert (interval.low, interval.high) == (7.0, 7.0)
 
 
@@ -77,20 +72,68 @@ def test_on_one_task_it_is_the_paired_t_test(rng):
     cells = rng.normal(0, 1, (3, 1, 6))
     p, difference = compare_pairs(cells)
     for i, j in combinations(range(3), 2):
-        assert p[i, j] == pytest.approx(scipy_stats.ttest_rel(cells[i, 0], cells[j, 0]).pvalue)
+        assert p[i, j] == pytest.approx(scipy_stats.ttest_rel(cells[i, 0], cells[j, 0]).pvalue, rel=1e-5)
         assert difference[i, j] == pytest.approx(cells[i].mean() - cells[j].mean())
 
 
-def test_on_two_tasks_it_is_welchs_test(rng):
-    cells = rng.normal(0, 1, (2, 2, 5)) * np.array([1, 7])[:, None]
-    p, _ = compare_pairs(cells)
+@pytest.mark.parametrize("shared", [0.0, 0.5])
+def test_on_two_tasks_the_variances_are_inverse_chi_squares(rng, shared):
+    error, freedom = np.array([0.3, 0.7]), (4, 6)
+    inverse = np.array(freedom) / rng.chisquare(freedom, (400_000, 2))
+    drawn = np.abs(rng.normal(0, 1, 400_000) * np.sqrt(inverse @ error + shared))
+    p = combine_errors(np.array([1.0, 3.0, 5.0]), np.tile(error, (3, 1)), freedom, shared)
+    for each, bound in zip(p, (1.0, 3.0, 5.0), strict=True):
+        assert each == pytest.approx((drawn > bound).mean(), abs=5 * np.sqrt(each / 400_000))
+
+
+@pytest.mark.parametrize("freedom", [1, 2, 4, 30])
+@pytest.mark.parametrize("t", [0.1, 2.0, 13.0])
+def test_on_one_task_far_out_it_is_students_t(freedom, t):
+    p = combine_errors(np.array([3.0 * t]), np.array([[9.0]]), (freedom,))
+    assert p[0] == pytest.approx(2 * scipy_stats.t.sf(t, freedom), rel=2e-5)
+
+
+def test_with_hundreds_of_replicates_it_is_the_normal_test():
+    p = combine_errors(np.array([2.5]), np.array([[0.25, 0.5]]), (2_000, 2_000), 0.25)
+    assert p[0] == pytest.approx(2 * scipy_stats.norm.sf(2.5), rel=0.01)
+
+
+def share_below(level, ratio, shared, rng, n=20_000):
+    """How often a difference of nothing is found, where one task's scores scatter `ratio` times as much."""
+    d = rng.normal(0, np.array([1.0, ratio])[:, None], (n, 2, 5))
+    difference = d.mean(axis=(1, 2)) + rng.normal(0, np.sqrt(shared), n)
+    error = d.var(axis=2, ddof=1) / 5 / 4
+    # Nothing is below the level that a normal test of these variances leaves above it.
+    far = np.abs(difference) > 0.95 * scipy_stats.norm.isf(level / 2) * np.sqrt(error.sum(axis=1) + shared)
+    return (combine_errors(difference[far], error[far], (4, 4), shared) <= level).sum() / n
+
+
+@pytest.mark.parametrize("ratio", [1, 3, 10])
+@pytest.mark.parametrize("shared", [0.0, 0.5])
+@pytest.mark.parametrize("level", [0.05, 0.05 / 22])
+def test_what_is_nothing_is_not_found_more_often_than_the_level(rng, level, ratio, shared):
+    assert share_below(level, ratio, shared, rng) <= level + 3 * np.sqrt(level / 20_000)
+
+
+def test_a_test_set_that_all_replicates_share_makes_differences_where_it_is_not_counted(rng):
+    difference = rng.normal(0, 1, (4_000, 1, 1))
+    d = difference + rng.normal(0, 0.1, (4_000, 2, 5))
+    error = d.var(axis=2, ddof=1) / 5 / 4
+    counted = combine_errors(d.mean(axis=(1, 2)), error, (4, 4), 1.0) <= 0.05
+    ignored = combine_errors(d.mean(axis=(1, 2)), error, (4, 4)) <= 0.05
+    assert ignored.mean() > 0.8
+    assert 0.035 < counted.mean() < 0.06
+
+
+def test_the_shared_part_is_that_of_its_pair(rng):
+    cells = rng.normal(0, 1, (3, 2, 5))
+    shared = np.array([[0.0, 0.2, 3.0], [0.2, 0.0, 0.0], [3.0, 0.0, 0.0]])
+    p, _ = compare_pairs(cells, shared)
+    plain, _ = compare_pairs(cells)
+    assert p[0, 2] > plain[0, 2]
+    assert p[1, 2] == plain[1, 2]
     d = cells[0] - cells[1]
-    assert p[0, 1] == pytest.approx(scipy_stats.ttest_ind(d[0], -d[1], equal_var=False).pvalue)
-
-
-def test_under_the_null_one_in_twenty_is_below_its_level(rng):
-    below = [compare_pairs(rng.normal(0, [[1], [10]], (2, 2, 5)))[0][0, 1] < 0.05 for _ in range(3_000)]
-    assert 0.035 < np.mean(below) < 0.065
+    assert p[0, 1] == combine_errors(d.mean(keepdims=True)[0], d.var(axis=1, ddof=1)[None] / 5 / 4, (4, 4), 0.2)
 
 
 def test_what_the_sample_does_to_both_alike_does_not_count(rng):
@@ -117,9 +160,12 @@ def test_p_is_symmetric_and_the_difference_is_not(rng):
 def test_cells_that_one_of_them_lacks_are_left_out(rng):
     cells = rng.normal(0, 1, (2, 2, 6))
     cells[0, 0, 2] = cells[1, 1, 5] = np.nan
+    cells[0, 1, 1] = np.nan
     p, difference = compare_pairs(cells)
     d = [row[np.isfinite(row)] for row in cells[0] - cells[1]]
-    assert p[0, 1] == pytest.approx(scipy_stats.ttest_ind(d[0], -d[1], equal_var=False).pvalue)
+    error = [row.var(ddof=1) / len(row) / 4 for row in d]
+    expected = combine_errors(difference[0, 1:], np.array([error]), (4, 3))
+    assert p[0, 1] == pytest.approx(expected[0])
     assert difference[0, 1] == pytest.approx((d[0].mean() + d[1].mean()) / 2)
 
 

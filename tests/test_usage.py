@@ -6,11 +6,55 @@ import psutil
 import pytest
 
 from mbench.disk import remove_folder
-from mbench.sandbox.usage import Usage, is_overfull, process_usage
+from mbench.sandbox.usage import ProcessorClock, Usage, is_overfull, process_usage
 
 
 def test_usage_adds_up():
-    assert sum([Usage(1, 2, 0.5, 4), Usage(10, 20, 0.25, 40)], Usage()) == Usage(11, 22, 0.75, 44)
+    assert sum([Usage(1, 2, 0.5, 4, 5), Usage(10, 20, 0.25, 40, 50)], Usage()) == Usage(11, 22, 0.75, 44, 55)
+
+
+def took(busy_s, reaped_s=0.0):
+    return Usage(busy_s=busy_s, reaped_s=reaped_s)
+
+
+@pytest.mark.parametrize(
+    ("last", "expected"),
+    [
+        ({"parent": took(1.0), "child": took(3.0)}, 4.0),
+        ({"parent": took(1.0, 3.5)}, 4.5),  # waited for, after half a second more
+        ({"parent": took(1.0)}, 3.0),  # gone without a trace: as it was last seen
+        ({"parent": took(1.0), "orphan": took(0.5)}, 3.5),
+        ({}, 3.0),
+    ],
+    ids=["alive", "reaped", "unreaped", "another", "nobody"],
+)
+def test_processor_seconds_of_a_process_count_once_whatever_becomes_of_it(last, expected):
+    clock = ProcessorClock()
+    clock.look({"parent": took(1.0), "child": took(2.0)})
+    clock.look(last)
+    assert clock.seconds == expected
+
+
+def test_processor_seconds_hold_what_every_thread_took():
+    code = "import threading, time\ndef burn():\n    end = time.thread_time() + 0.3\n"
+    code += "    while time.thread_time() < end: pass\n"
+    code += "pair = [threading.Thread(target=burn) for _ in range(2)]\n"
+    code += "for each in pair: each.start()\nfor each in pair: each.join()\nprint(flush=True)\ninput()"
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        process.stdout.readline()
+        assert process_usage(psutil.Process(process.pid)).busy_s >= 0.6
+        process.stdin.write(b"\n")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere only what was waited for is counted")
+def test_a_process_that_nobody_waited_for_still_tells_its_time():
+    code = "import time\nwhile time.process_time() < 0.2: pass"
+    process = subprocess.Popen([sys.executable, "-c", code])
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    usage = process_usage(psutil.Process(process.pid))
+    process.wait()
+    assert usage.busy_s >= 0.2
+    assert usage.memory_bytes == 0
 
 
 def test_what_a_process_takes_is_what_the_kernel_says():

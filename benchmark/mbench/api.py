@@ -249,8 +249,8 @@ def evaluate(
     results: the results folder; out is what it was called before.
 
     Columns: task, family, replicate, status, reason, error, psnr_db, depth_octaves, skill, depth_skill, fit_s,
-    predict_us_per_point, n_params, model_bytes, peak_memory_mb. The entry's scores are in `.attrs["entry"]`, as
-    `mbench evaluate --json` prints them.
+    fit_wall_s, import_s, predict_us_per_point, n_params, model_bytes, peak_memory_mb. The entry's scores are in
+    `.attrs["entry"]`, as `mbench evaluate --json` prints them.
 
     Warns of tasks whose data is not here, and of what else should be known.
 
@@ -298,6 +298,8 @@ def evaluate(
                 "reason": record.reason,
                 **{score: getattr(alone[0], score) if alone else None for score in scores},
                 "fit_s": record.costs.fit_s,
+                "fit_wall_s": record.costs.fit_wall_s,
+                "import_s": record.costs.import_s,
                 "predict_us_per_point": record.costs.predict_us_per_point,
                 "n_params": record.costs.n_params,
                 "model_bytes": record.costs.model_bytes,

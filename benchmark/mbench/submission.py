@@ -53,6 +53,11 @@ class Source:
         return digest.hexdigest()
 
     @property
+    def n_bytes(self) -> int:
+        """Bytes of all files."""
+        return sum(len(content) for _, content in self.files)
+
+    @property
     def imports_nn(self) -> bool:
         """May a file of the submission import `mbench.nn`? Of a function given from Python that is not known."""
         return self.entry == PICKLED_ENTRY or any(
@@ -97,6 +102,18 @@ class Source:
                     names |= {} if node.level else {str(node.module): None}
                 else:
                     break
+        return self._well_known(names)
+
+    @property
+    def later_libraries(self) -> tuple[str, ...]:
+        """What else of the well-known libraries a file may import, wherever that stands, and names from them.
+
+        It is loaded once the submission has been imported and built: what that sets before an import is set by then.
+        """
+        ahead = set(self.libraries)
+        return tuple(name for name in self._well_known(dict.fromkeys(self._each(_imported_names))) if name not in ahead)
+
+    def _well_known(self, names: Iterable[str]) -> tuple[str, ...]:
         known = [library for library in _KNOWN_LIBRARIES if library.partition(".")[0] not in self.modules]
         return tuple(
             name

@@ -21,7 +21,10 @@ DEVICES = ("cpu", "cuda")
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """All that a submission is told before it sees the sample. The task's name is not in it."""
+    """All that a submission is told before it sees the sample. The task's name is not in it.
+
+    fit_limit_s: processor seconds of all its threads, for each of `threads`; with a GPU of wall clock.
+    """
 
     n_inputs: int
     n_outputs: int

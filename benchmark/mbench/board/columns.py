@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any, Literal
 
 from mbench.board.standings import Board, Standing, list_of
-from mbench.board.stats import Interval, bootstrap_interval
+from mbench.board.stats import Interval, mean_interval
 from mbench.errors import one_line
 from mbench.suite import tracks
 
@@ -83,7 +83,7 @@ class Column:
             return "yes" if value else "no"
         if self.digits is None or isinstance(value, str):
             return str(value)
-        return f"{value / self.scale:,.{self.digits}f}"
+        return f"{value / self.scale:z,.{self.digits}f}"
 
 
 def _family(family: str) -> Callable[[Any], Any]:
@@ -143,14 +143,15 @@ COLUMNS: tuple[Column, ...] = (
            absent=("terminal", "board", "site")),
     Column("n_replicates", "n", "n", "Replicates of each task", lambda e: e.n_replicates, group="running", digits=0,
            keep=ALWAYS),
-    Column("fit_s", "Fit, s", "fit s", "Seconds to fit all tasks once", lambda e: e.fit_s,
-           axis="fit seconds, all tasks", keep=7, **_COST),
-    Column("predict_us_per_point", "µs/point", "µs /\npoint", "Microseconds to predict a point",
+    Column("fit_s", "Fit, s", "fit s",
+           "Processor seconds to fit all tasks once, for each thread granted; with a GPU, wall clock",
+           lambda e: e.fit_s, axis="fit seconds, all tasks", keep=7, **_COST),
+    Column("predict_us_per_point", "µs/point", "µs /\npoint", "Microseconds to predict a point, counted alike",
            lambda e: e.predict_us_per_point, digits=2, axis="µs / point", keep=5, **_COST),
-    Column("n_params", "Params", "params", "The most parameters of any task, where counted", lambda e: e.n_params,
-           digits=0, axis="parameters, where counted", keep=6, **_COST),
-    Column("model_bytes", "Stored, MB", "model\nMB", "The largest stored estimator of any task",
-           lambda e: e.model_bytes, digits=2, scale=1e6, unit="MB", axis="bytes of the stored estimator",
+    Column("n_params", "Params", "params", "The most parameters of any task, as the author says",
+           lambda e: e.n_params, digits=0, axis="parameters, as the author says", keep=6, **_COST),
+    Column("model_bytes", "Stored, MB", "model\nMB", "The largest stored estimator of any task, with the source",
+           lambda e: e.model_bytes, digits=2, scale=1e6, unit="MB", axis="bytes of the stored estimator and the source",
            absent=("board", "site", "pictures"), keep=4, **_COST),
     Column("peak_memory_mb", "Peak memory, MB", "mem.\nMB", "The peak memory of any cell's process",
            lambda e: e.peak_memory_mb, digits=0, absent=("board", "site"), keep=3, **_COST),
@@ -234,7 +235,7 @@ def show(column: Column, standing: Standing) -> Shown:
 
 @cache
 def _interval(scores: tuple[float, ...]) -> Interval | None:
-    return bootstrap_interval(scores)  # the same one is shown on the board and on the entry's own page
+    return mean_interval(scores)  # the same one is shown on the board and on the entry's own page
 
 
 def bar_limits(board: Board) -> dict[str, float]:

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from itertools import combinations
 from statistics import fmean
 from types import MappingProxyType
 
 import numpy as np
 
 from mbench.board.candidates import Candidate, Origin
+from mbench.board.noise import Parts, find_parts, measure_noise
 from mbench.board.stats import (
     SIGNIFICANCE,
     Agreement,
     Interval,
     adjust_pairs,
-    bootstrap_interval,
     compare_halves,
     compare_pairs,
     find_groups,
+    mean_interval,
     share_ranks,
 )
 from mbench.results.agreement import describe_strangers, find_strangers
@@ -37,7 +39,7 @@ class Standing:
     """One entry on the board. reasons: why it is not ranked.  rank: None also where one replicate is all there is.
 
     replicates: the entry's scores had it been scored on each replicate alone.  profiles: of each Mandelbrot task, means
-    over replicates.
+    over replicates.  parts: what each part of the test sets adds to the Mandelbrot score, where its records say.
     """
 
     entry: Entry
@@ -49,6 +51,7 @@ class Standing:
     mandelbrot_interval: Interval | None
     overall_interval: Interval | None
     profiles: MappingProxyType[str, Profile]
+    parts: Parts | None = field(default=None, compare=False, repr=False)
 
     @property
     def name(self) -> str:
@@ -71,12 +74,15 @@ class Pair:
     """Two ranked entries, by their places in `Board.ranked`, and what the paired test says of them.
 
     difference: of the Mandelbrot scores, on the replicates both have.  p: two-sided, adjusted by Holm over all pairs.
+    test_set_sd: how far another test set would move the difference; None where the records don't say, and then p does
+    not count it.
     """
 
     better: int
     worse: int
     difference: float
     p: float
+    test_set_sd: float | None = None
 
     @property
     def is_separated(self) -> bool:
@@ -175,6 +181,7 @@ def _stand(candidate: Candidate, track: str, reference: Reference) -> Standing |
         mandelbrot_interval=_interval([each.mandelbrot for each in replicates]),
         overall_interval=_interval([each.overall for each in replicates]),
         profiles=MappingProxyType({task: profile for task, profile in profiles.items() if profile is not None}),
+        parts=find_parts(records, track, reference),
     )
 
 
@@ -215,8 +222,9 @@ def _sort(standings: Iterable[Standing]) -> tuple[Standing, ...]:
 
 
 def _interval(scores: Sequence[float | None]) -> Interval | None:
+    """Return the interval of a score from what it is on each replicate alone, however it is made of its tasks."""
     present = [score for score in scores if score is not None]
-    return bootstrap_interval(present) if len(present) == len(scores) else None
+    return mean_interval(present) if len(present) == len(scores) else None
 
 
 def _mean_profile(profiles: Sequence[Profile]) -> Profile | None:
@@ -237,14 +245,19 @@ def _rank(eligible: Sequence[Standing]) -> tuple[tuple[Standing, ...], tuple[Pai
     if any(len(standing.replicates) < 2 for standing in eligible):
         return tuple(eligible), (), ()
     scores = np.array([standing.entry.mandelbrot for standing in eligible], dtype=float)
-    p, difference = compare_pairs(_cell_scores(eligible))
+    noise = {
+        (i, j): measure_noise(eligible[i].parts, eligible[j].parts) for i, j in combinations(range(len(eligible)), 2)
+    }
+    shared = np.zeros((len(eligible), len(eligible)))
+    for (i, j), variance in noise.items():
+        shared[i, j] = shared[j, i] = variance or 0.0
+    p, difference = compare_pairs(_cell_scores(eligible), shared)
     adjusted = adjust_pairs(p)
     separated = adjusted <= SIGNIFICANCE
     ranks = share_ranks(scores, separated)
     pairs = [
-        Pair(i, j, float(difference[i, j]), float(adjusted[i, j]))
-        for i in range(len(eligible))
-        for j in range(i + 1, len(eligible))
+        Pair(i, j, float(difference[i, j]), float(adjusted[i, j]), None if variance is None else variance**0.5)
+        for (i, j), variance in noise.items()
     ]
     ranked = tuple(replace(standing, rank=int(rank)) for standing, rank in zip(eligible, ranks, strict=True))
     return ranked, tuple(pairs), tuple(find_groups(scores, separated))

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
+from statistics import median
 from typing import Any
 
 from mbench.board.columns import Column, board_columns, find_column
 from mbench.board.formats import TableFormat, entry_as_json, format_csv, format_shown
 from mbench.board.standings import Board, Standing
-from mbench.board.stats import CONFIDENCE, MIN_REPLICATES, SIGNIFICANCE, Interval
+from mbench.board.stats import CONFIDENCE, SIGNIFICANCE, Interval
 from mbench.errors import one_line
 from mbench.suite import tracks
 
@@ -96,16 +97,25 @@ def describe_statistics(board: Board) -> list[str]:
     lines = []
     if n < 2:
         lines.append("One replicate, n = 1: no intervals, and no test to rank by. The order is that of the scores.")
-    elif n < MIN_REPLICATES:
-        lines.append(f"No intervals: n = {n} replicates, they need {MIN_REPLICATES}.")
     else:
-        lines.append(f"In brackets: {CONFIDENCE:.0%} bootstrap intervals over n = {n} replicates.")
+        lines.append(f"In brackets: {CONFIDENCE:.0%} intervals over n = {n} replicates, by Student's t.")
     if board.pairs:
         apart = sum(pair.is_separated for pair in board.pairs)
         lines.append(
             f"Entries share a rank where a paired test over (task, replicate), n = {2 * n} cells, does not separate "
             f"them: {apart} of {len(board.pairs)} pairs are separated at {SIGNIFICANCE:g} after Holm's correction."
         )
+        known = [pair.test_set_sd for pair in board.pairs if pair.test_set_sd is not None]
+        if known:
+            lines.append(
+                f"All replicates share a test set; another one would move a difference by {median(known):.2f} (median "
+                f"standard deviation over {len(known)} pairs), which the test counts."
+            )
+        if len(known) < len(board.pairs):
+            lines.append(
+                f"What the shared test set does to {len(board.pairs) - len(known)} of {len(board.pairs)} pairs is not "
+                "known, as older records don't keep it, and is not counted."
+            )
     if board.agreement is not None:
         lines.append(
             f"Kendall's τ between disjoint halves of the replicates: mean {board.agreement.mean:.3f}, least "

@@ -18,13 +18,15 @@ import random
 import sys
 import traceback
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from mbench.child.imports import timing_imports
 from mbench.child.snapshots import Snapshot, SnapshotError, Snapshots, takes_snapshot
+from mbench.child.start import import_ahead
 from mbench.types import FloatArray, Spec
 
 # Rows per call of predict: bounds a submission's memory. A stream comes in at least three blocks, so that queries asked
@@ -52,8 +54,11 @@ class Worker:
         self.n_outputs = 0
         self.snapshots: tuple[Snapshot, ...] = ()
 
-    def build(self, spec: dict[str, Any]) -> dict[str, Any]:
-        """Import the submission and build its estimator; the sample is not here yet."""
+    def build(self, spec: dict[str, Any], libraries: Sequence[str] = ()) -> dict[str, Any]:
+        """Import the submission and build its estimator; the sample is not here yet.
+
+        libraries: what it imports later on, loaded now, before its time is counted.
+        """
         self.n_outputs = spec["n_outputs"]
         seed_everything(spec["seed"])
         try:
@@ -72,13 +77,15 @@ class Worker:
             if not callable(getattr(self.estimator, method, None)):
                 kind = type(self.estimator).__name__
                 raise ContractError("refused", f"build(spec) returned {kind} without {method}. Return an estimator")
+        import_ahead(libraries)
         seed_everything(spec["seed"])
         return {}
 
     def fit(self) -> dict[str, Any]:
         """Fit the estimator to the sample."""
-        self._fit()
-        return {"n_params": _count_params(self.estimator)}
+        with timing_imports() as imports:
+            self._fit()
+        return {"n_params": _count_params(self.estimator), "import_s": imports.seconds}
 
     def watch(self, n_kept: int, max_bytes: int) -> dict[str, Any]:
         """Fit as above and keep snapshots, for `recall`; answer with step and seconds of each.
@@ -109,16 +116,19 @@ class Worker:
         """Predict the queries block by block."""
         queries = np.load("in/queries.npy", mmap_mode="r", allow_pickle=False)
         predictions = np.empty((len(queries), self.n_outputs), dtype="<f4")
+        import_s = 0.0
         size = min(PREDICT_BLOCK, max(1, len(queries) // MIN_BLOCKS))
         for start in range(0, len(queries), size):
             block = np.array(queries[start : start + size])
             try:
-                answer = self.estimator.predict(block)
+                with timing_imports() as imports:
+                    answer = self.estimator.predict(block)
             except Exception as error:
                 raise ContractError("crash", f"predict(X) raised {_describe(error)}") from error
+            import_s += imports.seconds
             predictions[start : start + len(block)] = check_answer(answer, len(block), self.n_outputs)
         np.save("out/predictions.npy", predictions, allow_pickle=False)
-        return {}
+        return {"import_s": import_s}
 
     def list_imports(self) -> dict[str, Any]:
         """Answer with the first names of all modules that are imported by now, but for the standard library's."""

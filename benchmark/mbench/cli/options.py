@@ -185,9 +185,9 @@ def child_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(
         (
             click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True,
-                         help="Threads a submission may use; recorded."),
+                         help="Threads a submission may use, for each of which limits and costs count; recorded."),
             click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True,
-                         help="Told to the submission; recorded."),
+                         help="Told to the submission; recorded. With cuda limits and costs are wall clock."),
             memory_option,
             isolation_option,
             unsafe_option,

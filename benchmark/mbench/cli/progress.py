@@ -18,6 +18,7 @@ from mbench.results.record import Record
 from mbench.results.reference import Reference
 from mbench.results.scoring import score_entry
 from mbench.runs.cells import Cell
+from mbench.runs.check import LOADING_TOLD_S
 from mbench.runs.progress import Progress as CellProgress
 
 if TYPE_CHECKING:
@@ -117,7 +118,9 @@ class LiveProgress(Live):
             if scores:
                 outcome += f", score {scores[0]:.1f}"
             if record.costs.fit_s is not None:
-                outcome += f" [dim](fit {record.costs.fit_s:.1f} s)[/dim]"
+                loading = record.costs.import_s or 0.0
+                words = f", {loading:.1f} s of loading libraries in it" if loading >= LOADING_TOLD_S else ""
+                outcome += f" [dim](fit {record.costs.fit_s:.1f} s{words})[/dim]"
         if progress.phase == "cached":
             outcome += " [dim]kept from before[/dim]"
             outcome += f", though its libraries differ: {escape(progress.note)}" if progress.note else ""

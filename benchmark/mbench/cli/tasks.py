@@ -49,3 +49,6 @@ def tasks(as_json: bool) -> None:
     for track in tracks.TRACKS.values():
         n = "1 replicate" if track.replicates == 1 else f"{track.replicates} replicates"
         click.echo(f"{track.name}: {track.purpose} ({n})")
+    click.echo(
+        "fit s: processor seconds for each thread granted; by the wall clock three times as many, with a GPU as many"
+    )

@@ -78,7 +78,13 @@ class Metrics:
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """What one cell took; None where it ended before that was known."""
+    """What one cell took; None where it ended before that was known, or an older mbench did not tell.
+
+    fit_s, predict_s: what the limits count, processor seconds of the child's processes for each thread granted, with a
+    GPU wall clock (under suite 1 always).  fit_wall_s, predict_wall_s: wall clock.  import_s: of `fit_s` and
+    `predict_s`, those in which libraries were loaded, as the child says.  n_params: as the author says.  model_bytes:
+    of the stored estimator and of the submission's files (under suite 1 without them).
+    """
 
     __pydantic_config__: ClassVar = STRICT
 
@@ -88,6 +94,9 @@ class Costs:
     n_params: int | None = None
     model_bytes: int | None = None
     peak_memory_mb: float | None = None
+    fit_wall_s: float | None = None
+    predict_wall_s: float | None = None
+    import_s: float | None = None
 
     def __post_init__(self) -> None:
         """Raise ValueError for what nothing costs."""

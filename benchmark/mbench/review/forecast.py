@@ -85,4 +85,8 @@ def _read(store: ResultStore, key: str) -> Record | None:
 def _duration_s(record: Record | None) -> float | None:
     if record is None or record.costs.fit_s is None or record.costs.predict_s is None:
         return None
-    return record.costs.fit_s + record.costs.predict_s
+    waited = (record.costs.fit_wall_s, record.costs.predict_wall_s)  # unknown to older records
+    return sum(
+        asked if known is None else known
+        for known, asked in zip(waited, (record.costs.fit_s, record.costs.predict_s), strict=True)
+    )

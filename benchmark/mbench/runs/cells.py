@@ -10,6 +10,7 @@ import numpy as np
 from mbench.results.record import canonical_digest
 from mbench.runs.settings import Settings
 from mbench.sandbox.child_process import Child, ChildFailure
+from mbench.sandbox.limits import Took
 from mbench.submission import Source
 from mbench.suite import tracks
 from mbench.suite.meaning import meaning, own_modules
@@ -98,15 +99,15 @@ def make_spec(cell: Cell, task: Task, settings: Settings) -> Spec:
     )
 
 
-def predict_shuffled(child: Child, task: Task, cell: Cell, X: FloatArray) -> tuple[FloatArray, float]:
-    """Ask all queries in one shuffled stream, some of them twice; return predictions in the order of X and the seconds.
+def predict_shuffled(child: Child, task: Task, cell: Cell, X: FloatArray) -> tuple[FloatArray, Took]:
+    """Ask all queries in one shuffled stream, some twice; return predictions in the order of X, and what it took.
 
     Raises Inconsistent if the same query got two answers.
     """
     again = permutation(stream_key(task.stream, "repeat", cell.replicate), len(X))[:N_REPEATED]
     row = np.concatenate([np.arange(len(X)), again])
     order = permutation(stream_key(task.stream, "shuffle", cell.replicate), len(row))
-    answers, predict_s = child.predict(X[row[order]], tracks.predict_limit_s(cell.fit_limit_s, len(row)))
+    answers, took = child.predict(X[row[order]], tracks.predict_limit_s(cell.fit_limit_s, len(row)))
     predictions = np.empty_like(answers)
     predictions[order] = answers
     first, second = predictions[again], predictions[len(X) :]
@@ -116,4 +117,4 @@ def predict_shuffled(child: Child, task: Task, cell: Cell, X: FloatArray) -> tup
             "invalid",
             f"predict() answered the same query with values {gap:.2g} apart: it may not depend on order or batch",
         )
-    return predictions[: len(X)], predict_s
+    return predictions[: len(X)], took

@@ -21,6 +21,7 @@ from mbench.runs.libraries import compare_libraries, find_libraries
 from mbench.runs.progress import Progress
 from mbench.runs.run import Run
 from mbench.sandbox.child_process import Child, ChildFailure, Interrupted
+from mbench.sandbox.limits import Took
 from mbench.suite import tracks
 from mbench.suite.secrets import PUBLIC, name_test_set
 from mbench.suite.tasks import Task, load_task
@@ -238,19 +239,17 @@ def run_cell(run: Run, cell: Cell, key: str, task: Task, store: ResultStore) -> 
                 report(Progress(cell, "sampling"))
                 child.give_sample(draw_parts(task, cell), cell.n_samples)
                 report(Progress(cell, "fitting"))
-                fit_s, n_params = child.fit_given()
-                costs = Costs(fit_s=fit_s, n_params=n_params)
+                fitting, n_params = child.fit_given()
+                costs = _count_costs(fitting, n_params)
                 report(Progress(cell, "predicting"))
-                predictions, predict_s = predict_shuffled(child, task, cell, queries.X)
+                predictions, predicting = predict_shuffled(child, task, cell, queries.X)
                 imports = child.list_imports()
                 report(Progress(cell, "scoring"))
-                artifact, model_bytes = _save_artifact(child)
-                costs = Costs(
-                    fit_s=fit_s,
-                    predict_s=predict_s,
-                    predict_us_per_point=1e6 * predict_s / (len(queries.X) + min(N_REPEATED, len(queries.X))),
-                    n_params=n_params,
-                    model_bytes=model_bytes,
+                artifact, artifact_bytes = _save_artifact(child)
+                costs = replace(
+                    _count_costs(fitting, n_params, predicting),
+                    predict_us_per_point=1e6 * predicting.seconds / (len(queries.X) + min(N_REPEATED, len(queries.X))),
+                    model_bytes=None if artifact_bytes is None else artifact_bytes + source.n_bytes,
                 )
                 scores = score_cell(task, queries, predictions)
             except ChildFailure as error:
@@ -311,6 +310,18 @@ def blank_record(run: Run, cell: Cell, key: str, task: Task, store: ResultStore)
         output="",
         environment=describe_environment(),
         created=store.stamp(),
+    )
+
+
+def _count_costs(fitting: Took, n_params: int | None, predicting: Took | None = None) -> Costs:
+    imports = [took.import_s for took in (fitting, predicting) if took is not None and took.import_s is not None]
+    return Costs(
+        fit_s=fitting.seconds,
+        fit_wall_s=fitting.wall_s,
+        predict_s=None if predicting is None else predicting.seconds,
+        predict_wall_s=None if predicting is None else predicting.wall_s,
+        import_s=sum(imports) if imports else None,
+        n_params=n_params,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import json
+import math
 import os
 import secrets
 import selectors
@@ -30,10 +31,11 @@ from mbench.child.snapshots import MAX_STEP
 from mbench.child.start import scratch_variables
 from mbench.disk import remove_folder, scratch_folder
 from mbench.errors import HarnessError, one_line
+from mbench.sandbox.limits import TimeLimit, Took
 from mbench.sandbox.nursery import IS_SUPPORTED, ForkedChild, Nursery
 from mbench.sandbox.predictions import unpack_predictions
 from mbench.sandbox.tiers import Isolation
-from mbench.sandbox.usage import is_overfull, process_usage
+from mbench.sandbox.usage import ProcessorClock, Usage, is_overfull, process_usage
 from mbench.submission import Source
 from mbench.types import FloatArray, Spec
 
@@ -51,7 +53,6 @@ MAX_IMPORTS = 2_000  # of whose names a child may tell
 SPARE_DISK = 1 << 20  # bytes: with less, a failure is the disk's
 _ANSWER_LIMIT = 65_536
 _TICK_S = 0.02
-_BUSY_SLACK_S = 1.0  # of start and end, and of what the kernel counts coarsely
 # What the operating system says where the child removed or replaced a folder: its doing, not a failure of ours.
 _TAMPERED = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.EACCES, errno.EPERM)
 _CLOSELY_EVERY = 10  # ticks between looks at the child's own children and files, which cost a scan of all processes
@@ -113,7 +114,8 @@ class Child:
         self._answers = bytearray()
         self.peak_memory_mb = 0.0
         self._was_killed = False
-        self._busy_s = 0.0  # of the processor's time, all threads together
+        self._clock = ProcessorClock()
+        self._charged_s = 0.0  # of its seconds: those up to the last answer
         self._n_drained = 0  # bytes of what it wrote to us
 
     def __enter__(self) -> Child:
@@ -190,9 +192,9 @@ class Child:
     def build(self) -> None:
         """Import the submission and build its estimator. Raises HarnessError if the worker itself does not come up."""
         self._await_start()
-        self._request("build", LOAD_LIMIT_S, spec=asdict(self._spec))
+        self._request("build", LOAD_LIMIT_S, spec=asdict(self._spec), libraries=self._source.later_libraries)
 
-    def fit(self, X: FloatArray, y: FloatArray) -> tuple[float, int | None]:
+    def fit(self, X: FloatArray, y: FloatArray) -> tuple[Took, int | None]:
         """Hand over the sample and fit: `give_sample` and `fit_given`, for one that is in memory."""
         self.give_sample([(X, y)], len(X))
         return self.fit_given()
@@ -201,28 +203,28 @@ class Child:
         """Hand over the sample: parts (X, y) of `n_samples` rows together, of which only one need be in memory."""
         self._hand_over(({"X": X, "y": y} for X, y in parts), n_samples)
 
-    def fit_given(self) -> tuple[float, int | None]:
-        """Fit the sample given; return the seconds it took, and the parameters if the estimator counts them."""
-        seconds, answer = self._request("fit", self._spec.fit_limit_s)
+    def fit_given(self) -> tuple[Took, int | None]:
+        """Fit the sample given; return what it took, and the parameters if the estimator counts them."""
+        took, answer = self._request("fit", self._spec.fit_limit_s)
         n_params = answer.get("n_params")
-        return seconds, n_params if type(n_params) is int and 0 <= n_params < 2**63 else None
+        return took, n_params if type(n_params) is int and 0 <= n_params < 2**63 else None
 
     def watch(self, X: FloatArray, y: FloatArray) -> tuple[Moment, ...] | None:
         """Fit while snapshots are kept, and return their moments, one or more; None, unfitted, without a `snapshot`."""
         self.give_sample([(X, y)], len(X))
         limits = {"n_kept": N_SNAPSHOTS, "max_bytes": SNAPSHOT_BYTES}
-        seconds, answer = self._request("watch", WATCH_FACTOR * self._spec.fit_limit_s, **limits)
-        return _read_moments(answer.get("snapshots"), seconds)
+        took, answer = self._request("watch", WATCH_FACTOR * self._spec.fit_limit_s, **limits)
+        return _read_moments(answer.get("snapshots"), took.wall_s)
 
     def recall(self, number: int) -> None:
         """Have `predict` answer as of the snapshot with this number, of those that `watch` returned."""
         self._request("recall", LOAD_LIMIT_S, number=number)
 
-    def predict(self, X: FloatArray, limit_s: float) -> tuple[FloatArray, float]:
-        """Hand over queries (m, d); return predictions (m, k) float32 and the seconds they took."""
+    def predict(self, X: FloatArray, limit_s: float) -> tuple[FloatArray, Took]:
+        """Hand over queries (m, d); return predictions (m, k) float32 and what they took."""
         self._hand_over([{"queries": X}], len(X))
-        seconds, _ = self._request("predict", limit_s)
-        return read_predictions(self._scratch / "out" / "predictions.npy", len(X), self._spec.n_outputs), seconds
+        took, _ = self._request("predict", limit_s)
+        return read_predictions(self._scratch / "out" / "predictions.npy", len(X), self._spec.n_outputs), took
 
     def list_imports(self) -> tuple[str, ...]:
         """Return the first names of the modules that the child says it has imported, the standard library's aside."""
@@ -252,7 +254,7 @@ class Child:
 
     def _await_start(self) -> None:
         try:
-            self._await_line("start-up", time.monotonic(), LOAD_LIMIT_S)
+            self._await_line("start-up", time.monotonic(), self._limit(LOAD_LIMIT_S))
         except ChildFailure as failure:
             if failure.status == "out-of-memory":  # what it imports is too large for its limit
                 raise
@@ -282,16 +284,23 @@ class Child:
                 f"{self._scratch}: cannot be written ({error.strerror or error}). Free space in $TMPDIR"
             ) from error
 
-    def _request(self, verb: str, limit_s: float, **arguments: Any) -> tuple[float, dict[str, Any]]:
-        """Send one command, watch the child until it answers, and return the seconds it took and the answer."""
+    def _limit(self, seconds: float) -> TimeLimit:
+        return TimeLimit(seconds, self._spec.threads, self._spec.device != "cpu")
+
+    def _request(self, verb: str, limit_s: float, **arguments: Any) -> tuple[Took, dict[str, Any]]:
+        """Send one command, watch the child until it answers, and return what it took and the answer.
+
+        It is charged from the last answer on: a thread that goes on after an answer works for the next one.
+        """
         assert self._process.stdin is not None
         token = secrets.token_hex(8)  # an answer written before its question does not have it
         started = time.monotonic()
         with contextlib.suppress(BrokenPipeError):  # a child that is gone is noticed below
             self._process.stdin.write((json.dumps({"do": verb, "token": token, **arguments}) + "\n").encode())
             self._process.stdin.flush()
-        line = self._await_line(verb, started, limit_s)
-        seconds = time.monotonic() - started
+        limit = self._limit(limit_s)
+        line, busy_s = self._await_line(verb, started, limit)
+        wall_s = time.monotonic() - started
         try:
             answer = json.loads(line)
             event = answer["event"]
@@ -302,34 +311,29 @@ class Child:
                 "invalid", f"wrote something of its own to the harness's channel during {verb}"
             ) from None
         if event == "done":
-            return seconds, answer
+            return Took(limit.charge(busy_s, wall_s), wall_s, _read_import_s(answer.get("import_s"))), answer
         if shutil.disk_usage(self._scratch).free < SPARE_DISK:
             raise HarnessError(f"{self._scratch}: the disk is full, on which {verb} failed. Free space in $TMPDIR")
         status = str(answer.get("status"))
         known = status in ("crash", "invalid", "refused", "out-of-memory")
         raise ChildFailure(status if known else "invalid", str(answer.get("reason")))
 
-    def _await_line(self, verb: str, started: float, limit_s: float) -> bytes:
+    def _await_line(self, verb: str, started: float, limit: TimeLimit) -> tuple[bytes, float]:
+        """Return the next line, and the processor seconds since the last one, all threads together."""
         n_looks, next_look = 0, started
-        busy_limit_s = self._busy_s + self._spec.threads * limit_s + _BUSY_SLACK_S
         while (end := self._answers.find(b"\n")) < 0:
             if self._cancel.is_set():
                 self._kill()
                 raise Interrupted
             now = time.monotonic()
-            if now - started > limit_s:
-                self._kill()
-                raise ChildFailure("timeout", f"{verb} ran past its limit of {limit_s:.1f} s")
             if now >= next_look:  # not at every turn: a child that floods its output makes thousands a second
                 self._watch(verb, closely=n_looks % _CLOSELY_EVERY == 0)
-                if self._busy_s > busy_limit_s:
-                    self._kill()
-                    raise ChildFailure(
-                        "timeout",
-                        f"{verb} kept more than {self._spec.threads} of the processor's cores busy for its limit of "
-                        f"{limit_s:.1f} s. Use spec.threads threads",
-                    )
                 n_looks, next_look = n_looks + 1, now + _TICK_S
+            busy_s = self._clock.seconds - self._charged_s
+            late = limit.describe_busy(verb, busy_s, now - started) or limit.describe_wall(verb, busy_s, now - started)
+            if late:
+                self._kill()
+                raise ChildFailure("timeout", late)
             ended = self._process.poll() is not None  # a process it left behind may hold the channel open
             alive = self._drain() and not ended
             if not alive or len(self._answers) > _ANSWER_LIMIT:
@@ -338,7 +342,13 @@ class Child:
                 raise self._death(verb)
         line = bytes(self._answers[:end] if end >= 0 else self._answers.split(b"\n")[0])
         del self._answers[: len(line) + 1]
-        return line
+        self._watch(verb, closely=True)
+        busy_s = self._clock.seconds - self._charged_s
+        if late := limit.describe_busy(verb, busy_s, time.monotonic() - started):  # we may have looked away meanwhile
+            self._kill()
+            raise ChildFailure("timeout", late)
+        self._charged_s = self._clock.seconds
+        return line, busy_s
 
     def _drain(self) -> bool:
         """Read what the child wrote; return False once it has closed its answers."""
@@ -359,15 +369,16 @@ class Child:
     def _watch(self, verb: str, *, closely: bool) -> None:
         """Kill a child that takes too much.  closely: look at its own children and its files, too, which costs more."""
         try:
-            child = psutil.Process(self._process.pid)
-            usage = process_usage(child)
+            processes = [psutil.Process(self._process.pid)]
             # Under bubblewrap without a nursery, the process that we know is bubblewrap itself.
             if closely or (self._isolation.bubblewrap and self._nursery is None):
-                usage = sum(map(process_usage, child.children(recursive=True)), usage)
+                processes += self._descendants(processes[0])
         except psutil.Error:
             return
+        usages = {process: process_usage(process) for process in processes}
+        self._clock.look(usages)
+        usage = sum(usages.values(), Usage())
         self.peak_memory_mb = max(self.peak_memory_mb, usage.memory_bytes / 2**20)
-        self._busy_s = max(self._busy_s, usage.busy_s)
         # What it wrote and removed again, or never gave a name, is on the disk all the same while it is open.
         n_written = usage.n_written - self._n_drained
         reason = ""
@@ -380,6 +391,12 @@ class Child:
         if reason:
             self._kill()
             raise ChildFailure("out-of-memory", reason)
+
+    def _descendants(self, child: psutil.Process) -> list[psutil.Process]:
+        """Return the processes below the child, and those that it left to its keeper."""
+        if isinstance(self._process, ForkedChild):
+            return [process for process in self._process.descendants() if process != child]
+        return child.children(recursive=True)
 
     def _death(self, verb: str) -> ChildFailure:
         try:
@@ -405,7 +422,7 @@ class Child:
             if isinstance(self._process, ForkedChild):
                 descendants = self._process.descendants()
             elif self._process.poll() is None:
-                descendants = psutil.Process(self._process.pid).children(recursive=True)
+                descendants = self._descendants(psutil.Process(self._process.pid))
             else:  # what it left behind is no longer below it
                 descendants = _find_processes_at_home(self._scratch)
         except psutil.Error:
@@ -419,6 +436,11 @@ class Child:
             self._process.dismiss_keeper()
         self._process.wait()
         self._was_killed = True
+
+
+def _read_import_s(told: Any) -> float | None:
+    """Read what a child says of the seconds in which it loaded libraries, trusting nothing."""
+    return told if type(told) is float and math.isfinite(told) and told >= 0 else None
 
 
 def _read_moments(answer: Any, seconds: float) -> tuple[Moment, ...] | None:

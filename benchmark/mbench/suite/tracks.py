@@ -37,7 +37,10 @@ UNIVERSAL_SKILL = 50.0
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What a submission gets: a sample of `n_samples` points, and `fit_limit_s` seconds of wall clock to learn it."""
+    """What a submission gets: a sample of `n_samples` points, and `fit_limit_s` seconds to learn it.
+
+    They are processor seconds of all its processes for each thread granted, with a GPU of wall clock.
+    """
 
     n_samples: int
     fit_limit_s: float
@@ -148,7 +151,7 @@ def init_seed(replicate: int) -> int:
 
 
 def predict_limit_s(fit_limit_s: float, n_queries: int) -> float:
-    """Seconds of wall clock that predicting `n_queries` points may take."""
+    """Return the seconds that predicting `n_queries` points may take, counted as those to fit."""
     return fit_limit_s * max(1.0, n_queries / PREDICT_LIMIT_POINTS)
 
 

@@ -48,7 +48,7 @@ def draw_board(board: Board, folder: Path) -> list[Path]:
     known = [label(s) for s in scored if (s.name, s.origin) == (YARDSTICK, "baseline")]
     n = tracks.TRACKS[board.track].replicates
     where = f"track {board.track}, n = {n}"
-    brackets = f"{where}; lines: 95% bootstrap intervals" if any(s.mandelbrot_interval for s in scored) else where
+    brackets = f"{where}; lines: 95% intervals over replicates" if any(s.mandelbrot_interval for s in scored) else where
     pages = {}
     with plain_style():
         if scored:

@@ -228,8 +228,8 @@ def shoot_growth(run: Run, subject: Subject, n_shots: int, report: Report) -> Fo
         try:
             with run.child_for(task, replace(cell, n_samples=size)) as child:
                 child.build()
-                seconds, _ = child.fit(sample.X, sample.y)
-                return Shot(size, seconds, child.predict(X, limit_s)[0])
+                took, _ = child.fit(sample.X, sample.y)
+                return Shot(size, took.seconds, child.predict(X, limit_s)[0])
         except ChildFailure as failure:
             return size, failure
 

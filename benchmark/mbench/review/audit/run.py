@@ -145,7 +145,7 @@ def _fit_and_ask(child: Child, relative: Relative, cell: Cell, report: Report) -
     report(AuditProgress(cell, "sampling"))
     sample = relative.draw_sample(cell.n_samples, cell.replicate)
     report(AuditProgress(cell, "fitting"))
-    fit_s, _ = child.fit(sample.X, sample.y)
+    took, _ = child.fit(sample.X, sample.y)
     report(AuditProgress(cell, "asking"))
     hidden = relative.draw_queries(cell.n_samples, cell.replicate)
     public = relative.public_queries(cell.n_samples, cell.replicate)
@@ -169,7 +169,7 @@ def _fit_and_ask(child: Child, relative: Relative, cell: Cell, report: Report) -
         hidden=scores[0],
         public=scores[1] if public is not None else None,
         correlation=correlate(predicted[:n_test], truths[0][:n_test]),
-        fit_s=fit_s,
+        fit_s=took.seconds,
     )
 
 

@@ -1,0 +1,123 @@
+"""What of a difference of scores the test set makes, which every replicate of every entry shares.
+
+A test set is a draw, too: of centres for the zoom ladder, of points for the error. Replicates don't show its luck, as
+all are scored on the same one. But a record keeps what each centre, and each block of points, adds to its score; over
+these independent parts the luck can be seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import log
+
+import numpy as np
+
+from mbench.results.metrics import skill
+from mbench.results.record import Metrics, Record
+from mbench.results.reference import Reference, TaskReference
+from mbench.suite import tracks
+from mbench.types import FloatArray, IntArray
+
+# Of the centres, in their order: which take part in every octave, in most, and only in those where methods part.
+_GROUP_ENDS = (1 / 16, 1 / 4, 1)
+_NEAR_BLOCKS, _REST_BLOCKS = 50, 10  # of points: within a stratum all are of one size
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What each independent part of the test sets adds to one entry's Mandelbrot score, replicate by replicate.
+
+    replicates: (n,), their numbers.  values: (n, m), in skill points; only their spread within a group means anything.
+    group: (m,), parts of one group are draws from one distribution.
+    """
+
+    replicates: IntArray
+    values: FloatArray
+    group: IntArray
+
+
+def find_parts(records: Sequence[Record], track: str, reference: Reference) -> Parts | None:
+    """Return the parts of an entry's Mandelbrot score, or None where a record keeps none: those of suite 1 don't.
+
+    records: of one entry on one track. Both Mandelbrot tasks climb the same ladder, so that a centre is one part with
+    what it adds on either; the points are each task's own. Errors go through the logarithm in the skill to first order:
+    a block's share of the error is what it adds to ln E. A score at its cap or at 0, and a cell that failed, does not
+    depend on the test set: its parts are 0. What the test set does to the weights of the strata is left out.
+    """
+    fractals = tracks.FAMILIES["mandelbrot"]
+    cells = {(each.task, each.replicate): each for each in records if each.task in fractals and not each.is_our_failure}
+    numbers = sorted({replicate for _, replicate in cells})
+    kept = {place: _kept(cell.metrics) for place, cell in cells.items() if cell.metrics is not None}
+    sizes = {None if each is None else (len(each[0]), len(each[1])) for each in kept.values()}
+    if len(cells) != len(numbers) * len(fractals) or len(sizes) != 1:
+        return None
+    size = sizes.pop()
+    n_blocks = _NEAR_BLOCKS + _REST_BLOCKS
+    if size is None or size[1] != n_blocks:
+        return None
+    n_centres = size[0]
+    values = np.zeros((len(numbers), n_centres + n_blocks * len(fractals)))
+    for (task, number), found in kept.items():
+        at, cell = reference.tasks.get((track, task)), cells[task, number]
+        if found is None or at is None or at.knn_depth_octaves is None or cell.metrics is None:
+            return None
+        # A task's score is the mean of two skills, the Mandelbrot score that of the tasks.
+        row, share = values[numbers.index(number)], 0.5 / len(fractals)
+        row[:n_centres] += share * _depth_slope(found[0].sum(), at.knn_depth_octaves) * found[0]
+        start = n_centres + n_blocks * fractals.index(task)
+        row[start : start + n_blocks] = share * _error_slope(cell.metrics.error, at) * found[1]
+    return Parts(np.array(numbers), values, number_groups(n_centres, len(fractals)))
+
+
+def measure_noise(one: Parts | None, other: Parts | None) -> float | None:
+    """Return the test set's part in the variance of the difference of two scores, or None where parts are unknown.
+
+    Paired by part and by replicate; None, too, without two replicates in common. A part's mean over replicates varies
+    from part to part because centres and points differ, which is the test set's doing, and because samples do, anew on
+    each. The second shows in the replicates' own scatter already: it is measured by how unlike replicates are within a
+    part, and taken off. These are the components of variance of a table of two ways, replicates by parts.
+    """
+    if one is None or other is None or not np.array_equal(one.group, other.group):
+        return None
+    common = np.intersect1d(one.replicates, other.replicates)
+    if len(common) < 2:
+        return None
+    d = one.values[np.isin(one.replicates, common)] - other.values[np.isin(other.replicates, common)]
+    total = 0.0
+    for group in np.unique(one.group):
+        within = d[:, one.group == group]
+        n, m = within.shape
+        if m < 2:
+            return None
+        means = within.mean(axis=0)
+        unlike = within - means - within.mean(axis=1, keepdims=True) + means.mean()
+        of_sample = np.square(unlike).sum() / ((n - 1) * (m - 1)) / n
+        total += m * float(means.var(ddof=1) - of_sample)  # of the sum of m parts
+    return max(total, 0.0)
+
+
+def _kept(metrics: Metrics) -> tuple[FloatArray, FloatArray] | None:
+    """Return the centres' parts of the depth and the blocks' of the error, or None for a record without."""
+    # By name, as a profile of suite 1 has no such fields.
+    centres, blocks = (getattr(metrics.profile, name, ()) for name in ("centres", "blocks"))
+    return (np.array(centres), np.array(blocks)) if centres and blocks else None
+
+
+def _depth_slope(depth: float, knn_depth: float) -> float:
+    """Return how many points of depth skill an octave is worth."""
+    return 100.0 / knn_depth if 100.0 * depth / knn_depth < tracks.SKILL_CAP else 0.0
+
+
+def _error_slope(error: float, at: TaskReference) -> float:
+    """Return how many points of skill a unit of error is worth: the skill's derivative."""
+    if not 0.0 < skill(error, at.constant_error, at.knn_error) < tracks.SKILL_CAP:
+        return 0.0
+    return -100.0 / (error * log(at.constant_error / at.knn_error))
+
+
+def number_groups(n_centres: int, n_tasks: int) -> IntArray:
+    """Return the group of each part: three groups of centres, then two strata of each task's blocks."""
+    ends = [round(n_centres * end) for end in _GROUP_ENDS]
+    sizes = [*np.diff([0, *ends]).tolist(), *[_NEAR_BLOCKS, _REST_BLOCKS] * n_tasks]
+    return np.repeat(np.arange(len(sizes)), sizes)
