@@ -413,7 +413,8 @@ def nearest_mean(X, y, queries):
     for query in queries:
         distance = np.sqrt(((X - query) ** 2).sum(axis=1))
         unit = np.sort(distance)[min(12, len(X)) - 1] or 1.0
-        chosen = sorted(range(len(X)), key=lambda i: (round(distance[i] / unit, 9), i))[:12]
+        near = np.flatnonzero(distance < unit * (1 + 1e-8))
+        chosen = sorted(near.tolist(), key=lambda i: (round(distance[i] / unit, 9), i))[:12]
         same = [i for i in chosen if distance[i] == 0]
         weight = [1.0] * len(same) if same else [distance[i] ** -2 for i in chosen]
         predicted.append(np.average(y[same or chosen], axis=0, weights=weight))
