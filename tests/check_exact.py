@@ -17,9 +17,10 @@ import numpy as np
 
 from mbench.suite.orbits import Orbit, distance_estimate, escape_time
 from mbench.suite.tasks import load_task
-from mbench.suite.tasks.fractals import DISTANCE_BAILOUT, MAX_ITER, N_NEAR, SMOOTH_BAILOUT
 
 DIGITS = 50
+MAX_ITER, SMOOTH_BAILOUT, DISTANCE_BAILOUT = 5_000, 256.0, 1e4  # by docs/suite.md
+N_NEAR = 150_000
 OCTAVES = range(10, 15)
 TASKS = ("mandelbrot", "mandelbrot-distance")
 # A step rounds x², y², their difference and its sum with a, and as much of the other part; inside the circle of radius
