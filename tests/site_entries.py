@@ -11,18 +11,18 @@ from pathlib import Path
 from mbench.api import make_settings, run_evaluation
 from mbench.results.audits import AuditReport, Statistic, write_report
 from mbench.results.curves import CURVES_NAME, FOLDER_NAME, Curve, Point, write_curves
-from mbench.results.lookup import RECORDED_FOLDER
 from mbench.results.metrics import Profile
 from mbench.results.record import SCHEMA_VERSION, Costs, Metrics, Record, Result
 from mbench.results.reference import load_reference
-from mbench.results.store import read_result, write_result
+from mbench.results.store import write_result
 from mbench.sandbox.tiers import choose_isolation
 from mbench.submission import Source, read_submission
 from mbench.suite import tracks
+from mbench.suite.tasks import load_task
 from mbench.views.site import Origins, Site, build_site
 
-# As the recorded baselines have them: entries of one board are of one definition.
-DIGESTS = {record.task: record.task_digest for record in read_result(RECORDED_FOLDER / "knn.json").records}
+# Entries of one board are of one definition.
+DIGESTS = {task: load_task(task).digest() for task in tracks.task_names() if task in tracks.TRACKS["standard"].tasks}
 # In every place that takes words. What runs of it sets `pwned`; what becomes an element has the tag.
 HOSTILE = (
     "</script><script>window.pwned=1</script><img src=x onerror='window.pwned=1'>\"><b>bold</b> {{7*7}} ‮evil‬ "
@@ -95,7 +95,7 @@ def write_submission(
         for task in tracks.TRACKS[track].tasks
         for r in range(tracks.TRACKS[track].replicates)
     ]
-    write_result(folder / "result.json", Result(schema=1, suite=1, name="any", records=tuple(records)))
+    write_result(folder / "result.json", Result(schema=1, suite=2, name="any", records=tuple(records)))
     if verdict is not None:
         write_audit(folder, digest, verdict)
 

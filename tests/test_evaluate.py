@@ -334,7 +334,7 @@ def test_an_edit_runs_it_again(evaluate, children):
     assert len(children) == 2
 
 
-@pytest.mark.parametrize("damage", [b"", b"{", b"[]", b'{"schema": 1, "suite": 1}'], ids=repr)
+@pytest.mark.parametrize("damage", [b"", b"{", b"[]", b'{"schema": 1, "suite": 2}'], ids=repr)
 def test_a_damaged_record_is_set_aside_and_its_cell_alone_run_again(
     store, submission_file, estimator, children, damage
 ):
@@ -351,7 +351,7 @@ def test_a_damaged_record_is_set_aside_and_its_cell_alone_run_again(
 def test_a_record_of_another_suite_stops_the_run(evaluate, store):
     record = evaluate()
     path = store.cells / f"{record.key}.json"
-    path.write_text(path.read_text().replace('"suite": 1', '"suite": 99'))
+    path.write_text(path.read_text().replace('"suite": 2', '"suite": 99'))
     with pytest.raises(UsageError, match="suite 99"):
         evaluate()
 

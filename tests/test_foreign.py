@@ -10,7 +10,7 @@ from mbench.errors import HarnessError, UsageError
 from mbench.results.audits import AuditReport, find_report, read_report, write_report
 from mbench.results.curves import Curve, Point, find_curves, read_curves, write_curves
 from mbench.results.kept import ForeignError, heard_notes, listening, refusing_foreign
-from mbench.results.lookup import RECORDED_FOLDER, refresh_results
+from mbench.results.lookup import recorded_folder, refresh_results
 from mbench.results.record import SCHEMA_VERSION, Result, as_json
 from mbench.results.store import ResultStore, read_result, write_result
 from mbench.review.reproduce import record_result
@@ -198,7 +198,7 @@ def test_curves_of_tomorrow_are_read_as_far_as_they_are_known(tmp_path):
 
 
 def test_an_audit_of_tomorrow_is_read_as_far_as_it_is_known(tmp_path):
-    report = read_report(RECORDED_FOLDER / "knn.audit.json")
+    report = replace(read_report(recorded_folder(1) / "knn.audit.json", 1), suite=SUITE_VERSION)
     assert isinstance(report, AuditReport)
     path = tmp_path / "audit.json"
     write_report(path, report)

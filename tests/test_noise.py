@@ -20,6 +20,7 @@ from mbench.suite import tracks
 FRACTALS = tracks.FAMILIES["mandelbrot"]
 STANDARD = tracks.TRACKS["standard"]
 REFERENCE = Reference(
+    suite=2,
     tasks=MappingProxyType(
         {
             ("standard", task): TaskReference(0.9, 0.04, 5.0 if task in FRACTALS else None)

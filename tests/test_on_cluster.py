@@ -243,8 +243,8 @@ with Cluster(sys.argv[3]) as connected:
 
 def test_another_mbench_is_refused_by_name(scheduler, workers, monkeypatch):
     monkeypatch.setattr(cells, "code_digest", lambda: "edited")
-    with pytest.raises(UsageError, match=r"the scheduler: runs another mbench \(suite 1, code [0-9a-f]{16}\) than .*"
-                                         r"\(suite 1, code edited\)"):  # fmt: skip
+    with pytest.raises(UsageError, match=r"the scheduler: runs another mbench \(suite 2, code [0-9a-f]{16}\) than .*"
+                                         r"\(suite 2, code edited\)"):  # fmt: skip
         Cluster(scheduler).__enter__()
 
 

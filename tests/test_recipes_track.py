@@ -130,11 +130,11 @@ def test_a_verification_without_a_frozen_reference_is_refused_before_it_starts(c
 
 
 def test_nobody_is_ranked_without_a_frozen_reference():
-    candidates = find_baselines()
+    candidates = find_baselines(1)
     with listening() as notes:
-        full = build_board(candidates, "quick", load_reference())
+        full = build_board(candidates, "quick", load_reference(1))
         assert notes == []
-        bare = build_board(candidates, "quick", Reference(MappingProxyType({}), load_reference().curves))
+        bare = build_board(candidates, "quick", Reference(1, MappingProxyType({}), load_reference(1).curves))
     assert len(full.ranked) > 5
     assert bare.ranked == ()
     assert [note for note in notes if note.startswith("track quick has no frozen reference")]

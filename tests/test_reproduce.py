@@ -26,7 +26,7 @@ from mbench.suite.tracks import SUITE_VERSION, TRACKS
 def recorded(tmp_path, monkeypatch):
     """Record to, and compare with, an empty folder."""
     folder = tmp_path / "recorded"
-    for module in (reproduce, forecast, candidates, lookup):
+    for module in (reproduce, forecast, lookup):
         monkeypatch.setattr(module, "RECORDED_FOLDER", folder)
     monkeypatch.setattr(reproduce, "check_checkout", lambda: None)  # that folder is nobody's installed package
     return folder

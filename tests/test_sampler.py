@@ -30,7 +30,7 @@ def test_words_are_philox_4x64_ten_rounds():
 
 
 def test_key_is_the_first_sixteen_bytes_of_the_labels_sha256():
-    digest = hashlib.sha256(b"mbench/1|mandelbrot|train|0").digest()
+    digest = hashlib.sha256(b"mbench/2|mandelbrot|train|0").digest()
     assert KEY.tolist() == [int.from_bytes(digest[:8], "little"), int.from_bytes(digest[8:16], "little")]
 
 

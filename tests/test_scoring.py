@@ -14,6 +14,7 @@ from mbench.suite import tracks
 
 TASKS = tracks.TRACKS["quick"].tasks
 REFERENCE = Reference(
+    suite=2,
     tasks=MappingProxyType({("quick", t): TaskReference(1.0, 0.1, 5.0 if "mandelbrot" in t else None) for t in TASKS}),
     curves=MappingProxyType(
         {t: LearningCurve((1_000, 10_000, 100_000), (0.3, 0.1, 0.03)) for t in ("mandelbrot", "mandelbrot-distance")}
@@ -23,7 +24,7 @@ REFERENCE = Reference(
 
 def make_record(task, error=None, profile=None, *, status="ok", reason="", replicate=0, track="quick"):
     return Record(
-        schema=1, suite=1, key=f"{task}-{replicate}", submission="mine", source_digest="d", task=task, task_digest="t",
+        schema=1, suite=2, key=f"{task}-{replicate}", submission="mine", source_digest="d", task=task, task_digest="t",
         track=track, replicate=replicate, n_samples=10_000, fit_limit_s=1.0, seed=0, threads=1, device="cpu",
         isolation="C", test_set="public", harness_digest="h", status=status, reason=reason,
         metrics=None if error is None else Metrics(error=error, further={"psnr_db": 20.0}, profile=profile),
@@ -70,14 +71,20 @@ def test_mandelbrot_score_is_the_mean_of_precision_and_depth():
     assert scored.mandelbrot == pytest.approx((150 + 70) / 2)
 
 
-def test_overall_is_the_mean_of_the_five_families():
+def test_overall_is_the_harmonic_mean_of_the_five_families():
     errors = dict(zip(TASKS, (0.5, 0.4, 0.3, 0.2, 0.1, 0.05, 0.02, 0.6, 0.7), strict=True))
     scored = entry([record(task, error) for task, error in errors.items()])
     expected = []
     for family, members in tracks.FAMILIES.items():
         skills = [skill(errors[task], 1.0, 0.1) for task in members if task in errors]
         expected.append((sum(skills) / len(skills) + 100) / 2 if family == "mandelbrot" else sum(skills) / len(skills))
-    assert scored.overall == pytest.approx(sum(expected) / 5)
+    assert scored.overall == pytest.approx(5 / sum(1 / each for each in expected))
+    sunk = entry([record(task, 1.0 if task in tracks.FAMILIES["functions"] else 0.01) for task in TASKS])
+    assert sunk.families["functions"] == sunk.overall == 0.0
+    old = score_entry(
+        "mine", "standard", [record(task, error) for task, error in errors.items()], replace(REFERENCE, suite=1)
+    )
+    assert old.overall == pytest.approx(sum(expected) / 5)  # as suite 1 had it
 
 
 def test_a_failed_cell_scores_zero():
@@ -168,7 +175,7 @@ def test_frozen_reference_says_how_it_was_made():
     import mbench.results.scoring
 
     content = json.loads(
-        Path(mbench.results.scoring.__file__).with_name(mbench.results.reference.REFERENCE_NAME).read_text()
+        Path(mbench.results.scoring.__file__).with_name(f"reference-{tracks.SUITE_VERSION}.json").read_text()
     )
     assert content["made_by"] == "mbench reference"
     assert content["environment"]["numpy"]
@@ -176,7 +183,9 @@ def test_frozen_reference_says_how_it_was_made():
 
 def test_frozen_reference_agrees_with_its_learning_curve():
     reference = load_reference()
-    for track in tracks.TRACKS.values():
+    known = [track for track in tracks.TRACKS.values() if (track.name, "mandelbrot") in reference.tasks]
+    assert {"quick", "standard"} <= {track.name for track in known}
+    for track in known:
         for task, curve in reference.curves.items():
             at = curve.errors[curve.sizes.index(track.budgets["mandelbrot"].n_samples)]
             assert at == pytest.approx(reference.tasks[track.name, task].knn_error, rel=0.1)

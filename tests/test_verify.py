@@ -90,7 +90,7 @@ def test_hidden_results_never_stand_for_a_submission(evaluate, tmp_path):
 
 def test_a_result_of_several_test_sets_is_refused(make_record, tmp_path):
     records = (make_record(), make_record(task="friedman", test_set=name_test_set(SECRET)))
-    write_result(tmp_path / "mixed.json", Result(schema=SCHEMA_VERSION, suite=1, name="idea", records=records))
+    write_result(tmp_path / "mixed.json", Result(schema=SCHEMA_VERSION, suite=2, name="idea", records=records))
     with pytest.raises(UsageError, match="different test sets"):
         find_result(str(tmp_path / "mixed.json"), Path("results"))
 

@@ -121,8 +121,11 @@ def _candidate(place: _Place, entry: Path | None, suite: int = tracks.SUITE_VERS
     """
     try:
         result = read_result(place.path, suite)
-    except (ForeignError, OtherSuiteError) as error:
+    except ForeignError as error:
         note_foreign(str(error))
+        return []
+    except OtherSuiteError as error:
+        note_foreign(f"{error}; `mbench leaderboard --suite` shows earlier ones apart")
         return []
     public = [record for record in result.records if record.test_set == PUBLIC and _is_whole(record)]
     source: Source | None = None if entry is None else read_submission(entry)
