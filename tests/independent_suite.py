@@ -43,9 +43,24 @@ FAMILIES = {
 # --- random numbers ---
 
 
-def words(label, n, secret=None):
+def philox_block(number, key):
+    """Return the four words of a block, number 1 the first: Philox4x64-10 of Salmon et al. (2011), by whole numbers."""
+    a, b, c, d = number, 0, 0, 0
+    k, other = key
+    for _ in range(10):
+        left, right = 0xD2E7470EE14C6C93 * a, 0xCA5A826395121157 * c
+        a, b, c, d = (right >> 64) ^ b ^ k, right % 2**64, (left >> 64) ^ d ^ other, left % 2**64
+        k, other = (k + 0x9E3779B97F4A7C15) % 2**64, (other + 0xBB67AE8584CAA73B) % 2**64
+    return a, b, c, d
+
+
+def stream_key(label, secret=None):
     digest = hashlib.sha256(label.encode()) if secret is None else hmac.new(secret, label.encode(), hashlib.sha256)
-    key = [int.from_bytes(digest.digest()[i : i + 8], "little") for i in (0, 8)]
+    return [int.from_bytes(digest.digest()[i : i + 8], "little") for i in (0, 8)]
+
+
+def words(label, n, secret=None):
+    key = stream_key(label, secret)
     return np.random.Philox(key=np.array(key, dtype=np.uint64)).random_raw(n)
 
 
@@ -413,7 +428,8 @@ def nearest_mean(X, y, queries):
     for query in queries:
         distance = np.sqrt(((X - query) ** 2).sum(axis=1))
         unit = np.sort(distance)[min(12, len(X)) - 1] or 1.0
-        chosen = sorted(range(len(X)), key=lambda i: (round(distance[i] / unit, 9), i))[:12]
+        near = np.flatnonzero(distance < unit * (1 + 1e-8))
+        chosen = sorted(near.tolist(), key=lambda i: (round(distance[i] / unit, 9), i))[:12]
         same = [i for i in chosen if distance[i] == 0]
         weight = [1.0] * len(same) if same else [distance[i] ** -2 for i in chosen]
         predicted.append(np.average(y[same or chosen], axis=0, weights=weight))

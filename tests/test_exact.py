@@ -26,6 +26,11 @@ def test_labels_are_exact_to_the_promised_digits_where_rounding_cannot_matter(fo
     assert (found.error <= found.bound)[calm].all()
 
 
+def test_the_suite_tells_the_exact_labels_in_float32_where_rounding_cannot_matter(found):
+    calm = ~found.chaotic
+    assert np.array_equal(found.told[calm], found.exact_labels.astype(np.float32)[calm])
+
+
 def test_labels_of_deep_ladder_points_are_exact(found):
     assert np.array_equal(found.counts[50:], found.exact_counts[50:])
     assert found.error[50:].max() < 1e-7

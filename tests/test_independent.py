@@ -22,7 +22,7 @@ from mbench.submission import BASELINES_FOLDER
 from mbench.suite import tracks
 from mbench.suite.datasets import data_folder
 from mbench.suite.ladder import misiurewicz_points
-from mbench.suite.sampler import stream_key
+from mbench.suite.sampler import random_words, stream_key
 from mbench.suite.tasks import load_task
 
 PAGE = Path(__file__).parents[1] / "docs" / "suite.md"
@@ -79,6 +79,14 @@ def test_the_second_suite_imports_nothing_of_the_first():
 
 
 # --- samples ---
+
+
+@pytest.mark.parametrize("secret", [None, SECRET], ids=["public", "hidden"])
+def test_words_are_those_of_philox_by_whole_numbers(secret):
+    label = "mbench/2|sphere|test|0"
+    blocks = [again.philox_block(number, again.stream_key(label, secret)) for number in range(1, 26)]
+    drawn = random_words(stream_key("sphere", "test", 0, secret), 0, 100)
+    assert drawn.tolist() == [word for block in blocks for word in block]
 
 
 @pytest.mark.parametrize("replicate", [0, 1])
