@@ -16,7 +16,7 @@ import pytest
 from mbench.errors import MissingDataError
 from mbench.results import metrics
 from mbench.results.record import Costs, Metrics, Record
-from mbench.results.reference import LearningCurve, Reference, TaskReference
+from mbench.results.reference import LearningCurve, Reference, TaskReference, load_reference
 from mbench.results.scoring import score_entry
 from mbench.submission import BASELINES_FOLDER
 from mbench.suite import tracks
@@ -250,6 +250,32 @@ def test_the_reference_predicts_what_the_page_says(name):
     exec(source, built)
     model = built["NearestMean"](1).fit(sample.X, sample.y)
     assert_close(model.predict(X), again.nearest_mean(sample.X, sample.y, X))
+
+
+def geometric_mean(errors):
+    return float(np.exp(np.mean(np.log(errors))))
+
+
+@pytest.mark.parametrize("name", ["sphere", "shell", "curve", "friedman"])
+def test_the_frozen_error_of_the_constant_is_that_of_the_samples_means(name):
+    n = tracks.TRACKS["quick"].budgets[tracks.family_of(name)].n_samples
+    truth = again.box_labels(name, again.box_points(name, "test", 0, again.N_TEST[name]))
+    means = [again.box_labels(name, again.box_points(name, "train", r, n)).mean(axis=0) for r in range(20)]
+    # A constant's squared error is the variance and its distance to the truth's mean, squared.
+    variance = truth.var(axis=0).sum()
+    errors = [1 + ((mean - truth.mean(axis=0)) ** 2).sum() / variance for mean in means]
+    assert load_reference().tasks["quick", name].constant_error == pytest.approx(geometric_mean(errors), rel=1e-7)
+
+
+def test_the_frozen_errors_of_digits_are_those_of_the_page():
+    frozen = load_reference().tasks["quick", "digits"]
+    (images, labels), (queries, wanted), white = again.digits_rows("digits")
+    y, truth = again.one_hot(labels), again.one_hot(wanted).tolist()
+    # Every replicate learns all the images there are, in an order of its own.
+    constant = again.error_rate(np.tile(y.mean(axis=0), (len(truth), 1)).tolist(), truth)
+    nearest = again.error_rate(again.nearest_mean(images / white, y, queries / white).tolist(), truth)
+    assert frozen.constant_error == pytest.approx(constant, rel=TOLERANCE)
+    assert frozen.knn_error == pytest.approx(nearest, rel=TOLERANCE)
 
 
 def make_record(name, track, replicate, error, depth):
