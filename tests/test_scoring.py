@@ -1,16 +1,21 @@
 import json
 import math
+import runpy
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
+import numpy as np
 import pytest
 
 from mbench.results.metrics import Profile, skill
 from mbench.results.record import Costs, Metrics, Record
 from mbench.results.reference import LearningCurve, Reference, TaskReference, load_reference
 from mbench.results.scoring import score_entry
+from mbench.submission import baseline_path
 from mbench.suite import tracks
+from mbench.suite.tasks import load_task
+from mbench.types import Spec
 
 TASKS = tracks.TRACKS["quick"].tasks
 REFERENCE = Reference(
@@ -82,7 +87,7 @@ def test_overall_is_the_harmonic_mean_of_the_five_families():
     sunk = entry([record(task, 1.0 if task in tracks.FAMILIES["functions"] else 0.01) for task in TASKS])
     assert sunk.families["functions"] == sunk.overall == 0.0
     records = [record(task, error) for task, error in errors.items()]
-    old = score_entry("mine", "standard", records, replace(REFERENCE, suite=1))
+    old = score_entry("mine", "quick", records, replace(REFERENCE, suite=1))
     assert old.overall == pytest.approx(sum(expected) / 5)  # as suite 1 had it
 
 
@@ -143,9 +148,11 @@ def test_order_of_records_does_not_matter():
     assert entry(records) == entry(records[::-1])
 
 
-def test_frozen_reference_covers_every_headline_task_of_every_track():
+def test_frozen_reference_covers_every_headline_task_of_its_tracks():
     reference = load_reference()
-    assert {(track.name, task) for track in tracks.TRACKS.values() for task in track.tasks} <= set(reference.tasks)
+    frozen = {track for track, _ in reference.tasks}
+    assert {"quick", "standard"} <= frozen
+    assert {(track, task) for track in frozen for task in tracks.TRACKS[track].tasks} <= set(reference.tasks)
     for (_, task), row in reference.tasks.items():  # an extra task needs none
         assert 0 < row.knn_error < row.constant_error
         assert (row.knn_depth_octaves is not None) == (task in tracks.FAMILIES["mandelbrot"])
@@ -201,3 +208,21 @@ def test_seconds_and_microseconds_are_means_over_replicates_and_tasks_alike():
         assert entry(records).predict_us_per_point == pytest.approx(20.0)
     failed = make_record("friedman", status="timeout")
     assert entry([*even, failed]).fit_s is None
+
+
+@pytest.mark.parametrize("task", ["sphere", "curve", "friedman"])
+def test_the_nearest_neighbours_have_100_in_the_mean_over_20_replicates(task):
+    """Reference and scores average alike: k-NN has 100 but for the sample's noise, here made again sample by sample."""
+    spec = Spec(n_inputs=0, n_outputs=0, n_samples=0, fit_limit_s=0.0, threads=1, device="cpu", seed=0)
+    build = runpy.run_path(str(baseline_path("knn")))["build"]
+    one, n = load_task(task), tracks.TRACKS["quick"].budgets[tracks.family_of(task)].n_samples
+    queries = one.draw_queries(n, 0)
+    truth = one.truth(queries.points)
+    frozen = load_reference().tasks["quick", task]
+    skills = []
+    for replicate in range(20):
+        sample = one.draw_sample(n, replicate)
+        predicted = build(spec).fit(sample.X, sample.y).predict(queries.X)
+        error = ((predicted - truth) ** 2).sum() / ((truth - truth.mean(axis=0, dtype=float)) ** 2).sum()
+        skills.append(skill(error, frozen.constant_error, frozen.knn_error))
+    assert np.mean(skills) == pytest.approx(100.0, abs=0.01)
