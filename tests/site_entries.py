@@ -22,7 +22,7 @@ from mbench.suite.tasks import load_task
 from mbench.views.site import Origins, Site, build_site
 
 # Entries of one board are of one definition.
-DIGESTS = {task: load_task(task).digest() for task in tracks.task_names() if task in tracks.TRACKS["standard"].tasks}
+DIGESTS = {task: load_task(task).digest() for task in tracks.task_names() if tracks.is_headline(task)}
 # In every place that takes words. What runs of it sets `pwned`; what becomes an element has the tag.
 HOSTILE = (
     "</script><script>window.pwned=1</script><img src=x onerror='window.pwned=1'>\"><b>bold</b> {{7*7}} ‮evil‬ "

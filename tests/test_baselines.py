@@ -325,9 +325,27 @@ def test_boosting_learns_each_output_by_an_ensemble_of_its_own(rng):
 
 def test_the_reference_is_scikit_learns_neighbours_with_shepards_weights(rng):
     X, y, queries = draw(rng, 100, 2, k=2)
-    assert isinstance(build("knn", X, y), KNeighborsRegressor)
+    theirs = KNeighborsRegressor(12, weights=lambda distance: distance**-2.0).fit(X, y)
+    np.testing.assert_allclose(fit("knn", X, y).predict(queries), theirs.predict(queries))
     np.testing.assert_allclose(fit("knn", X, y).predict(queries), rule_of_knn(X, y, queries))
     np.testing.assert_array_equal(fit("knn", X, y).predict(X), y)
+
+
+def test_of_pixels_as_far_as_the_12th_neighbour_the_first_in_the_sample_count(rng):
+    cells = np.array([(i, j) for i in range(40) for j in range(30)], dtype=float)
+    X = rng.permutation(2.0 * (cells + 0.5) / [40, 30] - 1.0)
+    X, queries = X[:600], X[600:]
+    y = rng.random((600, 2))
+    tied = 0
+    for query, got in zip(queries, fit("knn", X, y).predict(queries), strict=True):
+        distance = [
+            round(((X[i] - query) * [20, 15]) @ (((X[i] - query) * [20, 15]) / [400, 225]), 12) for i in range(600)
+        ]
+        order = sorted(range(600), key=lambda i: (distance[i], i))
+        tied += distance[order[11]] == distance[order[12]]
+        weight = np.array([1.0 / distance[i] for i in order[:12]])
+        np.testing.assert_allclose(got, weight @ y[order[:12]] / weight.sum(), rtol=1e-8)
+    assert tied > 50
 
 
 def test_constant_is_the_mean_of_the_labels(rng):

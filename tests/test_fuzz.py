@@ -236,9 +236,15 @@ def spoiled_npy(rng, seeds):
 
 
 def same_json(read, written):
-    """Does a value that was read say what the file says? A whole number may have become a float, a null be gone."""
+    """Does a value that was read say what the file says? A whole number may have become a float, a null be gone.
+
+    What the file does not say has become null, or an empty list.
+    """
     if isinstance(written, dict):
-        return isinstance(read, dict) and all(same_json(read[name], written.get(name)) for name in read) and (
+        return isinstance(read, dict) and all(
+            same_json(read[name], written.get(name)) or (name not in written and read[name] in ((), []))
+            for name in read
+        ) and (
             {name for name, value in written.items() if value is not None} <= read.keys()
         )  # fmt: skip
     if isinstance(written, list):

@@ -42,7 +42,7 @@ ENDS = {
 ENDED = {"check": 0, "compare": 0}
 # Where an option's help or number differs on purpose: one task to look at, where others take those to run; every track
 # that has entries, where others take one; of a command that only reads, what reads.
-DIFFERENT = {"--task": {"zoom", "strip", "watch", "explore"}, "--track": {"site"}}
+DIFFERENT = {"--task": {"zoom", "strip", "watch", "explore"}, "--track": {"site", "reference"}}
 
 
 @pytest.fixture(autouse=True)

@@ -60,4 +60,4 @@ def test_a_third_partys_method_predicts_in_the_sandbox_what_it_does_outside(name
         else:
             expected = metrics.fraction_unexplained(predicted, truth, queries.weight)
             assert record.metrics.error == pytest.approx(expected, rel=1e-3)
-            assert record.metrics.error < 0.8
+            assert record.metrics.error < 1.0

@@ -237,7 +237,7 @@ def test_an_interruption_keeps_the_values_done(start, submission_file, tmp_path)
         def build(spec):
             return Mean()
     """)
-    command = ["tune", path, "--parameter", "forever", "--values", "0,1", "--task", "mandelbrot", "--track", "large"]
+    command = ["tune", path, "--parameter", "forever", "--values", "0,1", "--task", "mandelbrot", "--track", "standard"]
     process = start(*command)
     for line in process.stderr:
         if "forever = 1" in line:

@@ -13,7 +13,7 @@ from typing import ClassVar, Literal
 
 from mbench.disk import STRICT
 from mbench.errors import HarnessError, MbenchError, UsageError
-from mbench.results.kept import ForeignError, Form, note_foreign, read_kept, write_kept
+from mbench.results.kept import ForeignError, Form, OtherSuiteError, note_foreign, read_kept, write_kept
 from mbench.results.record import Status
 from mbench.suite import tracks
 
@@ -203,7 +203,7 @@ def find_report(
     for path in filter(Path.exists, places):
         try:
             found.append((path, read_report(path, suite)))
-        except ForeignError as error:
+        except (ForeignError, OtherSuiteError) as error:
             note_foreign(str(error))
         except MbenchError:
             if path == places[0]:

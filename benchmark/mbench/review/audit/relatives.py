@@ -13,8 +13,8 @@ from mbench.results import metrics
 from mbench.results.audits import Group
 from mbench.review.audit import quadratics
 from mbench.review.audit.warps import Warp, draw_warp
-from mbench.suite import ladder, orbits
-from mbench.suite.ladder import OCTAVES, Centres, Rungs, ladder_points, misiurewicz_points
+from mbench.suite import orbits
+from mbench.suite.ladder import RUNGS, Centres, ladder_points, misiurewicz_points
 from mbench.suite.orbits import Family
 from mbench.suite.sampler import permutation, stream_key, uniform_rows
 from mbench.suite.tasks.base import BoxTask
@@ -34,7 +34,7 @@ from mbench.types import FloatArray, IntArray, Queries, Sample
 
 N_TEST = 40_000
 N_CENTRES = 16  # of the zoom ladder's
-_RUNGS = (Rungs(OCTAVES, N_CENTRES, 14),)  # all of them in every octave
+_RUNGS = tuple(replace(each, n_centres=min(N_CENTRES, each.n_centres // 2)) for each in RUNGS)  # as every track has
 _SAME_CENTRE = 1e-6
 N_WARPS = 4  # the odd ones mirrored, as the Mandelbrot set is, so that a method that uses its symmetry meets its like
 N_DISTANCE_WARPS = 2
@@ -131,10 +131,9 @@ class Original(Relative):
         return _climb(self, points, weight, _hidden_centres(self._secret))
 
     def public_queries(self, n: int, replicate: int) -> Queries | None:
-        """Return a part of the public test set and ladder, the secret's choice."""
+        """Return a part of the public test set, the secret's choice, and the public ladder's first centres."""
         points, weight = _thin(self._fractal.draw_queries(n, replicate), self._secret)
-        chosen = permutation(stream_key("audit/thin", "ladder", 1, self._secret), ladder.N_CENTRES)[:N_CENTRES]
-        return _climb(self, points, weight, _choose(misiurewicz_points(stream_key("mandelbrot", "ladder", 0)), chosen))
+        return _climb(self, points, weight, misiurewicz_points(stream_key("mandelbrot", "ladder", 0), N_CENTRES))
 
 
 class Shuffled(Relative):
