@@ -725,6 +725,27 @@ def test_reference_without_its_data_ends_before_any_cell_is_run(mbench, tmp_path
     assert list(tmp_path.iterdir()) == []
 
 
+def test_reference_of_one_track_leaves_the_others_in_their_file(mbench, tmp_path, monkeypatch):
+    def make(store, settings, names, report):
+        return {
+            "suite": 2, "sources": {"knn": "d"}, "tracks": {name: {"made": len(names)} for name in names},
+            "curves": {"up to": 10_000_000 if "large" in names else 1_000_000},
+        }  # fmt: skip
+
+    monkeypatch.setattr("mbench.review.freeze_reference.make_reference", make)
+    monkeypatch.setattr("mbench.suite.tasks.load_task", lambda name: None)
+    for names in (["standard", "quick"], ["large"], ["quick"]):
+        options = [word for name in names for word in ("--track", name)]
+        result = mbench("reference", *options, "--write", "x.json", "--unsafe-no-sandbox")
+        assert result.exit_code == 0, result.output
+    content = json.loads((tmp_path / "x.json").read_text())
+    assert content["tracks"] == {"quick": {"made": 1}, "standard": {"made": 2}, "large": {"made": 1}}
+    assert content["curves"] == {"up to": 10_000_000}
+    (tmp_path / "x.json").write_text("none of ours")
+    assert mbench("reference", "--track", "quick", "--write", "x.json").exit_code == 0
+    assert list(json.loads((tmp_path / "x.json").read_text())["tracks"]) == ["quick"]
+
+
 def test_reference_that_could_not_be_written_ends_before_any_cell_is_run(mbench, tmp_path, monkeypatch):
     monkeypatch.setattr("mbench.suite.tasks.load_task", lambda name: None)
     (tmp_path / "file").touch()

@@ -13,15 +13,15 @@ from math import log
 
 import numpy as np
 
-from mbench.results.metrics import skill
+from mbench.results.metrics import N_BLOCKS, skill
 from mbench.results.record import Metrics, Record
 from mbench.results.reference import Reference, TaskReference
 from mbench.suite import tracks
+from mbench.suite.ladder import N_CENTRES, RUNGS
 from mbench.types import FloatArray, IntArray
 
 # Of the centres, in their order: which take part in every octave, in most, and only in those where methods part.
-_GROUP_ENDS = (1 / 16, 1 / 4, 1)
-_NEAR_BLOCKS, _REST_BLOCKS = 50, 10  # of points: within a stratum all are of one size
+_GROUP_ENDS = tuple(count / N_CENTRES for count in sorted(each.n_centres for each in RUNGS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def find_parts(records: Sequence[Record], track: str, reference: Reference) -> P
     if len(cells) != len(numbers) * len(fractals) or len(sizes) != 1:
         return None
     size = sizes.pop()
-    n_blocks = _NEAR_BLOCKS + _REST_BLOCKS
+    n_blocks = sum(N_BLOCKS)
     if size is None or size[1] != n_blocks:
         return None
     n_centres = size[0]
@@ -99,9 +99,8 @@ def measure_noise(one: Parts | None, other: Parts | None) -> float | None:
 
 def _kept(metrics: Metrics) -> tuple[FloatArray, FloatArray] | None:
     """Return the centres' parts of the depth and the blocks' of the error, or None for a record without."""
-    # By name, as a profile of suite 1 has no such fields.
-    centres, blocks = (getattr(metrics.profile, name, ()) for name in ("centres", "blocks"))
-    return (np.array(centres), np.array(blocks)) if centres and blocks else None
+    kept = metrics.profile
+    return (np.array(kept.centres), np.array(kept.blocks)) if kept and kept.centres and kept.blocks else None
 
 
 def _depth_slope(depth: float, knn_depth: float) -> float:
@@ -119,5 +118,5 @@ def _error_slope(error: float, at: TaskReference) -> float:
 def number_groups(n_centres: int, n_tasks: int) -> IntArray:
     """Return the group of each part: three groups of centres, then two strata of each task's blocks."""
     ends = [round(n_centres * end) for end in _GROUP_ENDS]
-    sizes = [*np.diff([0, *ends]).tolist(), *[_NEAR_BLOCKS, _REST_BLOCKS] * n_tasks]
+    sizes = [*np.diff([0, *ends]).tolist(), *[*N_BLOCKS] * n_tasks]
     return np.repeat(np.arange(len(sizes)), sizes)

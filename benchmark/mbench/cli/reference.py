@@ -21,8 +21,10 @@ def reference(tracks: tuple[str, ...], results: Path, write: Path | None, **runn
     """Remake the frozen reference: constant and k-NN on every track, 20 replicates, and k-NN's learning curve.
 
     Needs MNIST, and about an hour on two cores. Its cells are kept in DIR/reference/, so that it goes on where it was
-    stopped. Without track large, which takes most of it, the curves end at a million points.
+    stopped. Without track large, which takes most of it, the curves end at a million points. Tracks that are left out
+    stay in FILE as they are, where they are of the same suite and baselines.
     """
+    import contextlib
     import json
 
     from mbench.api import make_settings
@@ -41,5 +43,12 @@ def reference(tracks: tuple[str, ...], results: Path, write: Path | None, **runn
         made = make_reference(store, make_settings(**running), tracks or tuple(TRACKS), live)
     if write is None:
         click.echo(json.dumps(made, indent=1))
-    else:
-        write_json(write, made)
+        return
+    before = {}
+    with contextlib.suppress(OSError, ValueError):  # no file yet, or another's
+        before = json.loads(write.read_text())
+    if all(before.get(name) == made[name] for name in ("suite", "sources")):
+        frozen = before["tracks"] | made["tracks"]
+        made["tracks"] = {name: frozen[name] for name in TRACKS if name in frozen}
+        made["curves"] = made["curves"] if "large" in (tracks or TRACKS) else before["curves"]
+    write_json(write, made)
