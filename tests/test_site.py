@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from PIL import Image
-from site_entries import HOSTILE, HOSTILE_NAME, SHOWN, make_once, make_site, write_submission
+from site_entries import HOSTILE, HOSTILE_NAME, SHOWN, make_once, make_site, record_of_skill, write_submission
 
 import mbench
 from mbench.board.candidates import find_baselines, find_submissions
@@ -25,6 +25,7 @@ from mbench.results.store import ResultStore
 from mbench.sandbox.child_process import ChildFailure
 from mbench.sandbox.tiers import choose_isolation
 from mbench.submission import read_submission, safe_name
+from mbench.suite import tracks
 from mbench.suite.tasks import load_task
 from mbench.views.film_file import encode_film
 from mbench.views.render.page import Page
@@ -550,7 +551,15 @@ def test_an_altered_name_never_has_the_page_of_a_plain_one(tmp_path):
 
 
 def test_an_entry_links_to_itself_on_another_track_and_to_nobody_else(made, tmp_path, monkeypatch):
-    monkeypatch.setattr(build, "find_baselines", lambda: [each for each in find_baselines() if each.name == "knn"])
+    (knn,) = [each for each in find_baselines() if each.name == "knn"]
+    digest = knn.records[0].source_digest
+    standard = [
+        record_of_skill("knn", digest, "standard", task, replicate, 100.0)
+        for task in tracks.TRACKS["standard"].tasks
+        for replicate in range(5)
+    ]
+    both = replace(knn, records=(*(r for r in knn.records if r.track == "quick"), *standard))
+    monkeypatch.setattr(build, "find_baselines", lambda: [both])
     write_submission(tmp_path / "submissions" / "漢字", 90.0, track="quick")
     write_submission(tmp_path / "submissions" / "字漢", 90.0)
     folder = tmp_path / "site"
