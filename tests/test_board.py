@@ -579,6 +579,14 @@ def test_the_command_shows_recorded_baselines_in_the_terminal(mbench):
     assert {each.name for each in find_baselines()} <= {word for line in lines for word in line.split()}
 
 
+def test_an_empty_board_says_where_something_is_shown(mbench):
+    for suite, track, more in (("2", "large", ""), ("1", "large", ""), ("2", "standard", "--suite 1 --track standard")):
+        result = mbench("leaderboard", "--suite", suite, "--track", track, "--recorded", "--submissions", "nowhere")
+        assert result.exit_code == 0
+        assert f"Nothing is recorded on track {track} under suite {suite}" in result.stderr
+        assert more in result.stderr
+
+
 def test_the_terminal_has_the_lists_and_no_control_characters(board, capsys):
     print_board(board)
     shown = capsys.readouterr().out

@@ -52,6 +52,14 @@ def find_baselines(suite: int = tracks.SUITE_VERSION) -> list[Candidate]:
     return found
 
 
+def find_earlier(track: str) -> str:
+    """Say how to see what earlier suites' records hold of a track; "" where they hold nothing."""
+    for suite in range(tracks.SUITE_VERSION - 1, 0, -1):
+        if any(record.track == track for each in find_baselines(suite) for record in each.records):
+            return f"; `mbench leaderboard --suite {suite} --track {track}` shows what was recorded before"
+    return ""
+
+
 def find_submissions(folder: Path, suite: int = tracks.SUITE_VERSION) -> list[Candidate]:
     """Return the submissions, a folder each, that have a result.json of a suite beside their submission.py.
 

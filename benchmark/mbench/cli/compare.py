@@ -30,6 +30,7 @@ def compare(names: tuple[str, ...], track: str, table_format: str, results: Path
     """
     import json
 
+    from mbench.board.candidates import find_earlier
     from mbench.board.formats import entry_as_json, format_table, sort_entries
     from mbench.cli.tables import print_entries
     from mbench.errors import UsageError
@@ -48,7 +49,8 @@ def compare(names: tuple[str, ...], track: str, table_format: str, results: Path
         known = (score_entry(each.name, track, each.records, reference) for each in recorded_baselines())
         scored = [entry for entry in known if entry.tasks]
         if not scored:
-            raise UsageError(f"no baseline is recorded on track {track}. Name what to compare, or give --track")
+            advice = f"Name what to compare, or give --track{find_earlier(track)}"
+            raise UsageError(f"no baseline is recorded on track {track}. {advice}")
     records = {each.name: [r for r in each.records if r.track == track] for each in recorded_baselines()}
     found = [find_records(take_name(name, results)) for name in names]
     labels = label_names([each.result.name for each in found], [each.origin for each in found])

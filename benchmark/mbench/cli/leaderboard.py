@@ -53,7 +53,7 @@ def leaderboard(
     """
     import json
 
-    from mbench.board.candidates import find_baselines, find_local, find_submissions, keep_recorded
+    from mbench.board.candidates import find_baselines, find_earlier, find_local, find_submissions, keep_recorded
     from mbench.board.standings import build_board
     from mbench.board.tables import board_as_json, format_board
     from mbench.results.agreement import describe_manners
@@ -68,6 +68,9 @@ def leaderboard(
     shown = {each.name: [r for r in each.records if r.track == track] for each in known}
     for line in describe_manners(shown):
         click.echo(line, err=True)
+    if not board.standings:
+        before = find_earlier(track) if suite == SUITE_VERSION else ""
+        click.echo(f"Nothing is recorded on track {track} under suite {suite}{before}", err=True)
     if as_json:
         table_format = "json"
     if table_format == "terminal":
