@@ -9,17 +9,17 @@ from pathlib import Path
 from mbench.errors import UsageError
 from mbench.results.names import (
     Named,
-    Origin,
     find_source,
     label_names,
     local_records,
+    origin_of,
     resolve_name,
     search_source,
     source_missing,
 )
 from mbench.results.record import Record
 from mbench.results.store import ResultStore, read_result
-from mbench.submission import BASELINES_FOLDER, ENTRY_NAME, Source
+from mbench.submission import ENTRY_NAME, Source
 from mbench.suite.secrets import PUBLIC
 
 
@@ -80,11 +80,7 @@ def find_target(name: str | Named, task: str, track: str, results: Path) -> Targ
 
 def label_targets(targets: Sequence[Target]) -> list[Target]:
     """Return the targets with labels that differ: of two of one name, each says which it is."""
-    origins: list[Origin] = [
-        "baseline" if target.source.path and target.source.path.parent == BASELINES_FOLDER else "local"
-        for target in targets
-    ]
-    labels = label_names([target.title for target in targets], origins)
+    labels = label_names([target.title for target in targets], [origin_of(target.source) for target in targets])
     return [replace(target, label=label) for target, label in zip(targets, labels, strict=True)]
 
 

@@ -87,8 +87,12 @@ def fraction_unexplained(predicted: FloatArray, truth: FloatArray, weight: Float
     predicted, truth: (m, k).  weight: (m,), sums to 1.
     """
     exact = truth.astype(np.float64)
-    variance = float(weight @ np.square(exact - weight @ exact).sum(axis=1))
-    return mean_squared_error(predicted, exact, weight) / variance
+    return mean_squared_error(predicted, exact, weight) / _variance(exact, weight)
+
+
+def _variance(exact: FloatArray, weight: FloatArray) -> float:
+    """Return the weighted variance of rows (m, k) about their weighted mean, summed over outputs."""
+    return float(weight @ np.square(exact - weight @ exact).sum(axis=1))
 
 
 def error_rate(predicted: FloatArray, truth: FloatArray) -> float:
@@ -187,8 +191,7 @@ def error_blocks(predicted: FloatArray, truth: FloatArray, weight: FloatArray) -
     blocks as `N_BLOCKS` says.
     """
     exact = truth.astype(np.float64)
-    variance = float(weight @ np.square(exact - weight @ exact).sum(axis=1))
-    parts = weight * np.square(predicted.astype(np.float64) - exact).sum(axis=1) / variance
+    parts = weight * np.square(predicted.astype(np.float64) - exact).sum(axis=1) / _variance(exact, weight)
     strata = np.split(parts, np.flatnonzero(np.diff(weight)) + 1)
     if len(strata) != len(N_BLOCKS):
         return ()

@@ -177,8 +177,8 @@ def find_records(named: Named) -> Found:
     if named.origin == "baseline" and (recorded := _recorded_baseline(named.asked)) is not None:
         return Found(recorded, "baseline")
     source = read_submission(named.path)
-    if records := [record for record in stored_records(named.results) if record.source_digest == source.digest]:
-        return Found(newest_result(source.name, records), "baseline" if _is_baseline(source) else "local")
+    if records := _stored_of(source, named.results):
+        return Found(newest_result(source.name, records), origin_of(source))
     recorded = _recorded_of(source)
     if recorded is not None:
         return recorded
@@ -187,7 +187,7 @@ def find_records(named: Named) -> Found:
 
 def find_local(source: Source, results: Path) -> Result:
     """Return what the results folder holds of this very source. Raises UsageError where that is nothing."""
-    records = [record for record in stored_records(results) if record.source_digest == source.digest]
+    records = _stored_of(source, results)
     if not records:
         raise not_evaluated(str(source.path or source.name), source, results)
     return newest_result(source.name, records)
@@ -202,9 +202,13 @@ def not_evaluated(asked: str, source: Source, results: Path) -> UsageError:
 
 def tell_apart(sources: Sequence[Source]) -> list[Source]:
     """Return the sources under names that differ: of two of one name, each says which it is."""
-    origins: list[Origin] = ["baseline" if _is_baseline(source) else "local" for source in sources]
-    labels = label_names([source.name for source in sources], origins)
+    labels = label_names([source.name for source in sources], [origin_of(source) for source in sources])
     return [replace(source, name=label) for source, label in zip(sources, labels, strict=True)]
+
+
+def origin_of(source: Source) -> Origin:
+    """Say whether a source is a baseline's own file or one of here."""
+    return "baseline" if _is_baseline(source) else "local"
 
 
 def label_names(names: Sequence[str], origins: Sequence[Origin]) -> list[str]:
@@ -223,6 +227,10 @@ def stored_records(results: Path) -> list[Record]:
     if not (results / "cells").is_dir():  # opening one would make the folder
         return []
     return [record for record in ResultStore(results).records() if record.test_set == PUBLIC]
+
+
+def _stored_of(source: Source, results: Path) -> list[Record]:
+    return [record for record in stored_records(results) if record.source_digest == source.digest]
 
 
 def local_records(named: Named) -> list[Record]:

@@ -128,7 +128,9 @@ def score_entry(name: str, track_name: str, records: Sequence[Record], reference
         precision=_mean([task.skill for task in fractals], n_fractals),
         depth=_mean([task.depth_skill for task in fractals], n_fractals),
         families=MappingProxyType(families),
-        overall=_harmonic_mean(list(families.values())) if reference.suite > 1 else _mean(list(families.values()), 5),
+        overall=_harmonic_mean(list(families.values()))
+        if reference.suite > 1
+        else _mean(list(families.values()), len(families)),
         psnr_db=_mean([task.psnr_db for task in fractals], n_fractals),
         depth_octaves=_mean([task.depth_octaves for task in fractals], n_fractals),
         worth=_geometric_mean([task.worth for task in fractals], n_fractals),
