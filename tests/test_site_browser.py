@@ -128,7 +128,7 @@ def test_board_sorts_by_a_heading_and_back(visit):
     values = [float(value) for value in column(page, "psnr_db") if value]
     assert values == sorted(values, reverse=True)
     assert heading(page, "psnr_db").get_attribute("aria-sort") == "descending"
-    assert "Sorted by PSNR dB, descending" in page.locator("[data-count]").inner_text()
+    assert "Sorted by PSNR, dB, descending" in page.locator("[data-count]").inner_text()
     page.keyboard.press("Enter")
     assert [float(value) for value in column(page, "psnr_db") if value] == sorted(values)
     heading(page, "rank").get_by_role("button").click()
