@@ -79,7 +79,7 @@ def confine(confinement: Confinement, scratch: str) -> None:
     if landlock.supported_version():
         landlock.restrict_files(list_rights(confinement, scratch))
     _drop_capabilities(libc)
-    seccomp.refuse_system_calls()
+    seccomp.refuse_system_calls(has_gpu=bool(confinement.devices))
 
 
 def list_rights(confinement: Confinement, scratch: str) -> list[tuple[str, int]]:
