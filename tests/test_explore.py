@@ -444,6 +444,7 @@ def test_a_stranger_is_answered_and_keeps_no_connection(served, head):
     with client.send(request) as connection, connection.makefile("rb") as answer:
         said = answer.read()  # to its end
     assert said.split(b"\r\n")[0] in (b"HTTP/1.1 404 Not Found", b"HTTP/1.1 403 Forbidden")
+    assert b"connection: close" in said.lower().split(b"\r\n")
 
 
 def test_a_request_may_come_in_pieces_and_be_followed_by_another(served):
