@@ -235,6 +235,18 @@ def test_the_filters_table_holds_the_listed_calls():
     assert all_of(IGNORED_CALLS) == seccomp._IGNORED
 
 
+PAGE = Path(__file__).parents[1] / "docs" / "sandbox.md"
+
+
+@pytest.mark.skipif(not PAGE.exists(), reason="the page lies in the checkout, not in the wheel")
+def test_the_page_says_how_many_calls_are_stopped():
+    n_ignored = len(numbers_of(all_of(IGNORED_CALLS), "x86_64"))
+    n_x86, n_arm = (len(numbers_of(STOPPED, machine)) - n_ignored for machine in MACHINES)
+    n_looked_at = len(numbers_of(BY_ARGUMENTS, "aarch64"))
+    said = f"{n_x86} refused on x86-64, {n_arm} on arm64, {n_ignored} ignored; {n_looked_at} by their arguments"
+    assert said in PAGE.read_text()
+
+
 THREAD = 0x3D0F00  # what the C library passes for a thread
 # Of linux/fs.h, falloc.h and fsverity.h: reserve, zero and share blocks, set flags, attributes, project and version,
 # seal a file, freeze a file system. FIBMAP, too, which tells where a file lies.
