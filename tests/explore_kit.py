@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import json
+import socket
 import threading
 
 import numpy as np
@@ -62,6 +63,12 @@ class Client:
             return response.status, response.headers, response.read()
         finally:
             connection.close()
+
+    def send(self, content):
+        """Send bytes over a connection of its own, which is returned open."""
+        connection = socket.create_connection(("127.0.0.1", self.address.port), timeout=60)
+        connection.sendall(content)
+        return connection
 
     def json(self, path, method="GET"):
         return json.loads(self.ask(path, method)[2])

@@ -29,6 +29,7 @@ from mbench.suite.tracks import EXTRA_TASKS, SUITE_VERSION
 from mbench.views.explore import layers
 from mbench.views.explore.app import Session, make_app
 from mbench.views.explore.chart import TILE_PX, Tile, check_tile, first_tiles, make_chart, tile_points, tile_truth
+from mbench.views.explore.doorkeeper import HEAD_LIMIT
 from mbench.views.explore.layers import QUEUE_LIMIT, Layer, LayerFailure, PredictionLayer, QueueFull
 from mbench.views.explore.sample_index import MAX_PER_TILE, SampleIndex
 from mbench.views.explore.server import Address
@@ -324,6 +325,11 @@ def test_training_points_are_the_samples(served):
     assert client.json(f"nearest/r0?x={x}&y={y}") == {"distance": 0.0}
 
 
+# int() gives up at 4,300 digits, and a square at 1e155.
+STRANGE_NUMBERS = ("-1", "+1", "1.0", "1_0", "nan", "%20", "%D9%A3", "%ff", "9" * 19, "9" * 4301, "9" * 20_000)
+STRANGE_PLACES = ("nan", "inf", "-inf", "1e400", "1e308", "-1e155", "1.1e9", "", "a", "%ff", "9" * 20_000)
+
+
 @pytest.mark.parametrize(
     ("path", "status"),
     [
@@ -335,13 +341,19 @@ def test_training_points_are_the_samples(served):
         ("tiles/truth/0/0/0", 200),
         ("tiles/truth/0/0/1", 404),
         (f"tiles/truth/{CHART.max_level + 1}/0/0", 404),
-        ("tiles/truth/-1/0/0", 404),
-        (f"tiles/truth/{'9' * 4000}/0/0", 404),
+        *((f"tiles/truth/{number}/0/0", 400) for number in STRANGE_NUMBERS),
+        *((f"tiles/r0/0/{number}/0", 400) for number in STRANGE_NUMBERS),
+        *((f"points/r0/0/0/{number}", 400) for number in STRANGE_NUMBERS),
+        (f"tiles/truth/0/0/{'9' * 18}", 404),
         ("tiles/r1/0/0/0", 404),
         ("points/truth/0/0/0", 404),
         ("points/r0/1/2/0", 404),
         ("nearest/r0", 400),
-        ("nearest/r0?x=nan&y=0", 404),
+        *((f"nearest/r0?x=0&y={number}", 400) for number in STRANGE_PLACES),
+        *((f"nearest/r0?x={number}&y=0", 400) for number in STRANGE_PLACES),
+        ("nearest/r0?x=1&x=2&y=0", 400),
+        ("nearest/r0?x=1e9&y=-1e9", 200),
+        ("nearest/truth?x=0&y=0", 404),
         ("restart/r0", 405),
         ("absent", 404),
     ],
@@ -391,6 +403,61 @@ def test_every_answer_keeps_to_its_own_origin(served, path, token):
     assert headers["Referrer-Policy"] == "no-referrer"
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert not [name for name in headers if name.lower().startswith("access-control")]
+
+
+HALVES = (b"", b"G", b"GET / HTTP/1.1\r\n", b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX: " + bytes(1000))
+
+
+@pytest.mark.parametrize("half", HALVES, ids=["nothing", "a letter", "a line", "headers"])
+def test_half_requests_hold_up_nobody(served, half):
+    """More of them than the server takes requests at a time."""
+    _, client = served
+    with contextlib.ExitStack() as held:
+        connections = [held.enter_context(client.send(half)) for _ in range(300)]
+        assert client.ask("session.json")[0] == 200
+        assert ended(connections[0])  # it has waited longest
+
+
+def test_a_half_request_is_given_up_in_time_and_at_a_size(served, monkeypatch):
+    _, client = served
+    with client.send(b"GET / HTTP/1.1\r\nX: " + bytes(HEAD_LIMIT)) as large:
+        assert ended(large)
+    monkeypatch.setattr("mbench.views.explore.doorkeeper.HEAD_LIMIT_S", 0.01)
+    with client.send(b"GET / HTTP/1.1\r\n") as late:
+        assert ended(late)
+
+
+def ended(connection):
+    """Wait for its end, which may come as a reset where something was left unread."""
+    with contextlib.suppress(ConnectionResetError):
+        return connection.recv(100) == b""
+    return True
+
+
+STRANGERS = ("GET /wrong/ HTTP/1.1\r\nHost: {host}", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9")
+
+
+@pytest.mark.parametrize("head", STRANGERS, ids=["no token", "half a body"])
+def test_a_stranger_is_answered_and_keeps_no_connection(served, head):
+    _, client = served
+    request = (head.format(host=client.address.hosts[0]) + "\r\n\r\n").encode()
+    with client.send(request) as connection, connection.makefile("rb") as answer:
+        said = answer.read()  # to its end
+    assert said.split(b"\r\n")[0] in (b"HTTP/1.1 404 Not Found", b"HTTP/1.1 403 Forbidden")
+    assert b"connection: close" in said.lower().split(b"\r\n")
+
+
+def test_a_request_may_come_in_pieces_and_be_followed_by_another(served):
+    _, client = served
+    head = f"GET /{client.address.token}/session.json HTTP/1.1\r\nHost: {client.address.hosts[0]}\r\n\r\n".encode()
+    with client.send(head[:3]) as connection, connection.makefile("rb") as answers:
+        for i in range(3, len(head) - 1):
+            connection.sendall(head[i : i + 1])
+        connection.sendall(head[-1:] + head)
+        for _ in range(2):
+            assert answers.readline() == b"HTTP/1.1 200 OK\r\n"
+            fields = dict(line.decode().lower().split(": ", 1) for line in iter(answers.readline, b"\r\n"))
+            assert json.loads(answers.read(int(fields["content-length"])))["task"] == "mandelbrot"
 
 
 def test_it_listens_on_the_loopback_address_alone(served):

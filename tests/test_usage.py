@@ -1,3 +1,4 @@
+import contextlib
 import os
 import subprocess
 import sys
@@ -6,7 +7,7 @@ import psutil
 import pytest
 
 from mbench.disk import remove_folder
-from mbench.sandbox.usage import ProcessorClock, Usage, is_overfull, process_usage
+from mbench.sandbox.usage import ProcessorClock, Usage, is_overfull, process_usage, unnamed_files
 
 
 def test_usage_adds_up():
@@ -74,10 +75,64 @@ def test_a_file_without_a_name_counts_as_written(tmp_path):
         assert process_usage(psutil.Process()).n_written - before >= 3 << 20
 
 
+HOLDER = """
+import ctypes, os, sys, threading
+libc = ctypes.CDLL(None)
+libc.mmap.restype = ctypes.c_void_p
+kept, way = [], sys.argv[1]
+for name in ("named", "x"):
+    file = os.open(name, os.O_RDWR | os.O_CREAT)
+    os.posix_fallocate(file, 0, 3 << 20)  # reserved, not written
+    libc.mmap(None, ctypes.c_size_t(3 << 20), 3, 1, file, ctypes.c_long(0)) if way != "descriptor" else None
+    os.close(file) if way == "mapping" else None
+os.unlink("x")
+os.ftruncate(file, 1 << 40) if way == "descriptor" else None  # of a hole nothing is on the disk
+block = bytearray(50 << 20)
+def hold():
+    while way == "thread" and open("/proc/self/stat").read().split()[2] != "Z":
+        pass
+    print(flush=True)
+    sys.stdin.read()
+    os._exit(0)
+threading.Thread(target=hold).start()
+libc.syscall({"x86_64": 60, "aarch64": 93}[os.uname().machine], 0) if way == "thread" else None  # the first thread ends
+"""
+
+
+@contextlib.contextmanager
+def holder(folder, way):
+    """Yield a process that holds two files of 3 MiB, one without a name, by a descriptor, a mapping or both."""
+    command = [sys.executable, "-c", HOLDER, way]
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)  # what pytest reads has no name either
+    with subprocess.Popen(command, cwd=folder, **pipes) as process:
+        process.stdout.readline()
+        yield psutil.Process(process.pid)
+        process.stdin.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looked at on Linux only")
+@pytest.mark.parametrize("way", ["descriptor", "mapping", "both", "thread"])
+def test_a_file_without_a_name_is_found_however_it_is_held(tmp_path, way):
+    with holder(tmp_path, way) as process:
+        n_bytes, n_files = unnamed_files(process)
+    assert n_files == 1
+    assert 3 << 20 <= n_bytes < 4 << 20
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a process ends with its first thread")
+def test_a_process_whose_first_thread_has_ended_is_counted_on(tmp_path):
+    with holder(tmp_path, "thread") as process:
+        assert process.status() == psutil.STATUS_ZOMBIE
+        usage = process_usage(process)
+    assert usage.memory_bytes > 50 << 20
+    assert usage.n_threads > 1
+
+
 def test_a_process_that_is_gone_takes_nothing():
     with subprocess.Popen([sys.executable, "-c", ""]) as process:
         known = psutil.Process(process.pid)
     assert process_usage(known) == Usage()
+    assert unnamed_files(known) == (0, 0)
 
 
 @pytest.mark.parametrize(

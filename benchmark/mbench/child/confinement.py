@@ -29,6 +29,7 @@ _FACTS = (
     "/proc/self", "/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/filesystems", "/proc/sys/vm",
     "/sys/devices/system", "/sys/kernel/mm/transparent_hugepage", "/dev/urandom", "/dev/random",
 )  # fmt: skip
+_GPU_FACTS = ("/proc/driver/nvidia", "/proc/devices")  # of a driver's nodes
 _SINKS = ("/dev/null", "/dev/full")  # not zero: a shared mapping of it is memory that nothing counts
 
 
@@ -79,13 +80,16 @@ def confine(confinement: Confinement, scratch: str) -> None:
     if landlock.supported_version():
         landlock.restrict_files(list_rights(confinement, scratch))
     _drop_capabilities(libc)
-    seccomp.refuse_system_calls()
+    seccomp.refuse_system_calls(has_gpu=bool(confinement.devices))
 
 
 def list_rights(confinement: Confinement, scratch: str) -> list[tuple[str, int]]:
     """Return (path, rights) of all that a child may touch."""
     rights = [(path, landlock.READ) for path in _FACTS] + [(path, landlock.DEVICE) for path in _SINKS]
     rights += [(path, landlock.DEVICE | landlock.READ) for path in confinement.devices]
+    rights += [(path, landlock.READ) for path in _GPU_FACTS if confinement.devices]
+    if confinement.devices:  # the driver names its threads, and ends where it may not
+        rights.append(("/proc/self/task", landlock.READ | landlock.OVERWRITE))
     for root in confinement.readable:
         below = [path for path in confinement.hidden if Path(path).is_relative_to(root)]
         if below:

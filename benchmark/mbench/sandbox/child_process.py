@@ -35,7 +35,7 @@ from mbench.sandbox.limits import TimeLimit, Took
 from mbench.sandbox.nursery import IS_SUPPORTED, ForkedChild, Nursery
 from mbench.sandbox.predictions import unpack_predictions
 from mbench.sandbox.tiers import Isolation
-from mbench.sandbox.usage import ProcessorClock, Usage, is_overfull, process_usage
+from mbench.sandbox.usage import ProcessorClock, Usage, is_overfull, process_usage, unnamed_files
 from mbench.submission import Source
 from mbench.types import FloatArray, Spec
 
@@ -386,11 +386,18 @@ class Child:
             reason = f"{verb} took more than {self._memory_limit_mb:g} MB"
         elif usage.n_threads > THREAD_LIMIT:
             reason = f"{verb} started more than {THREAD_LIMIT} threads"
-        elif closely and (n_written > SCRATCH_LIMIT or is_overfull(self._scratch, SCRATCH_LIMIT, SCRATCH_FILES)):
+        elif closely and (n_written > SCRATCH_LIMIT or self._fills_disk(processes)):
             reason = f"{verb} wrote more than {SCRATCH_LIMIT >> 30} GiB or {SCRATCH_FILES} files to its scratch folder"
         if reason:
             self._kill()
             raise ChildFailure("out-of-memory", reason)
+
+    def _fills_disk(self, processes: Iterable[psutil.Process]) -> bool:
+        """Is there more of its files than may be, in its folder and without a name together?"""
+        unnamed = [unnamed_files(process) for process in processes]
+        n_bytes = SCRATCH_LIMIT - sum(held for held, _ in unnamed)
+        n_files = SCRATCH_FILES - sum(number for _, number in unnamed)
+        return min(n_bytes, n_files) < 0 or is_overfull(self._scratch, n_bytes, n_files)
 
     def _descendants(self, child: psutil.Process) -> list[psutil.Process]:
         """Return the processes below the child, and those that it left to its keeper."""

@@ -91,7 +91,8 @@ class Isolation:
         if device != "cuda":
             return self
         nodes = _existing(_GPU_NODES)
-        binds = [word for node in (*nodes, *_existing(("/proc/driver/nvidia",))) for word in ("--dev-bind", node, node)]
+        binds = [word for node in nodes for word in ("--dev-bind", node, node)]
+        binds += [word for facts in _existing(("/proc/driver/nvidia",)) for word in ("--ro-bind", facts, facts)]
         return replace(self, devices=nodes, bubblewrap=(*self.bubblewrap, *binds) if self.bubblewrap else ())
 
 

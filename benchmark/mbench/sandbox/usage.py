@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import stat
@@ -71,7 +72,7 @@ def process_usage(process: psutil.Process) -> Usage:
             busy_s = _processor_seconds(process.pid)
             busy_s = times.user + times.system if busy_s is None else busy_s
             reaped_s = times.children_user + times.children_system
-            if process.status() == psutil.STATUS_ZOMBIE:
+            if process.status() == psutil.STATUS_ZOMBIE and process.num_threads() < 2:
                 return Usage(busy_s=busy_s, reaped_s=reaped_s)
             return Usage(_memory(process), process.num_threads(), busy_s, reaped_s, _written(process))
     except psutil.Error:
@@ -89,6 +90,57 @@ def _processor_seconds(pid: int) -> float | None:
         return time.clock_gettime((~pid << 3) | _EXACT)
     except OSError:  # it is gone
         return None
+
+
+def unnamed_files(process: psutil.Process) -> tuple[int, int]:
+    """Return bytes on the disk and number of the files that a process holds and that have no name any more.
+
+    They are held by a descriptor or by a mapping alone, so that no look into a folder finds them.
+    """
+    folder = _told_of(process.pid)
+    found = _unnamed_mapped(folder)  # by inode
+    with contextlib.suppress(OSError):  # gone, or not Linux
+        for name in os.listdir(folder / "fd"):
+            with contextlib.suppress(OSError):  # closed meanwhile
+                status = os.stat(folder / "fd" / name)
+                if stat.S_ISREG(status.st_mode) and status.st_nlink == 0:
+                    found[status.st_ino] = 512 * status.st_blocks
+    return sum(found.values()), len(found)
+
+
+def _unnamed_mapped(folder: Path) -> dict[int, int]:
+    """Return {inode: bytes} of a process's mapped files without a name.
+
+    Only root may ask for the file behind a mapping; for others what is mapped of it counts in full.
+    """
+    found: dict[int, int] = {}
+    with contextlib.suppress(OSError), (folder / "maps").open("rb") as file:
+        for line in file:
+            if not line.endswith(b" (deleted)\n"):
+                continue
+            addresses, _, offset, _, inode, *_ = line.split()
+            start, end = (int(address, 16) for address in addresses.split(b"-"))
+            try:
+                n_bytes = 512 * os.stat(folder / "map_files" / f"{start:x}-{end:x}").st_blocks
+            except OSError:
+                n_bytes = int(offset, 16) + end - start
+            found[int(inode)] = max(n_bytes, found.get(int(inode), 0))
+    return found
+
+
+def _told_of(pid: int) -> Path:
+    """Return where the kernel tells of a process: of a thread that runs where the first has ended, which holds nothing.
+
+    All threads of a confined process share one memory and one table of files.
+    """
+    whole = Path(f"/proc/{pid}")
+    with contextlib.suppress(OSError):
+        for task in (whole, *(whole / "task").iterdir()):
+            with contextlib.suppress(OSError):
+                state = (task / "stat").read_bytes().rpartition(b")")[2].split()[0]
+                if state not in (b"Z", b"X"):
+                    return task
+    return whole
 
 
 def is_overfull(folder: Path, max_bytes: int, max_files: int) -> bool:
@@ -114,7 +166,7 @@ def is_overfull(folder: Path, max_bytes: int, max_files: int) -> bool:
 
 def _memory(process: psutil.Process) -> int:
     try:
-        lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
+        lines = (_told_of(process.pid) / "status").read_text().splitlines()
     except OSError:  # not Linux
         return process.memory_info().rss
     return sum(int(line.split()[1]) << 10 for line in lines if line.partition(":")[0] in _COUNTED)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import math
 from collections.abc import AsyncIterator, Collection, Sequence
 from concurrent.futures import Future
 from dataclasses import asdict, dataclass, field
@@ -27,6 +26,7 @@ from mbench.views.explore.chart import TILE_PX, Chart, Tile, check_tile, make_ch
 from mbench.views.explore.guard import Guard
 from mbench.views.explore.layers import TILE_LIMIT_S, Layer, LayerFailure, PredictionLayer, QueueFull, TruthLayer
 from mbench.views.explore.palette import describe_palettes
+from mbench.views.explore.parameters import read_place, read_tile_numbers
 from mbench.views.explore.sample_index import SampleIndex
 
 _STATIC = Path(__file__).parent / "static"
@@ -150,12 +150,12 @@ def make_app(session: Session, token: str, hosts: Collection[str]) -> Guard:
     def send_nearest(request: Request) -> Response:
         sample = session.samples.get(request.path_params["layer"])
         try:
-            x, y = (float(request.query_params[name]) for name in "xy")
-        except (KeyError, ValueError):
-            raise HTTPException(400, "expected ?x=…&y=…") from None
-        if sample is None or not (math.isfinite(x) and math.isfinite(y)):
+            place = read_place(request.query_params)
+        except ValueError as error:
+            raise HTTPException(400, str(error)) from None
+        if sample is None:
             raise HTTPException(404)
-        return JSONResponse({"distance": sample.distance(x, y)})
+        return JSONResponse({"distance": sample.distance(*place)})
 
     async def restart(request: Request) -> Response:
         layer = _layer(session, request)
@@ -172,8 +172,8 @@ def make_app(session: Session, token: str, hosts: Collection[str]) -> Guard:
         Route("/{token}/", send_file),
         Route("/{token}/static/{name}", send_file),
         Route("/{token}/session.json", send_session),
-        Route("/{token}/tiles/{layer}/{level:int}/{column:int}/{row:int}", send_tile),
-        Route("/{token}/points/{layer}/{level:int}/{column:int}/{row:int}", send_points),
+        Route("/{token}/tiles/{layer}/{level}/{column}/{row}", send_tile),
+        Route("/{token}/points/{layer}/{level}/{column}/{row}", send_points),
         Route("/{token}/nearest/{layer}", send_nearest),
         Route("/{token}/restart/{layer}", restart, methods=["POST"]),
     ]
@@ -189,7 +189,11 @@ def _layer(session: Session, request: Request) -> Layer:
 
 def _tile(session: Session, request: Request) -> Tile:
     try:
-        return check_tile(session.chart, *(request.path_params[name] for name in ("level", "column", "row")))
+        numbers = read_tile_numbers(request.path_params)
+    except ValueError as error:
+        raise HTTPException(400, str(error)) from None
+    try:
+        return check_tile(session.chart, *numbers)
     except ValueError as error:
         raise HTTPException(404, str(error)) from None
 

@@ -50,6 +50,8 @@ class Guard:
             await send(message)
 
         refusal = self._refusal(scope)
+        if refusal is not None:
+            refusal.headers["Connection"] = "close"  # a stranger keeps no place
         app = self._app if refusal is None else refusal
         await app(scope, receive, send_with_headers)
 

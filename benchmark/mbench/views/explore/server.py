@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import Any, cast
 
 import uvicorn
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from mbench.errors import UsageError
 from mbench.views.explore.app import Session, make_app
+from mbench.views.explore.doorkeeper import Doorkeeper, Waiting
 
 LOOPBACK = "127.0.0.1"
 _MAX_REQUESTS = 256  # at a time; a page has some ten
@@ -62,9 +67,10 @@ class Server(uvicorn.Server):
     Not before: until then nobody takes in a signal, and one would end an event loop that is half made.
     """
 
-    def __init__(self, config: uvicorn.Config, announce: Callable[[], None]) -> None:
-        """announce: called in the event loop, which serves nothing before it returns."""
+    def __init__(self, config: uvicorn.Config, waiting: Waiting, announce: Callable[[], None]) -> None:
+        """waiting: the connections at the door.  announce: called in the event loop, which serves nothing before."""
         super().__init__(config)
+        self._waiting = waiting
         self._announce = announce
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -72,15 +78,25 @@ class Server(uvicorn.Server):
         await super().startup(sockets=sockets)
         self._announce()
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Send away who waits at the door, and stop."""
+        self._waiting.close()
+        await super().shutdown(sockets=sockets)
+
 
 def make_server(session: Session, address: Address, announce: Callable[[], None] = lambda: None) -> Server:
     """Return a server that closes the session when it ends."""
     app = make_app(session, address.token, address.hosts)
+    waiting = Waiting()
+
+    def meet(**given: Any) -> Doorkeeper:
+        return Doorkeeper(waiting, partial(AutoHTTPProtocol, **given))
+
     config = uvicorn.Config(
         app, log_level="critical", access_log=False, server_header=False, lifespan="on", ws="none",
-        limit_concurrency=_MAX_REQUESTS, timeout_graceful_shutdown=_GRACE_S,
+        http=cast(type[asyncio.Protocol], meet), limit_concurrency=_MAX_REQUESTS, timeout_graceful_shutdown=_GRACE_S,
     )  # fmt: skip
-    return Server(config, announce)
+    return Server(config, waiting, announce)
 
 
 def serve(session: Session, listener: socket.socket, announce: Callable[[Address], None]) -> None:
