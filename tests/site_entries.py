@@ -8,6 +8,8 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+from accepted_folders import accept_claim
+
 from mbench.api import make_settings, run_evaluation
 from mbench.results.audits import AuditReport, Statistic, write_report
 from mbench.results.curves import CURVES_NAME, FOLDER_NAME, Curve, Point, write_curves
@@ -82,9 +84,10 @@ def write_submission(
     track: str = "standard",
     verdict: str | None = "passed",
     noise: float = 0.3,
+    accepted: bool = True,
     **changes,
 ) -> None:
-    """Write a folder as a pull request brings it, with every cell of a track."""
+    """Write a folder as a pull request brings it, with every cell of a track, and a maintainer's rerun of it."""
     folder.mkdir(parents=True)
     (folder / "submission.py").write_text(SOURCE + f"# {folder.name}\n")
     (folder / "README.md").write_text(f"# {HOSTILE}\n\n{HOSTILE}\n")
@@ -98,6 +101,8 @@ def write_submission(
     write_result(folder / "result.json", Result(schema=1, suite=2, name="any", records=tuple(records)))
     if verdict is not None:
         write_audit(folder, digest, verdict)
+    if accepted:
+        accept_claim(folder)
 
 
 def write_sample_curves(results: Path, sources: list[Source]) -> None:
@@ -122,6 +127,7 @@ def write_entries(submissions: Path, results: Path) -> None:
     write_submission(submissions / "cheat", 195.0, verdict="flagged: carried the rule in")
     failing = {"status": "crash", "metrics": None, "reason": HOSTILE}
     write_submission(submissions / "failing", 90.0, verdict=None, isolation="C", **failing)
+    write_submission(submissions / "claimed", 199.0, accepted=False)
     folder = submissions / SHOWN
     folder.mkdir()
     (folder / "submission.py").write_text(SOURCE)

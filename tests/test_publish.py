@@ -70,7 +70,7 @@ def test_a_result_becomes_a_folder_that_verify_accepts_as_a_claim(mbench, evalua
     (claim,) = read_claims(folder)
     assert [check.what for check in check_claim(claim) if not check.ok] == []
     (found,) = find_submissions(folder.parent)
-    assert (len(found.records), found.foreign, found.audit.verdict) == (len(QUICK.tasks), (), "passed")
+    assert (len(found.records), found.foreign, "quick" in found.claims) == (len(QUICK.tasks), (), True)
 
 
 def test_its_readme_has_its_words_its_row_and_its_picture_all_escaped(mbench, evaluated, tmp_path):

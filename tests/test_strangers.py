@@ -123,7 +123,7 @@ def test_our_own_files_may_be_links_and_are_never_waited_for(tmp_path):
     (tmp_path / "link").symlink_to("file")
     assert read_bytes(tmp_path / "link", 9, "Delete it") == b"1"
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(HarnessError, match="not a regular file. Delete it"):
+    with pytest.raises(HarnessError, match=r"not a regular file\. Delete it"):
         read_bytes(tmp_path / "pipe", 9, "Delete it")
 
 

@@ -100,8 +100,7 @@ def write_json(path: Path, content: Any, kept: str = "") -> None:
 def read_bytes(path: Path, limit: int, remedy: str) -> bytes:
     """Return the content of a file of ours, which may be a link.
 
-    Raises HarnessError for one of more than `limit` bytes, without reading it all, and for a pipe, which would be waited
-    for.
+    Raises HarnessError for one of more than `limit` bytes, without reading it all, and for a pipe, without waiting.
     """
     with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
