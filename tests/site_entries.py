@@ -8,7 +8,8 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-from accepted_folders import accept_claim
+import pytest
+from accepted_folders import accept_claim, believe_audits, make_consistent
 
 from mbench.api import make_settings, run_evaluation
 from mbench.results.audits import AuditReport, Statistic, write_report
@@ -64,7 +65,7 @@ def record_of_skill(name: str, digest: str, track: str, task: str, replicate: in
         "costs": Costs(fit_s=1.0, predict_us_per_point=2.0, n_params=100),
         "output": HOSTILE, "environment": {"python": "3.11", HOSTILE: HOSTILE}, "created": "2026-01-01T00:00:00+00:00",
     }  # fmt: skip
-    return Record(**fields | changes)
+    return make_consistent(Record(**fields | changes))
 
 
 def write_audit(folder: Path, digest: str, verdict: str) -> None:
@@ -137,6 +138,7 @@ def write_entries(submissions: Path, results: Path) -> None:
         isolation=settings.isolation.tier,
     )  # fmt: skip
     shutil.copyfile(results / SHOWN / "quick" / "result.json", folder / "result.json")
+    accept_claim(folder)
     write_sample_curves(results, [read_submission(submissions / name) for name in ("tied-one", "tied-two")])
 
 
@@ -145,7 +147,9 @@ def make_site(folder: Path, submissions: Path, results: Path | None, **changes) 
         return choose_isolation(allow_none=True)
 
     named = {"track_names": changes.pop("track_names")} if "track_names" in changes else {}
-    return build_site(folder, Origins(submissions, results, **named), **{"isolate": isolate} | changes)
+    with pytest.MonkeyPatch.context() as patch:
+        believe_audits(patch)
+        return build_site(folder, Origins(submissions, results, **named), **{"isolate": isolate} | changes)
 
 
 def make_once(tmp_path_factory, worker_id: str) -> Path:

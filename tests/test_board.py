@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 import numpy as np
 import pytest
-from accepted_folders import accept_claim
+from accepted_folders import accept_claim, believe_audits, make_consistent
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -418,8 +418,10 @@ def test_nothing_on_the_front_is_beaten(points):
 
 
 @pytest.fixture
-def submissions(tmp_path):
+def submissions(tmp_path, monkeypatch):
     """Write a submission's folder as a claim, or as a maintainer accepted it, and return where such folders lie."""
+
+    believe_audits(monkeypatch)
 
     def write(name="idea", skill=100.0, audit=True, accepted=False, **changes):
         folder = tmp_path / "submissions" / name
@@ -427,7 +429,7 @@ def submissions(tmp_path):
         (folder / "submission.py").write_text(f"def build(spec):\n    return {name!r}\n")
         digest = read_submission(folder).digest
         records = tuple(
-            make_cell(name, t, r, skill, **{"source_digest": digest} | changes)
+            make_consistent(make_cell(name, t, r, skill + r / 100, **{"source_digest": digest} | changes))
             for t in STANDARD.tasks
             for r in range(5)
         )
@@ -645,6 +647,7 @@ def test_local_results_stand_beside_recorded_ones_but_not_of_the_same_source(tmp
 
 
 def test_the_audit_of_a_baseline_lies_beside_its_result(tmp_path, monkeypatch):
+    believe_audits(monkeypatch)
     name = "knn"
     digest = read_submission(baseline_path(name)).digest
     recorded = lookup.RECORDED_FOLDER / f"{name}.json"

@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 import numpy as np
 import pytest
+from accepted_folders import believe_audits
 from click.testing import CliRunner
 from PIL import Image
 from site_entries import HOSTILE, HOSTILE_NAME, SHOWN, make_once, make_site, record_of_skill, write_submission
@@ -35,6 +36,11 @@ from mbench.views.site.entries import collect_entries
 from mbench.views.site.pages import POLICY
 
 FIRST_VIEW = 1_000_000  # bytes
+
+
+@pytest.fixture(autouse=True)
+def believed(monkeypatch):
+    believe_audits(monkeypatch)
 
 
 @pytest.fixture(scope="session")
@@ -215,6 +221,10 @@ def test_who_is_not_ranked_is_told_why(site):
     assert failing is not None
     assert "not audited" in failing[0]
     assert "unverified" in failing[0]
+    claimed = re.search(r'<tr data-name="claimed".*?</th>', page, re.DOTALL)
+    assert claimed is not None
+    assert "a claim, which no maintainer has run again" in claimed[0]
+    assert "</span> claim</span>" in claimed[0]
     assert "Discovery list" in page
     assert "Rejected by the audit" in page
 
@@ -527,7 +537,7 @@ def test_a_readme_that_is_not_the_submissions_own_file_is_not_shown(tmp_path):
     os.write(end, b"x" * 64_000)  # as much as is read of a README: who reads it does not wait for more
     readmes = {entry.standing.name: entry.readme for entry in entries_of(submissions)}
     os.close(end)
-    assert readmes == {"own": "mine", "linked": "", "moved": "", "piped": ""}
+    assert readmes == {"own": "mine", "linked": "", "piped": ""}  # and what is moved is no folder of its own
 
 
 def test_a_page_stays_where_it_is_when_ranks_change(tmp_path):

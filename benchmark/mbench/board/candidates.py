@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
 from mbench.errors import MbenchError, UsageError
 from mbench.results import lookup
 from mbench.results.audits import REPORT_NAME, AuditReport, find_report, report_places
+from mbench.results.faults import find_faults, find_report_fault
 from mbench.results.kept import ForeignError, OtherSuiteError, note, note_foreign
 from mbench.results.lookup import newest_result
 from mbench.results.record import Record
@@ -30,7 +32,8 @@ class Candidate:
     foreign: the tracks of records that were left out because they are of another version of the source.
     folder: a submission's own.  source_bytes: of all its files, None where they are not at hand.
     claims: the tracks whose records are its author's word, which no maintainer ran again.  rerun: whose records the
-    others of a submission are.
+    others of a submission are.  faults: by track, what cannot be in its records.  audit_fault: why its audit, which
+    says what its own sets do not, is none.
     """
 
     name: str
@@ -42,6 +45,8 @@ class Candidate:
     source_bytes: int | None = None
     claims: tuple[str, ...] = ()
     rerun: Rerun | None = None
+    faults: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
+    audit_fault: str = ""
 
 
 def find_baselines(suite: int = tracks.SUITE_VERSION) -> list[Candidate]:
@@ -106,7 +111,7 @@ def _submission(name: str, folder: Path, suite: int) -> list[Candidate]:
     candidate = replace(candidate, source_bytes=source.n_bytes)
     if rerun is None:
         return [replace(candidate, claims=tuple(tracks.TRACKS))] if claimed else []
-    audit = find_report([rerun_folder(folder.parent, name, suite) / REPORT_NAME], source.digest, suite)
+    audit, fault = _read_audit([rerun_folder(folder.parent, name, suite) / REPORT_NAME], source.digest, suite)
     own = [record for record in rerun.records if record.test_set == PUBLIC and _is_whole(record)]
     run = {record.track for record in own}
     records = newest_result(name, [*own, *(record for record in candidate.records if record.track not in run)]).records
@@ -114,10 +119,12 @@ def _submission(name: str, folder: Path, suite: int) -> list[Candidate]:
         replace(
             candidate,
             records=records,
-            audit=audit[1] if audit else None,
+            audit=audit,
+            audit_fault=fault,
             foreign=tuple(track for track in candidate.foreign if track not in run),
             claims=tuple(track for track in tracks.TRACKS if track not in run),
             rerun=rerun,
+            faults={**candidate.faults, **dict.fromkeys(run, ()), **find_faults(own, datetime.now(UTC))},
         )
     ]
 
@@ -193,8 +200,29 @@ def _candidate(place: _Place, entry: Path | None, suite: int = tracks.SUITE_VERS
         digest = max(public, key=lambda record: record.created).source_digest if public else ""
     own = [record for record in public if record.source_digest == digest]
     foreign = tuple(record.track for record in public if record.source_digest != digest)
-    audit = find_report(place.audits, digest, suite)
+    audit, fault = _read_audit(place.audits, digest, suite)
     folder = entry if place.origin == "submission" else None
     records = newest_result(place.name, own).records
     n_bytes = None if source is None else source.n_bytes
-    return [Candidate(place.name, place.origin, records, audit[1] if audit else None, foreign, folder, n_bytes)]
+    return [
+        Candidate(
+            name=place.name,
+            origin=place.origin,
+            records=records,
+            audit=audit,
+            audit_fault=fault,
+            foreign=foreign,
+            folder=folder,
+            source_bytes=n_bytes,
+            faults=find_faults(own, datetime.now(UTC)),
+        )
+    ]
+
+
+def _read_audit(places: Sequence[Path], digest: str, suite: int) -> tuple[AuditReport | None, str]:
+    """Return the audit of a source that counts, and "", or None and why one that is there does not."""
+    found = find_report(places, digest, suite)
+    if found is None:
+        return None, ""
+    fault = find_report_fault(found[1])
+    return (None, fault) if fault else (found[1], "")

@@ -196,6 +196,8 @@ def _stand(candidate: Candidate, track: str, reference: Reference) -> Standing |
 def _why_unranked(candidate: Candidate, entry: Entry, track: str) -> tuple[str, ...]:
     """Return what keeps an entry from a rank, each reason with what is missing."""
     reasons = ["a claim, which no maintainer has run again"] if track in candidate.claims else []
+    if faults := candidate.faults.get(track):
+        reasons.append(f"cannot be: {', '.join(faults)}")
     if n_foreign := candidate.foreign.count(track):
         reasons.append(f"{n_foreign} records are of another version of its source")
     if not entry.is_complete:
@@ -209,6 +211,8 @@ def _why_unranked(candidate: Candidate, entry: Entry, track: str) -> tuple[str, 
     ]
     if track in candidate.claims:
         return tuple(reasons)
+    if candidate.audit_fault:
+        reasons.append(f"cannot be: {candidate.audit_fault}")
     if candidate.audit is None:
         reasons.append("not audited")
     elif candidate.audit.verdict == "failed":

@@ -17,7 +17,7 @@ from mbench.results.record import Record, Result
 from mbench.results.reference import load_reference
 from mbench.results.reruns import make_rerun, publish_rerun
 from mbench.results.store import RESULT_NAME, read_result
-from mbench.review.audit.statistics import compare_bits
+from mbench.results.verdicts import compare_bits
 from mbench.review.reproduce import ERROR_TOLERANCE, compare_records
 from mbench.runs.evaluate import plan_cells
 from mbench.runs.progress import Report
