@@ -13,7 +13,7 @@ import numpy as np
 import mbench
 from mbench.runs.evaluate import plan_cell
 from mbench.suite import tracks
-from mbench.suite.tasks import load_task
+from mbench.suite.tasks import find_task, load_task
 
 PLACE = Path(mbench.__file__).parent / "results" / f"variances-{tracks.SUITE_VERSION}.json"
 _DIGITS = 9
@@ -32,7 +32,7 @@ def measure_all() -> dict[str, dict[str, list[float]]]:
     found: dict[str, dict[str, list[float]]] = {}
     for track in tracks.TRACKS.values():
         for name in track.tasks:
-            if "psnr_db" in load_task(name).metrics:
+            if "psnr_db" in find_task(name).metrics:
                 n = track.replicates if tracks.family_of(name) == "images" else 1
                 values = [float(f"{measure_variance(track.name, name, r):.{_DIGITS}g}") for r in range(n)]
                 found.setdefault(track.name, {})[name] = values

@@ -19,7 +19,6 @@ from mbench.board.candidates import Candidate, find_baselines, find_local, find_
 from mbench.board.standings import build_board
 from mbench.board.tables import board_as_json, board_rows, format_board
 from mbench.cli.tables import print_board
-from mbench.errors import UsageError
 from mbench.results import lookup
 from mbench.results.audits import AuditReport, write_report
 from mbench.results.kept import listening
@@ -514,7 +513,7 @@ def test_a_submission_may_not_be_called_what_the_reruns_are(submissions):
     folder = submissions("verified")
     with listening() as notes:
         assert find_submissions(folder) == []
-    assert "verified: no submission's own folder" in notes[0]
+    assert "its name reads as 'verified'" in notes[0]
 
 
 def test_a_folder_that_cannot_be_read_costs_itself_its_place_and_nobody_else_theirs(submissions, tmp_path):
@@ -526,7 +525,7 @@ def test_a_folder_that_cannot_be_read_costs_itself_its_place_and_nobody_else_the
     with listening() as notes:
         assert [each.name for each in find_submissions(folder)] == ["fine"]
     assert any("linked/result.json: not a regular file" in each for each in notes)
-    assert any("moved: no submission's own folder" in each for each in notes)
+    assert any("moved: a link, and no submission's own folder" in each for each in notes)
 
 
 def test_the_size_of_a_source_is_a_column(submissions):
@@ -593,10 +592,27 @@ def test_cells_without_all_octaves_of_their_depth_do_not_count(submissions, octa
     assert standing.reasons == (CLAIM, "incomplete: mandelbrot-distance")
 
 
-def test_two_folders_that_go_by_one_name_are_refused(submissions):
+@pytest.mark.parametrize("other", ["idea-", "ideа", "IDEA", "ide\u200ba", "ｉｄｅａ", "1dea"])
+def test_of_two_folders_that_read_as_one_name_the_second_is_left_out(submissions, other):
     submissions("idea")
-    with pytest.raises(UsageError, match="goes by the same name as"):
-        find_submissions(submissions("idea-"))
+    with listening() as notes:
+        found = find_submissions(submissions(other))
+    assert len(found) == 1
+    assert "which is another's. Call the folder otherwise" in notes[0]
+
+
+def test_a_name_is_whose_that_was_run_again_whatever_comes_before_it(submissions):
+    submissions("idea", accepted=True)
+    with listening():
+        (found,) = find_submissions(submissions("1dea"))
+    assert found.name == "idea"
+
+
+@pytest.mark.parametrize("name", ["knn", "кnn", "KNN", "knn-mirror", "knn_mirr\u043er"])
+def test_a_submission_that_reads_as_a_baseline_is_left_out(submissions, name):
+    with listening() as notes:
+        assert find_submissions(submissions(name)) == []
+    assert "its name reads as 'knn" in notes[0]
 
 
 def test_an_audit_of_another_version_does_not_count(submissions):

@@ -13,9 +13,10 @@ from mbench.results import lookup
 from mbench.results.audits import REPORT_NAME, AuditReport, find_report, report_places
 from mbench.results.faults import find_faults, find_report_fault
 from mbench.results.kept import ForeignError, OtherSuiteError, note, note_foreign
+from mbench.results.lookalikes import check_folder_name
 from mbench.results.lookup import newest_result
 from mbench.results.record import Record
-from mbench.results.reruns import VERIFIED, Rerun, read_rerun, rerun_folder
+from mbench.results.reruns import Rerun, read_rerun, rerun_folder
 from mbench.results.store import RESULT_NAME, read_result
 from mbench.submission import ENTRY_NAME, Source, baseline_names, baseline_path, read_submission, safe_name
 from mbench.suite import tracks
@@ -74,20 +75,24 @@ def find_earlier(track: str) -> str:
 def find_submissions(folder: Path, suite: int = tracks.SUITE_VERSION) -> list[Candidate]:
     """Return the submissions of a folder that have records of a suite: a maintainer's rerun, else an author's claim.
 
-    A folder that cannot be read costs itself its place, and nobody else theirs; that is noted.
-    Raises UsageError for two that would go by one name.
+    A folder that cannot be read, or whose name reads as another's, costs itself its place, and nobody else theirs; that
+    is noted.
     """
+    paths = [path.parent for path in sorted(folder.glob(f"*/{ENTRY_NAME}"))]
+    paths.sort(key=lambda path: not rerun_folder(folder, safe_name(path.name), suite).exists())  # a name is theirs
     folders: dict[str, Path] = {}
-    for path in sorted(folder.glob(f"*/{ENTRY_NAME}")):
-        name = safe_name(path.parent.name)
-        if path.parent.is_symlink() or name == VERIFIED:
-            note(f"{path.parent}: no submission's own folder, and left out")
+    for path in paths:
+        if path.is_symlink():
+            note(f"{path}: a link, and no submission's own folder. It is left out")
             continue
-        first = folders.setdefault(name, path.parent)
-        if first != path.parent:
-            raise UsageError(f"{path.parent}: goes by the same name as {first}. Call one of the folders otherwise")
+        try:
+            check_folder_name(path, (each.name for each in folders.values()))
+        except UsageError as error:
+            note(f"{error}. It is left out")
+            continue
+        folders[safe_name(path.name)] = path
     found = []
-    for name, each in folders.items():
+    for name, each in sorted(folders.items()):
         try:
             found += _submission(name, each, suite)
         except MbenchError as error:

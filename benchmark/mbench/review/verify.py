@@ -13,9 +13,10 @@ from mbench.api import run_evaluation
 from mbench.errors import MissingDataError, UsageError
 from mbench.results.audits import REPORT_NAME, AuditReport, Bound, Score, find_report
 from mbench.results.environment import describe_environment
+from mbench.results.lookalikes import check_folder_name
 from mbench.results.record import Record, Result
 from mbench.results.reference import load_reference
-from mbench.results.reruns import make_rerun, publish_rerun
+from mbench.results.reruns import RERUN_NAME, VERIFIED, make_rerun, publish_rerun
 from mbench.results.store import RESULT_NAME, read_result
 from mbench.results.verdicts import compare_bits
 from mbench.review.reproduce import ERROR_TOLERANCE, compare_records
@@ -67,11 +68,14 @@ class Accepted:
 def read_claims(folder: Path) -> list[Claim]:
     """Read a folder with submission.py and result.json: a claim per track, in the suite's order.
 
-    Raises UsageError where one of them is missing or no regular file of the folder, the result holds nothing or an
-    audit.json there is of another version, or a track has no frozen reference, HarnessError where one is damaged.
+    Raises UsageError where the folder's name reads as another's, one of them is missing or no regular file of the
+    folder, the result holds nothing or an audit.json there is of another version, or a track has no frozen reference,
+    HarnessError where one is damaged.
     """
     if not folder.is_dir() or folder.is_symlink():
         raise UsageError(f"{folder}: no folder. Give one with submission.py and {RESULT_NAME}, as in submissions/")
+    accepted = (folder.absolute().parent / VERIFIED).glob(f"*/{RERUN_NAME}")
+    check_folder_name(folder, (path.parent.name for path in accepted))
     source, result = read_submission(folder), read_result(folder / RESULT_NAME, is_strangers=True)
     audit = find_report([folder / REPORT_NAME], source.digest, is_strangers=True)
     claims = [Claim(source, track, _of_track(result, track), audit and audit[1]) for track in tracks.TRACKS]
