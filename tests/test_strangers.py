@@ -148,3 +148,55 @@ def test_megabytes_of_literals_are_refused_before_they_are_parsed(folder):
     (folder / "submission.py").write_text(f"TABLE = [{'1.25, ' * 6_000_000}]\n{BUILD}")
     with pytest.raises(SubmissionError, match=r"36,000,\d+ bytes of source"):
         read_submission(folder)
+
+
+@pytest.fixture
+def theirs(mbench, tmp_path):
+    """Write a stranger's submission into `submissions/`, as `mbench leaderboard` finds it."""
+    folder = tmp_path / "submissions" / "theirs"
+    folder.mkdir(parents=True)
+    (folder / "submission.py").write_text(f"import helper\n{BUILD}")
+    (folder / "helper.py").write_text("x = 1\n")
+    return folder
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", ["result.json", "helper.py", "submission.py"])
+def test_the_board_goes_on_without_a_folder_that_holds_something_else(mbench, theirs, name, kind):
+    (theirs / name).unlink(missing_ok=True)
+    KINDS[kind](theirs / name)
+    if not (theirs / "result.json").exists():
+        (theirs / "result.json").write_text("{}")
+    done = mbench("leaderboard", "--recorded", "--format", "csv")
+    assert done.exit_code == 0, done.output
+    assert "knn" in done.stdout
+    assert "theirs" not in done.stdout
+    assert "theirs" in done.stderr
+    assert "left out" in done.stderr
+    assert "SECRET" not in done.output
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", ["result.json", "audit.json", "helper.py"])
+def test_verify_opens_no_such_file(mbench, theirs, name, kind):
+    (theirs / "result.json").write_text("{}")
+    (theirs / name).unlink(missing_ok=True)
+    KINDS[kind](theirs / name)
+    done = mbench("verify", "theirs")
+    assert done.exit_code in (2, 3), done.output
+    assert done.stdout == ""
+
+
+def test_a_linked_folder_is_nobodys_submission(mbench, theirs):
+    theirs.rename(theirs.parent.parent / "elsewhere")
+    theirs.symlink_to(theirs.parent.parent / "elsewhere")
+    assert "no folder" in mbench("verify", "theirs").stderr
+    done = mbench("leaderboard", "--recorded")
+    assert "theirs: a link, and no submission's own folder" in done.stderr
+
+
+def test_a_source_that_is_too_large_is_refused_with_the_way_out(mbench, theirs):
+    (theirs / "helper.py").write_text(f"TABLE = {'0' * SOURCE_LIMIT}\n")
+    done = mbench("check", "submissions/theirs")
+    assert done.exit_code == 1
+    assert "all files may hold 262,144. Leave out" in done.stderr

@@ -245,7 +245,9 @@ def _collect(folder: Path, relative: PurePosixPath, found: dict[str, bytes], sho
     found[str(relative)] = content
     for module in _imported_modules(_parse(content, shown), relative.parent):
         for candidate in (module.with_suffix(".py"), module / "__init__.py"):
-            if str(candidate) not in found and (folder / candidate).is_file():
+            place = folder / candidate
+            # Whatever Python would try to open: what is no regular file is refused there.
+            if str(candidate) not in found and os.path.lexists(place) and not place.is_dir():
                 _collect(folder, candidate, found, folder / candidate)
 
 
