@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from accepted_folders import make_consistent
 from click.testing import CliRunner
 
 from mbench import cli
@@ -136,6 +137,7 @@ def folder(tmp_path, submission_file, estimator, make_record):
         digest = read_submission(path).digest
         own = {"source_digest": digest, "metrics": Metrics(error=0.5)}
         records = tuple(make_record(task=task, task_digest=load_task(task).digest(), **own) for task in tasks)
+        records = tuple(make_consistent(record) for record in records)
         records = tuple(replace(record, **changes) for record in records)
         result = Result(schema=SCHEMA_VERSION, suite=tracks.SUITE_VERSION, name="idea", records=records)
         write_result(path.parent / "result.json", result)
@@ -166,6 +168,8 @@ def test_a_whole_record_of_its_source_holds(folder):
         ({"tasks": TASKS[1:]}, "whole", "missing: mandelbrot r0"),
         ({"tasks": (*TASKS, "julia")}, "tasks", "not of the track: julia"),
         ({"status": "crash", "metrics": None}, "no failures", "mandelbrot r0 crash"),
+        ({"seed": 7}, "consistent", "mandelbrot r0: seed 7"),
+        ({"created": "2999-01-01T00:00:00+00:00"}, "consistent", "made on 2999-01-01"),
     ],
 )
 def test_what_a_record_lacks_is_named(folder, changes, what, detail):

@@ -103,6 +103,8 @@ def _chain(first: list[Check], rest: Iterator[Check]) -> Iterator[Check]:
 
 def _run_stages(claim: Claim, settings: Settings, secret: bytes, out: Path, found: list[Accepted]) -> Iterator[Check]:
     """Yield what is found as it is found, and append what may be published to `found`."""
+    from dataclasses import replace
+
     from mbench.cli.progress import AuditLive, LiveProgress
     from mbench.results.audits import load_bounds
     from mbench.review.audit.run import run_audit
@@ -117,7 +119,8 @@ def _run_stages(claim: Claim, settings: Settings, secret: bytes, out: Path, foun
         records = run_again(claim, out, live, running)
     yield check_rerun(claim, records)
     with LiveProgress(None, "hidden test set") as live:
-        hidden = check_hidden(claim, secret, out, live, running, load_bounds())
+        # What is published is held against the hidden test set, not what was claimed.
+        hidden = check_hidden(replace(claim, records=records), secret, out, live, running, load_bounds())
     yield from hidden
     with AuditLive() as audit:
         report = run_audit(claim.source, secret, settings, track=claim.track, report=audit)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -13,6 +13,7 @@ from mbench.api import run_evaluation
 from mbench.errors import MissingDataError, UsageError
 from mbench.results.audits import REPORT_NAME, AuditReport, Bound, Score, find_report
 from mbench.results.environment import describe_environment
+from mbench.results.faults import find_faults, find_report_fault
 from mbench.results.lookalikes import check_folder_name
 from mbench.results.record import Record, Result
 from mbench.results.reference import load_reference
@@ -91,7 +92,7 @@ def read_claims(folder: Path) -> list[Claim]:
 
 
 def check_claim(claim: Claim) -> list[Check]:
-    """Look at the record itself: is it of this source, whole, and made in one way?"""
+    """Look at the record itself: is it of this source, whole, made in one way, and not against itself?"""
     others = {record.source_digest for record in claim.records} - {claim.source.digest}
     manners = {(record.threads, record.device) for record in claim.records}
     test_sets = {record.test_set for record in claim.records}
@@ -100,6 +101,9 @@ def check_claim(claim: Claim) -> list[Check]:
     foreign = sorted({record.task for record in claim.records} - set(track.tasks))
     changed = sorted({r.task for r in claim.records if r.task in track.tasks and _is_changed(r)})
     absent = [f"{t} r{r}" for t in track.tasks for r in range(track.replicates) if (t, r) not in cells]
+    faults = find_faults(claim.records, datetime.now(UTC)).get(claim.track, ())
+    if claim.audit is not None and (fault := find_report_fault(claim.audit)):
+        faults = (*faults, fault)
     failed = [f"{record.task} r{record.replicate} {record.status}" for record in claim.records if not record.ok]
     return [
         Check(
@@ -114,6 +118,7 @@ def check_claim(claim: Claim) -> list[Check]:
             if changed else "those of the tasks here",
         ),
         Check("whole", not absent, f"missing: {', '.join(absent)}" if absent else f"{len(cells)} cells"),
+        Check("consistent", not faults, ", ".join(faults) or "what follows from other fields does"),
         Check("no failures", not failed, ", ".join(failed) or "every cell ended well"),
     ]  # fmt: skip
 
