@@ -8,6 +8,9 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+from accepted_folders import accept_claim, believe_audits, make_consistent
+
 from mbench.api import make_settings, run_evaluation
 from mbench.results.audits import AuditReport, Statistic, write_report
 from mbench.results.curves import CURVES_NAME, FOLDER_NAME, Curve, Point, write_curves
@@ -62,7 +65,7 @@ def record_of_skill(name: str, digest: str, track: str, task: str, replicate: in
         "costs": Costs(fit_s=1.0, predict_us_per_point=2.0, n_params=100),
         "output": HOSTILE, "environment": {"python": "3.11", HOSTILE: HOSTILE}, "created": "2026-01-01T00:00:00+00:00",
     }  # fmt: skip
-    return Record(**fields | changes)
+    return make_consistent(Record(**fields | changes))
 
 
 def write_audit(folder: Path, digest: str, verdict: str) -> None:
@@ -82,9 +85,10 @@ def write_submission(
     track: str = "standard",
     verdict: str | None = "passed",
     noise: float = 0.3,
+    accepted: bool = True,
     **changes,
 ) -> None:
-    """Write a folder as a pull request brings it, with every cell of a track."""
+    """Write a folder as a pull request brings it, with every cell of a track, and a maintainer's rerun of it."""
     folder.mkdir(parents=True)
     (folder / "submission.py").write_text(SOURCE + f"# {folder.name}\n")
     (folder / "README.md").write_text(f"# {HOSTILE}\n\n{HOSTILE}\n")
@@ -98,6 +102,8 @@ def write_submission(
     write_result(folder / "result.json", Result(schema=1, suite=2, name="any", records=tuple(records)))
     if verdict is not None:
         write_audit(folder, digest, verdict)
+    if accepted:
+        accept_claim(folder)
 
 
 def write_sample_curves(results: Path, sources: list[Source]) -> None:
@@ -122,6 +128,7 @@ def write_entries(submissions: Path, results: Path) -> None:
     write_submission(submissions / "cheat", 195.0, verdict="flagged: carried the rule in")
     failing = {"status": "crash", "metrics": None, "reason": HOSTILE}
     write_submission(submissions / "failing", 90.0, verdict=None, isolation="C", **failing)
+    write_submission(submissions / "claimed", 199.0, accepted=False)
     folder = submissions / SHOWN
     folder.mkdir()
     (folder / "submission.py").write_text(SOURCE)
@@ -131,6 +138,7 @@ def write_entries(submissions: Path, results: Path) -> None:
         isolation=settings.isolation.tier,
     )  # fmt: skip
     shutil.copyfile(results / SHOWN / "quick" / "result.json", folder / "result.json")
+    accept_claim(folder)
     write_sample_curves(results, [read_submission(submissions / name) for name in ("tied-one", "tied-two")])
 
 
@@ -139,7 +147,9 @@ def make_site(folder: Path, submissions: Path, results: Path | None, **changes) 
         return choose_isolation(allow_none=True)
 
     named = {"track_names": changes.pop("track_names")} if "track_names" in changes else {}
-    return build_site(folder, Origins(submissions, results, **named), **{"isolate": isolate} | changes)
+    with pytest.MonkeyPatch.context() as patch:
+        believe_audits(patch)
+        return build_site(folder, Origins(submissions, results, **named), **{"isolate": isolate} | changes)
 
 
 def make_once(tmp_path_factory, worker_id: str) -> Path:

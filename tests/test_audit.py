@@ -25,11 +25,11 @@ from mbench.results.audits import (
     read_report,
     write_report,
 )
+from mbench.results.verdicts import ADVANTAGES, LEAKS, compare_statistics, compute_statistics, reach_verdict
 from mbench.review.audit import calibration, relatives, run
 from mbench.review.audit.calibration import derive_bounds
 from mbench.review.audit.run import run_audit
-from mbench.review.audit.statistics import compute_statistics, correlate, prediction_bound, score_answers
-from mbench.review.audit.verdicts import ADVANTAGES, LEAKS, compare_statistics, reach_verdict
+from mbench.review.audit.statistics import correlate, prediction_bound, score_answers
 from mbench.runs.settings import Settings
 from mbench.sandbox.tiers import choose_isolation
 from mbench.submission import read_submission

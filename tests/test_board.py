@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 import numpy as np
 import pytest
+from accepted_folders import accept_claim, believe_audits, make_consistent
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -18,7 +19,6 @@ from mbench.board.candidates import Candidate, find_baselines, find_local, find_
 from mbench.board.standings import build_board
 from mbench.board.tables import board_as_json, board_rows, format_board
 from mbench.cli.tables import print_board
-from mbench.errors import UsageError
 from mbench.results import lookup
 from mbench.results.audits import AuditReport, write_report
 from mbench.results.kept import listening
@@ -417,29 +417,124 @@ def test_nothing_on_the_front_is_beaten(points):
 
 
 @pytest.fixture
-def submissions(tmp_path):
-    """Write a submission's folder with source, result and audit, and return where such folders lie."""
+def submissions(tmp_path, monkeypatch):
+    """Write a submission's folder as a claim, or as a maintainer accepted it, and return where such folders lie."""
 
-    def write(name="idea", skill=100.0, audit=True, **changes):
+    believe_audits(monkeypatch)
+
+    def write(name="idea", skill=100.0, audit=True, accepted=False, **changes):
         folder = tmp_path / "submissions" / name
         folder.mkdir(parents=True)
         (folder / "submission.py").write_text(f"def build(spec):\n    return {name!r}\n")
         digest = read_submission(folder).digest
         records = tuple(
-            make_cell(name, t, r, skill, **{"source_digest": digest} | changes)
+            make_consistent(make_cell(name, t, r, skill + r / 100, **{"source_digest": digest} | changes))
             for t in STANDARD.tasks
             for r in range(5)
         )
         write_result(folder / "result.json", Result(schema=SCHEMA_VERSION, suite=2, name=name, records=records))
         if audit:
             write_report(folder / "audit.json", make_audit(digest))
+        if accepted:
+            accept_claim(folder)
         return folder.parent
 
     return write
 
 
-def test_a_submission_is_found_with_its_audit_and_ranked(submissions):
+CLAIM = "a claim, which no maintainer has run again"
+
+
+def test_a_claim_is_shown_and_holds_no_rank_whatever_its_audit_says(submissions):
     (found,) = find_submissions(submissions())
+    (standing,) = board_of(found).shown
+    assert (standing.rank, standing.is_claim, standing.audit, standing.reasons) == (None, True, None, (CLAIM,))
+    (row,) = board_rows(board_of(found))
+    assert row["rerun"] == "claim"
+    assert "idea (claim)" in format_board(board_of(found), "md")
+
+
+def test_a_board_has_a_submissions_numbers_from_its_rerun_alone(submissions):
+    folder = submissions(skill=100.0, accepted=True)
+    honest = board_of(*find_submissions(folder)).shown[0]
+    path = folder / "idea" / "result.json"
+    content = json.loads(path.read_text())
+    for row in content["records"]:
+        row["metrics"]["error"] *= 0.953
+    path.write_text(json.dumps(content))
+    assert board_of(*find_submissions(folder)).shown[0] == honest
+    assert (honest.is_claim, honest.rank) == (False, 1)
+    path.unlink()
+    assert board_of(*find_submissions(folder)).shown[0] == honest
+    assert honest.rerun == "2026-01-01, unknown machine, tier A"
+
+
+def test_tracks_that_were_not_run_again_stay_claims(submissions, tmp_path):
+    folder = submissions(accepted=True)
+    path = folder / "idea" / "result.json"
+    content = json.loads(path.read_text())
+    budgets = tracks.TRACKS["quick"].budgets
+    more = []
+    for row in content["records"]:
+        if row["replicate"] == 0 and row["task"] != "mnist":
+            budget = budgets[tracks.family_of(row["task"])]
+            own = {"track": "quick", "n_samples": budget.n_samples, "fit_limit_s": budget.fit_limit_s}
+            more.append(row | own)
+    path.write_text(json.dumps(content | {"records": more}))
+    (found,) = find_submissions(folder)
+    assert [s.is_claim for s in board_of(found, track="quick").shown] == [True]
+    assert [s.is_claim for s in board_of(found).shown] == [False]
+
+
+def test_a_source_that_changed_after_its_rerun_is_a_claim_again(submissions):
+    folder = submissions(accepted=True)
+    with (folder / "idea" / "submission.py").open("a") as file:
+        file.write("# changed\n")
+    with listening() as notes:
+        (found,) = find_submissions(folder)
+    assert found.rerun is None
+    assert "has changed since a maintainer ran it again" in notes[0]
+
+
+@pytest.mark.parametrize("name", ["rerun.json", "audit.json", "verified.json", "verified/rerun.json"])
+def test_no_file_in_a_strangers_folder_is_a_rerun(submissions, name):
+    folder = submissions(accepted=True)
+    verified = folder / "verified" / "idea"
+    made = {path.name: path.read_bytes() for path in verified.iterdir()}
+    for path in verified.iterdir():
+        path.unlink()
+    place = folder / "idea" / name
+    place.parent.mkdir(exist_ok=True)
+    place.write_bytes(made["audit.json" if name == "audit.json" else "rerun.json"])
+    assert board_of(*find_submissions(folder)).shown[0].reasons == (CLAIM,)
+
+
+def test_a_submission_may_not_be_called_what_the_reruns_are(submissions):
+    folder = submissions("verified")
+    with listening() as notes:
+        assert find_submissions(folder) == []
+    assert "its name reads as 'verified'" in notes[0]
+
+
+def test_a_folder_that_cannot_be_read_costs_itself_its_place_and_nobody_else_theirs(submissions, tmp_path):
+    submissions("linked")
+    folder = submissions("fine", accepted=True)
+    (folder / "linked" / "result.json").rename(tmp_path / "elsewhere.json")
+    (folder / "linked" / "result.json").symlink_to(tmp_path / "elsewhere.json")
+    (folder / "moved").symlink_to(folder / "fine")
+    with listening() as notes:
+        assert [each.name for each in find_submissions(folder)] == ["fine"]
+    assert any("linked/result.json: not a regular file" in each for each in notes)
+    assert any("moved: a link, and no submission's own folder" in each for each in notes)
+
+
+def test_the_size_of_a_source_is_a_column(submissions):
+    (row,) = board_rows(board_of(*find_submissions(submissions())))
+    assert row["source_bytes"] == len("def build(spec):\n    return 'idea'\n")
+
+
+def test_a_submission_is_found_with_its_audit_and_ranked(submissions):
+    (found,) = find_submissions(submissions(accepted=True))
     assert (found.name, found.origin, found.audit.verdict) == ("idea", "submission", "passed")
     assert ranks(board_of(found)) == {"idea": 1}
 
@@ -454,7 +549,7 @@ def test_records_of_another_source_do_not_count(submissions):
     (found,) = find_submissions(submissions(source_digest="other"))
     assert (found.records, found.foreign) == ((), ("standard",) * 45)
     (standing,) = board_of(found).unranked
-    assert standing.reasons[0] == "45 records are of another version of its source"
+    assert standing.reasons[:2] == (CLAIM, "45 records are of another version of its source")
     assert "idea" in format_board(board_of(found), "md")
     assert board_of(found, track="quick").standings == ()
 
@@ -467,7 +562,7 @@ def test_a_submission_changed_after_it_was_evaluated_says_so_and_has_no_rank(sub
     (folder / "result.json").write_text(json.dumps(records))
     (found,) = find_submissions(folder.parent)
     assert found.audit is None
-    assert board_of(found).unranked[0].reasons[0] == "44 records are of another version of its source"
+    assert board_of(found).unranked[0].reasons[1] == "44 records are of another version of its source"
 
 
 def test_hidden_test_sets_do_not_count(submissions):
@@ -494,18 +589,35 @@ def test_cells_without_all_octaves_of_their_depth_do_not_count(submissions, octa
     cell["metrics"]["profile"] = octaves and {part: values[:octaves] for part, values in profile.items()}
     path.write_text(json.dumps(content))
     (standing,) = board_of(*find_submissions(folder)).unranked
-    assert standing.reasons == ("incomplete: mandelbrot-distance",)
+    assert standing.reasons == (CLAIM, "incomplete: mandelbrot-distance")
 
 
-def test_two_folders_that_go_by_one_name_are_refused(submissions):
+@pytest.mark.parametrize("other", ["idea-", "ideа", "IDEA", "ide\u200ba", "ｉｄｅａ", "1dea"])
+def test_of_two_folders_that_read_as_one_name_the_second_is_left_out(submissions, other):
     submissions("idea")
-    with pytest.raises(UsageError, match="goes by the same name as"):
-        find_submissions(submissions("idea-"))
+    with listening() as notes:
+        found = find_submissions(submissions(other))
+    assert len(found) == 1
+    assert "which is another's. Call the folder otherwise" in notes[0]
+
+
+def test_a_name_is_whose_that_was_run_again_whatever_comes_before_it(submissions):
+    submissions("idea", accepted=True)
+    with listening():
+        (found,) = find_submissions(submissions("1dea"))
+    assert found.name == "idea"
+
+
+@pytest.mark.parametrize("name", ["knn", "кnn", "KNN", "knn-mirror", "knn_mirr\u043er"])
+def test_a_submission_that_reads_as_a_baseline_is_left_out(submissions, name):
+    with listening() as notes:
+        assert find_submissions(submissions(name)) == []
+    assert "its name reads as 'knn" in notes[0]
 
 
 def test_an_audit_of_another_version_does_not_count(submissions):
     folder = submissions(audit=False)
-    write_report(folder / "idea" / "audit.json", make_audit("before"))
+    write_report(accept_claim(folder / "idea") / "audit.json", make_audit("before"))
     assert find_submissions(folder)[0].audit is None
 
 
@@ -551,6 +663,7 @@ def test_local_results_stand_beside_recorded_ones_but_not_of_the_same_source(tmp
 
 
 def test_the_audit_of_a_baseline_lies_beside_its_result(tmp_path, monkeypatch):
+    believe_audits(monkeypatch)
     name = "knn"
     digest = read_submission(baseline_path(name)).digest
     recorded = lookup.RECORDED_FOLDER / f"{name}.json"

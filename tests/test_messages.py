@@ -71,8 +71,7 @@ def test_tuning_names_the_data_that_is_missing(monkeypatch):
 def test_cells_that_were_not_run_again_are_named(monkeypatch, make_record, tmp_path):
     known = (make_record(), make_record(replicate=1))
     claim = verify.Claim(SimpleNamespace(name="idea"), "quick", known, None)
-    monkeypatch.setattr(verify, "_run", lambda *arguments: SimpleNamespace(records=known[:1]))
-    check = verify.check_rerun(claim, tmp_path, lambda progress: None, {})
+    check = verify.check_rerun(claim, known[:1])
     assert (check.ok, check.detail) == (False, "recorded, but not run again: curve r1")
 
 

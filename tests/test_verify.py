@@ -1,30 +1,41 @@
 import importlib
 import json
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
+from accepted_folders import make_consistent
 from click.testing import CliRunner
 
 from mbench import cli
 from mbench.api import run_evaluation
+from mbench.board.candidates import find_submissions
+from mbench.board.standings import build_board
 from mbench.errors import HarnessError, UsageError
 from mbench.results.audits import DESCRIPTIONS, AuditReport, Bound, write_report
+from mbench.results.environment import describe_environment
 from mbench.results.lookup import refresh_results
 from mbench.results.metrics import Profile
 from mbench.results.names import find_result
 from mbench.results.record import SCHEMA_VERSION, Costs, Metrics, Result
+from mbench.results.reference import load_reference
+from mbench.results.scoring import score_entry
 from mbench.results.store import ResultStore, read_result, write_result
 from mbench.review import verify as verification
 from mbench.review.reproduce import compare_records
 from mbench.review.verify import (
     FLIPPED_DIGITS,
+    Accepted,
     Check,
+    accept,
     check_claim,
     check_rerun,
     compare_test_sets,
     judge_audit,
     read_claims,
+    run_again,
 )
 from mbench.runs import evaluate as evaluation
 from mbench.runs.cells import Cell, cell_key
@@ -33,7 +44,7 @@ from mbench.sandbox.child_process import Child
 from mbench.sandbox.tiers import choose_isolation
 from mbench.submission import read_submission
 from mbench.suite import tracks
-from mbench.suite.secrets import name_test_set
+from mbench.suite.secrets import name_test_set, secret_digest
 from mbench.suite.tasks import load_task
 
 SECRET, OTHER = bytes(range(32)), bytes(32)
@@ -126,6 +137,7 @@ def folder(tmp_path, submission_file, estimator, make_record):
         digest = read_submission(path).digest
         own = {"source_digest": digest, "metrics": Metrics(error=0.5)}
         records = tuple(make_record(task=task, task_digest=load_task(task).digest(), **own) for task in tasks)
+        records = tuple(make_consistent(record) for record in records)
         records = tuple(replace(record, **changes) for record in records)
         result = Result(schema=SCHEMA_VERSION, suite=tracks.SUITE_VERSION, name="idea", records=records)
         write_result(path.parent / "result.json", result)
@@ -156,6 +168,8 @@ def test_a_whole_record_of_its_source_holds(folder):
         ({"tasks": TASKS[1:]}, "whole", "missing: mandelbrot r0"),
         ({"tasks": (*TASKS, "julia")}, "tasks", "not of the track: julia"),
         ({"status": "crash", "metrics": None}, "no failures", "mandelbrot r0 crash"),
+        ({"seed": 7}, "consistent", "mandelbrot r0: seed 7"),
+        ({"created": "2999-01-01T00:00:00+00:00"}, "consistent", "made on 2999-01-01"),
     ],
 )
 def test_what_a_record_lacks_is_named(folder, changes, what, detail):
@@ -181,7 +195,7 @@ def test_a_folder_without_a_record_is_usage(tmp_path):
 
 def test_a_forged_error_shows_when_it_is_run_again(folder, tmp_path):
     (claim,) = read_claims(folder(tasks=("curve",)))
-    check = check_rerun(claim, tmp_path / "out", lambda progress: None, RUNNING)
+    check = check_rerun(claim, run_again(claim, tmp_path / "out", lambda progress: None, RUNNING))
     assert not check.ok
     assert "curve r0: error 1.0" in check.detail
     assert "recorded 0.50000" in check.detail
@@ -194,7 +208,7 @@ def test_a_failure_of_ours_is_no_check(folder, tmp_path, monkeypatch):
     monkeypatch.setattr(Child, "__enter__", fail)
     (claim,) = read_claims(folder(tasks=("curve",)))
     with pytest.raises(HarnessError, match=r"on curve: no process today\. Verify it again"):
-        check_rerun(claim, tmp_path / "out", lambda progress: None, RUNNING)
+        run_again(claim, tmp_path / "out", lambda progress: None, RUNNING)
 
 
 @pytest.mark.parametrize(("wrong", "holds"), [(9, True), (8, True), (10, True), (7, False)])
@@ -336,3 +350,79 @@ def test_every_check_is_printed_and_one_failure_ends_with_one(verify, folder, mo
     assert result.exit_code == 1
     assert "✓ quick: rerun: ok: 10 cells within 5%" in result.stdout
     assert "✗ quick: audit: failed: flagged: carried the rule in: precision +12.00" in result.stdout
+
+
+# What is published
+
+
+KNN = "from sklearn.neighbors import KNeighborsRegressor\n\ndef build(spec):\n    return KNeighborsRegressor(5)\n"
+
+
+def make_report(source):
+    return AuditReport(
+        schema=1, suite=tracks.SUITE_VERSION, name=source.name, source_digest=source.digest, track="quick",
+        secret_sha256="s", verdict="passed", reason="why", sets=(), statistics=(), threads=1, device="cpu",
+        isolation="A", environment={}, created="2026-01-01T00:00:00+00:00",
+    )  # fmt: skip
+
+
+def inflate(record):
+    """Make a record better than it is, by what a rerun has to bear with between machines."""
+    profile = record.metrics.profile
+    if profile is not None:
+        better = [tuple(min(1.0, 1.047 * part) for part in values) for values in (profile.mean, profile.upper_quartile)]
+        profile = replace(profile, mean=better[0], upper_quartile=better[1])
+    psnr = record.metrics.further["psnr_db"] - 10 * np.log10(0.953)
+    metrics = replace(record.metrics, error=0.953 * record.metrics.error, profile=profile, further={"psnr_db": psnr})
+    return replace(record, metrics=metrics)
+
+
+def test_a_claim_that_is_better_than_its_rerun_gains_nothing(tmp_path, submission_file):
+    place = submission_file(KNN, "idea/submission.py").parent
+    source = read_submission(place)
+    tasks = ("mandelbrot", "curve")
+    honest = run_evaluation(source, tasks=tasks, out=tmp_path / "results", pictures=False, **RUNNING).result
+    claimed = tuple(map(inflate, honest.records))
+    write_result(place / "result.json", replace(honest, records=claimed))
+
+    (claim,) = read_claims(place)
+    records = run_again(claim, tmp_path / "again", lambda progress: None, RUNNING)
+    assert check_rerun(claim, records).ok  # as another machine's rounding would be
+    now = datetime(2026, 5, 4, tzinfo=UTC)
+    paths = accept(place, [Accepted(records, make_report(source))], SECRET, now)
+    assert [path.relative_to(place.parent) for path in paths] == [
+        Path("verified/idea/rerun.json"), Path("verified/idea/audit.json")
+    ]  # fmt: skip
+    (found,) = find_submissions(place.parent)
+    (standing,) = build_board([found], "quick", load_reference()).standings
+    own, better = (score_entry("idea", "quick", each, load_reference()) for each in (honest.records, claimed))
+    for shown, true, false in zip(standing.entry.tasks, own.tasks, better.tasks, strict=True):
+        assert (shown.error, shown.depth_octaves, shown.psnr_db) == (true.error, true.depth_octaves, true.psnr_db)
+        assert shown.skill < false.skill
+    assert standing.entry.tasks[0].depth_skill < better.tasks[0].depth_skill
+    assert not standing.is_claim
+    assert standing.rerun.startswith("2026-05-04, ")
+    assert standing.rerun.endswith(", tier C")
+    rerun = json.loads(paths[0].read_text())
+    assert rerun["machine"] == describe_environment()
+    assert (rerun["source_digest"], rerun["hidden_sha256"]) == (source.digest, secret_digest(SECRET))
+
+
+@pytest.mark.parametrize(
+    ("options", "holds", "kept"), [((), True, 0), (["--accept"], True, 2), (["--accept"], False, 0)]
+)
+def test_a_rerun_is_published_where_it_is_asked_for_and_every_check_holds(
+    verify, folder, monkeypatch, options, holds, kept
+):
+    place = folder()
+
+    def stages(claim, settings, secret, out, found):
+        found.append(Accepted(claim.records, make_report(claim.source)))
+        yield Check("audit", holds, "as it may be")
+
+    monkeypatch.setattr(importlib.import_module("mbench.cli.verify"), "_run_stages", stages)
+    result = verify(place, "--isolation", "C", "--unsafe-no-sandbox", "--json", *options)
+    written = json.loads(result.stdout)["written"]
+    assert len(written) == kept
+    assert sorted(map(str, place.parent.rglob("verified/*/*.json"))) == sorted(written)
+    assert result.exit_code == (0 if holds else 1)

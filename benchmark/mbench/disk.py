@@ -17,7 +17,7 @@ import stat
 import tempfile
 from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePath
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
@@ -33,6 +33,7 @@ STRICT = {"extra": "forbid", "strict": True, "allow_inf_nan": False}
 DRAFT_SUFFIX = ".mbench-part"
 SCRATCH_PREFIX = "mbench-scratch-"
 _FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0)
+_NO_REGULAR_FILE = (errno.ELOOP, errno.ENOTDIR, errno.ENXIO)  # a link, a link for a folder above, a socket
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -97,8 +98,13 @@ def write_json(path: Path, content: Any, kept: str = "") -> None:
 
 
 def read_bytes(path: Path, limit: int, remedy: str) -> bytes:
-    """Return a file's content. Raises HarnessError for one of more than `limit` bytes, without reading it all."""
-    with path.open("rb") as file:
+    """Return the content of a file of ours, which may be a link.
+
+    Raises HarnessError for one of more than `limit` bytes, without reading it all, and for a pipe, without waiting.
+    """
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise HarnessError(f"{path}: not a regular file. {remedy}")
         content = file.read(limit + 1)
     if len(content) > limit:
         raise HarnessError(f"{path}: damaged, larger than {limit >> 20} MB. {remedy}")
@@ -202,13 +208,54 @@ def _empty(folder: int) -> list[str]:
 def open_regular(path: Path) -> BinaryIO | None:
     """Open a file that a stranger may have made something else of, or return None for a link, a pipe or nothing."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError:
+        return open_inside(path.parent, path.name)
+    except (OSError, UsageError):
         return None
-    if stat.S_ISREG(os.fstat(descriptor).st_mode):
-        return os.fdopen(descriptor, "rb")
-    os.close(descriptor)
-    return None
+
+
+class TooLargeError(UsageError):
+    """A stranger's file holds more than it may."""
+
+
+def read_inside(folder: Path, name: str | PurePath, limit: int) -> bytes:
+    """Return the content of a stranger's file. Raises as `open_inside`, TooLargeError for more than `limit` bytes."""
+    with open_inside(folder, name) as file:
+        content = file.read(limit + 1)
+    if len(content) > limit:
+        raise TooLargeError(f"{folder / name}: larger than {limit:,} bytes, which is all that it may have. Shorten it")
+    return content
+
+
+def open_inside(folder: Path, name: str | PurePath) -> BinaryIO:
+    """Open a stranger's file: a regular one that lies in a folder. All that a stranger brings is opened here.
+
+    name: of the file, relative to the folder. The folder is whoever's who names it, and may be a link; below it no link
+    is followed, and nothing is waited for.
+    Raises FileNotFoundError where nothing is, UsageError for a link, a pipe or a device, OSError else.
+    """
+    *above, last = PurePath(name).parts
+    assert ".." not in above, name
+    here = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        for part in above:
+            below = os.open(part, _FOLDER, dir_fd=here)
+            os.close(here)
+            here = below
+        descriptor = os.open(last, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=here)
+    except OSError as error:
+        if error.errno in _NO_REGULAR_FILE:
+            raise _not_regular(folder / name) from None
+        raise
+    finally:
+        os.close(here)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise _not_regular(folder / name)
+    return os.fdopen(descriptor, "rb")
+
+
+def _not_regular(path: Path) -> UsageError:
+    return UsageError(f"{path}: not a regular file in its folder, but a link or a pipe. Put the file itself there")
 
 
 def check_place(path: Path) -> None:

@@ -16,9 +16,11 @@ from pathlib import Path, PurePosixPath
 from types import ModuleType
 from typing import Any
 
+from mbench.disk import TooLargeError, read_inside
 from mbench.errors import SubmissionError, UsageError
 
 ENTRY_NAME = "submission.py"
+SOURCE_LIMIT = 256 << 10  # bytes of all files; docs/suite.md says what a table of that size could gain
 PICKLED_ENTRY = "submission.pkl"  # a build function given from Python; unpickled in the child only
 
 _PACKAGE = Path(__file__).parent
@@ -135,17 +137,23 @@ class Source:
 def read_submission(path: str | os.PathLike[str]) -> Source:
     """Read a submission from a file, or from a folder that holds `submission.py`.
 
-    Raises UsageError where there is no file that ends in .py, SubmissionError where it is not Python or has no `build`.
+    A path may lead through links. What lies in the submission's folder may be none: a link there, whoever made it,
+    would bring a file from elsewhere along.
+
+    Raises UsageError where there is no file that ends in .py, or one is a link or a pipe; SubmissionError where it is
+    not Python, has no `build`, or all files hold more than `SOURCE_LIMIT` bytes.
     """
     entry = Path(path)
     try:
-        if entry.is_dir():
+        is_folder = entry.is_dir()
+        if is_folder:
             entry = entry / ENTRY_NAME
         if not entry.exists():
             raise UsageError(f"{entry}: no such file. Give the path of a submission, or write one with `mbench init`")
         if not entry.is_file():  # a pipe or a device would be read for ever
             raise UsageError(f"{entry}: not a regular file. Give the path of a submission")
-        actual = entry.resolve()  # as Python does: what a linked file imports lies beside the file itself
+        # As Python does: what a linked file imports lies beside the file itself.
+        actual = entry.parent.resolve() / entry.name if is_folder else entry.resolve()
         if actual.suffix != ".py":
             raise UsageError(f"{actual}: does not end in .py, so Python would not import it. Rename it")
     except OSError as error:
@@ -223,14 +231,23 @@ def _parse(content: bytes, path: Path) -> ast.Module:
 
 def _collect(folder: Path, relative: PurePosixPath, found: dict[str, bytes], shown: Path) -> None:
     """Add a file and, recursively, the files of its folder that it imports."""
+    left = SOURCE_LIMIT - sum(map(len, found.values()))
     try:
-        content = (folder / relative).read_bytes()
+        content = read_inside(folder, relative, left)
     except OSError as error:
         raise UsageError(f"{shown}: cannot be read ({error.strerror})") from None
+    except TooLargeError:
+        size = SOURCE_LIMIT - left + (folder / relative).stat().st_size
+        raise SubmissionError(
+            f"{shown}: {size:,} bytes of source with the files before it, and all files may hold {SOURCE_LIMIT:,}. "
+            "Leave out what the sample is there to teach, and compute tables in build() or fit()"
+        ) from None
     found[str(relative)] = content
     for module in _imported_modules(_parse(content, shown), relative.parent):
         for candidate in (module.with_suffix(".py"), module / "__init__.py"):
-            if str(candidate) not in found and (folder / candidate).is_file():
+            place = folder / candidate
+            # Whatever Python would try to open: what is no regular file is refused there.
+            if str(candidate) not in found and os.path.lexists(place) and not place.is_dir():
                 _collect(folder, candidate, found, folder / candidate)
 
 

@@ -12,9 +12,8 @@ from pathlib import Path
 
 from mbench.api import make_settings
 from mbench.results.audits import load_bounds, read_report, write_report
+from mbench.results.verdicts import compare_statistics, compute_statistics, reach_verdict
 from mbench.review.audit.run import run_audit
-from mbench.review.audit.statistics import compute_statistics
-from mbench.review.audit.verdicts import compare_statistics, reach_verdict
 from mbench.submission import BASELINES_FOLDER, read_submission
 from mbench.suite.secrets import make_secret, read_secret, secret_digest, write_secret
 

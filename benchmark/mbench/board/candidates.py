@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from mbench.errors import UsageError
+from mbench.errors import MbenchError, UsageError
 from mbench.results import lookup
 from mbench.results.audits import REPORT_NAME, AuditReport, find_report, report_places
-from mbench.results.kept import ForeignError, OtherSuiteError, note_foreign
+from mbench.results.faults import find_faults, find_report_fault
+from mbench.results.kept import ForeignError, OtherSuiteError, note, note_foreign
+from mbench.results.lookalikes import check_folder_name
 from mbench.results.lookup import newest_result
 from mbench.results.record import Record
+from mbench.results.reruns import Rerun, read_rerun, rerun_folder
 from mbench.results.store import RESULT_NAME, read_result
 from mbench.submission import ENTRY_NAME, Source, baseline_names, baseline_path, read_submission, safe_name
 from mbench.suite import tracks
@@ -27,7 +31,10 @@ class Candidate:
     """The records of one source, a record per cell, all on the public test sets and made in one manner.
 
     foreign: the tracks of records that were left out because they are of another version of the source.
-    folder: a submission's own.
+    folder: a submission's own.  source_bytes: of all its files, None where they are not at hand.
+    claims: the tracks whose records are its author's word, which no maintainer ran again.  rerun: whose records the
+    others of a submission are.  faults: by track, what cannot be in its records.  audit_fault: why its audit, which
+    says what its own sets do not, is none.
     """
 
     name: str
@@ -36,6 +43,11 @@ class Candidate:
     audit: AuditReport | None = None
     foreign: tuple[str, ...] = ()
     folder: Path | None = None
+    source_bytes: int | None = None
+    claims: tuple[str, ...] = ()
+    rerun: Rerun | None = None
+    faults: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
+    audit_fault: str = ""
 
 
 def find_baselines(suite: int = tracks.SUITE_VERSION) -> list[Candidate]:
@@ -61,20 +73,64 @@ def find_earlier(track: str) -> str:
 
 
 def find_submissions(folder: Path, suite: int = tracks.SUITE_VERSION) -> list[Candidate]:
-    """Return the submissions, a folder each, that have a result.json of a suite beside their submission.py.
+    """Return the submissions of a folder that have records of a suite: a maintainer's rerun, else an author's claim.
 
-    Raises UsageError for two that would go by one name.
+    A folder that cannot be read, or whose name reads as another's, costs itself its place, and nobody else theirs; that
+    is noted.
     """
+    paths = [path.parent for path in sorted(folder.glob(f"*/{ENTRY_NAME}"))]
+    paths.sort(key=lambda path: not rerun_folder(folder, safe_name(path.name), suite).exists())  # a name is theirs
     folders: dict[str, Path] = {}
-    for path in sorted(folder.glob(f"*/{RESULT_NAME}")):
-        if (path.parent / ENTRY_NAME).is_file():
-            first = folders.setdefault(safe_name(path.parent.name), path.parent)
-            if first != path.parent:
-                raise UsageError(f"{path.parent}: goes by the same name as {first}. Call one of the folders otherwise")
+    for path in paths:
+        if path.is_symlink():
+            note(f"{path}: a link, and no submission's own folder. It is left out")
+            continue
+        try:
+            check_folder_name(path, (each.name for each in folders.values()))
+        except UsageError as error:
+            note(f"{error}. It is left out")
+            continue
+        folders[safe_name(path.name)] = path
+    found = []
+    for name, each in sorted(folders.items()):
+        try:
+            found += _submission(name, each, suite)
+        except MbenchError as error:
+            note(f"{error}; {each} is left out")
+    return found
+
+
+def _submission(name: str, folder: Path, suite: int) -> list[Candidate]:
+    """Read a submission: what a maintainer ran again of this very source, and of other tracks what its author claims.
+
+    The author's audit is a claim like the rest, and says nothing here.
+    """
+    source = read_submission(folder)
+    rerun = read_rerun(folder.parent, name, suite)
+    if rerun is not None and rerun.source_digest != source.digest:
+        note(f"{folder}: has changed since a maintainer ran it again, and counts as a claim")
+        rerun = None
+    place = _Place(name, "submission", folder / RESULT_NAME, ())
+    claimed = _candidate(place, folder, suite) if place.path.exists() or place.path.is_symlink() else []
+    candidate = claimed[0] if claimed else Candidate(name, "submission", (), folder=folder)
+    candidate = replace(candidate, source_bytes=source.n_bytes)
+    if rerun is None:
+        return [replace(candidate, claims=tuple(tracks.TRACKS))] if claimed else []
+    audit, fault = _read_audit([rerun_folder(folder.parent, name, suite) / REPORT_NAME], source.digest, suite)
+    own = [record for record in rerun.records if record.test_set == PUBLIC and _is_whole(record)]
+    run = {record.track for record in own}
+    records = newest_result(name, [*own, *(record for record in candidate.records if record.track not in run)]).records
     return [
-        candidate
-        for name, each in folders.items()
-        for candidate in _candidate(_Place(name, "submission", each / RESULT_NAME, (each / REPORT_NAME,)), each, suite)
+        replace(
+            candidate,
+            records=records,
+            audit=audit,
+            audit_fault=fault,
+            foreign=tuple(track for track in candidate.foreign if track not in run),
+            claims=tuple(track for track in tracks.TRACKS if track not in run),
+            rerun=rerun,
+            faults={**candidate.faults, **dict.fromkeys(run, ()), **find_faults(own, datetime.now(UTC))},
+        )
     ]
 
 
@@ -92,7 +148,13 @@ def find_local(results: Path, track: str) -> list[Candidate]:
 def keep_recorded(recorded: Iterable[Candidate], local: Iterable[Candidate], track: str) -> list[Candidate]:
     """Return both, without local results of a source that has recorded ones on this track."""
     recorded = list(recorded)
-    known = {record.source_digest for candidate in recorded for record in candidate.records if record.track == track}
+    known = {
+        record.source_digest
+        for candidate in recorded
+        if track not in candidate.claims  # a claim hides nobody's own run
+        for record in candidate.records
+        if record.track == track
+    }
     return recorded + [each for each in local if not {record.source_digest for record in each.records} & known]
 
 
@@ -128,7 +190,7 @@ def _candidate(place: _Place, entry: Path | None, suite: int = tracks.SUITE_VERS
     Raises HarnessError for a damaged one.
     """
     try:
-        result = read_result(place.path, suite)
+        result = read_result(place.path, suite, is_strangers=place.origin == "submission")
     except ForeignError as error:
         note_foreign(str(error))
         return []
@@ -143,7 +205,29 @@ def _candidate(place: _Place, entry: Path | None, suite: int = tracks.SUITE_VERS
         digest = max(public, key=lambda record: record.created).source_digest if public else ""
     own = [record for record in public if record.source_digest == digest]
     foreign = tuple(record.track for record in public if record.source_digest != digest)
-    audit = find_report(place.audits, digest, suite)
+    audit, fault = _read_audit(place.audits, digest, suite)
     folder = entry if place.origin == "submission" else None
     records = newest_result(place.name, own).records
-    return [Candidate(place.name, place.origin, records, audit[1] if audit else None, foreign, folder)]
+    n_bytes = None if source is None else source.n_bytes
+    return [
+        Candidate(
+            name=place.name,
+            origin=place.origin,
+            records=records,
+            audit=audit,
+            audit_fault=fault,
+            foreign=foreign,
+            folder=folder,
+            source_bytes=n_bytes,
+            faults=find_faults(own, datetime.now(UTC)),
+        )
+    ]
+
+
+def _read_audit(places: Sequence[Path], digest: str, suite: int) -> tuple[AuditReport | None, str]:
+    """Return the audit of a source that counts, and "", or None and why one that is there does not."""
+    found = find_report(places, digest, suite)
+    if found is None:
+        return None, ""
+    fault = find_report_fault(found[1])
+    return (None, fault) if fault else (found[1], "")

@@ -40,6 +40,8 @@ class Standing:
 
     replicates: the entry's scores had it been scored on each replicate alone.  profiles: of each Mandelbrot task, means
     over replicates.  parts: what each part of the test sets adds to the Mandelbrot score, where its records say.
+    is_claim: are its numbers its author's word?  rerun: when, where and in which tier a maintainer ran a submission
+    again, "" where nobody did.  source_bytes: of all its files.
     """
 
     entry: Entry
@@ -52,6 +54,9 @@ class Standing:
     overall_interval: Interval | None
     profiles: MappingProxyType[str, Profile]
     parts: Parts | None = field(default=None, compare=False, repr=False)
+    is_claim: bool = False
+    rerun: str = ""
+    source_bytes: int | None = None
 
     @property
     def name(self) -> str:
@@ -174,7 +179,7 @@ def _stand(candidate: Candidate, track: str, reference: Reference) -> Standing |
     return Standing(
         entry=entry,
         origin=candidate.origin,
-        audit=candidate.audit,
+        audit=None if track in candidate.claims else candidate.audit,
         reasons=_why_unranked(candidate, entry, track),
         rank=None,
         replicates=replicates,
@@ -182,12 +187,17 @@ def _stand(candidate: Candidate, track: str, reference: Reference) -> Standing |
         overall_interval=_interval([each.overall for each in replicates]),
         profiles=MappingProxyType({task: profile for task, profile in profiles.items() if profile is not None}),
         parts=find_parts(records, track, reference),
+        is_claim=track in candidate.claims,
+        rerun="" if candidate.rerun is None or track in candidate.claims else str(candidate.rerun),
+        source_bytes=candidate.source_bytes,
     )
 
 
 def _why_unranked(candidate: Candidate, entry: Entry, track: str) -> tuple[str, ...]:
     """Return what keeps an entry from a rank, each reason with what is missing."""
-    reasons = []
+    reasons = ["a claim, which no maintainer has run again"] if track in candidate.claims else []
+    if faults := candidate.faults.get(track):
+        reasons.append(f"cannot be: {', '.join(faults)}")
     if n_foreign := candidate.foreign.count(track):
         reasons.append(f"{n_foreign} records are of another version of its source")
     if not entry.is_complete:
@@ -199,6 +209,10 @@ def _why_unranked(candidate: Candidate, entry: Entry, track: str) -> tuple[str, 
         for family, score in entry.families.items()
         if family != "mandelbrot" and score is not None and score < tracks.UNIVERSAL_SKILL
     ]
+    if track in candidate.claims:
+        return tuple(reasons)
+    if candidate.audit_fault:
+        reasons.append(f"cannot be: {candidate.audit_fault}")
     if candidate.audit is None:
         reasons.append("not audited")
     elif candidate.audit.verdict == "failed":

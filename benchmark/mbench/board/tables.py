@@ -48,6 +48,7 @@ def _show(column: Column, row: dict[str, Any]) -> str:
     value = row[column.name]
     if column.name == "name":
         marks = [row["from"]] if row["from"] == "local" else []
+        marks += ["claim"] if row["rerun"] == "claim" else []
         marks += ["unverified"] if row["isolation"].endswith("unverified") else []
         return f"{value} ({', '.join(marks)})" if marks else value
     text = column.show(value)

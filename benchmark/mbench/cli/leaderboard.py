@@ -49,7 +49,9 @@ def leaderboard(
 
     Ranked is who holds the universal badge: every replicate of every task run, every other family at 50 or more, and
     the audit passed (audit.json beside a result, on whatever track; of a baseline NAME.audit.json). Others are shown
-    with what they lack. Whom the audit found to know the rule stands on a list of its own, or is rejected.
+    with what they lack. A submission has the numbers of a maintainer's rerun and audit (`mbench verify --accept`);
+    without one it is a claim, and not ranked. Whom the audit found to know the rule stands on a list of its own, or is
+    rejected.
     """
     import json
 

@@ -175,9 +175,12 @@ def write_report(path: Path, report: AuditReport) -> None:
     write_kept(path, asdict(report))
 
 
-def read_report(path: Path, suite: int = tracks.SUITE_VERSION) -> AuditReport:
-    """Read an audit made under a suite. Raises as `read_kept`, and UsageError for a missing file."""
-    report = read_kept(replace(_REPORT, suite=suite), path)
+def read_report(path: Path, suite: int = tracks.SUITE_VERSION, *, is_strangers: bool = False) -> AuditReport:
+    """Read an audit made under a suite. Raises as `read_kept`, and UsageError for a missing file.
+
+    is_strangers: as in `Form`.
+    """
+    report = read_kept(replace(_REPORT, suite=suite, is_strangers=is_strangers), path)
     if report is None:
         raise UsageError(f"{path}: no such audit. Run `mbench audit`")
     return report
@@ -193,16 +196,18 @@ def report_places(made: Path) -> tuple[Path, ...]:
 
 
 def find_report(
-    places: Sequence[Path], source_digest: str, suite: int = tracks.SUITE_VERSION
+    places: Sequence[Path], source_digest: str, suite: int = tracks.SUITE_VERSION, *, is_strangers: bool = False
 ) -> tuple[Path, AuditReport] | None:
     """Return the audit of a source that counts: one that holds against it, or else the newest.
+
+    is_strangers: as in `Form`.
 
     Raises like `read_report` for what is no audit in the first place; in the others it is passed over.
     """
     found: list[tuple[Path, AuditReport]] = []
     for path in filter(Path.exists, places):
         try:
-            found.append((path, read_report(path, suite)))
+            found.append((path, read_report(path, suite, is_strangers=is_strangers)))
         except (ForeignError, OtherSuiteError) as error:
             note_foreign(str(error))
         except MbenchError:

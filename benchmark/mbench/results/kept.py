@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from mbench import __version__
-from mbench.disk import read_bytes, type_adapter, write_json
+from mbench.disk import read_bytes, read_inside, type_adapter, write_json
 from mbench.errors import HarnessError, UsageError, one_line
 from mbench.suite.tracks import SUITE_VERSION
 
@@ -46,7 +46,7 @@ class Form(Generic[T]):
     kind: what it is read as.  limit: bytes.  remedy: what to do about a damaged one.  again: what to do about one of
     another suite.  schema: None where it has none.  items, unknown: the list in it whose members are records, and what
     says what of a record this mbench does not know ("" where it knows all).  has_head: is it an object with its suite?
-    suite: which it is to be of.
+    suite: which it is to be of.  is_strangers: does it lie in a folder that a stranger brought, where no link counts?
     """
 
     kind: type[T]
@@ -58,6 +58,7 @@ class Form(Generic[T]):
     unknown: Callable[[Any], str] | None = None
     has_head: bool = True
     suite: int = SUITE_VERSION
+    is_strangers: bool = False
 
 
 @contextmanager
@@ -129,7 +130,10 @@ def read_kept(form: Form[T], path: Path) -> T | None:
 def load_kept(form: Form[T], path: Path) -> tuple[T, str] | None:
     """Return what a file holds, and the note of what was skipped, as `parse_kept`; None where there is no file."""
     try:
-        content = read_bytes(path, form.limit, form.remedy)
+        if form.is_strangers:
+            content = read_inside(path.parent, path.name, form.limit)
+        else:
+            content = read_bytes(path, form.limit, form.remedy)
     except FileNotFoundError:
         return None
     except OSError as error:

@@ -14,9 +14,11 @@ from typing import Literal
 
 from mbench.errors import MbenchError, UsageError
 from mbench.results import lookup
+from mbench.results.kept import note
 from mbench.results.lookup import newest_result
 from mbench.results.origins import kept_aside, read_origin
 from mbench.results.record import Record, Result
+from mbench.results.reruns import read_rerun
 from mbench.results.store import RESULT_NAME, ResultStore, read_result
 from mbench.submission import (
     BASELINES_FOLDER,
@@ -315,17 +317,29 @@ def _recorded_baseline(name: str) -> Result | None:
 
 
 def _recorded_of(source: Source) -> Found | None:
-    """Return what is recorded of this very source: as a baseline, or in the result beside a submission."""
+    """Return what is recorded of this very source: as a baseline, or of a submission.
+
+    Of a submission that is what a maintainer ran again, and of other tracks what its author claims, which is noted.
+    """
     if _is_baseline(source) and (recorded := _recorded_baseline(source.name)) is not None:
         return Found(recorded, "baseline")
-    path = Path() if source.path is None else source.path / RESULT_NAME
+    if source.path is None or not source.path.is_dir():
+        return None
+    rerun = read_rerun(source.path.absolute().parent, safe_name(source.path.absolute().name))
+    own = [] if rerun is None else [each for each in rerun.records if _is_public(each, source)]
+    path = source.path / RESULT_NAME
     if path.is_file():
-        own = [
-            each for each in read_result(path).records if (each.source_digest, each.test_set) == (source.digest, PUBLIC)
-        ]
-        if own:
-            return Found(newest_result(source.name, own), "submission")
-    return None
+        run = {each.track for each in own}
+        claimed = [each for each in read_result(path, is_strangers=True).records if _is_public(each, source)]
+        claimed = [each for each in claimed if each.track not in run]
+        if claimed:
+            note(f"{path}: its author's claim, which no maintainer has run again")
+        own += claimed
+    return Found(newest_result(source.name, own), "submission") if own else None
+
+
+def _is_public(record: Record, source: Source) -> bool:
+    return (record.source_digest, record.test_set) == (source.digest, PUBLIC)
 
 
 def _replace_whole_tracks(recorded: Result, local: Result) -> Result:

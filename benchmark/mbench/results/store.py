@@ -55,9 +55,12 @@ _RECORD = Form(Record, RECORD_LIMIT, _RERUN, schema=SCHEMA_VERSION, unknown=name
 _RESULT = Form(Result, RESULT_LIMIT, _REMAKE, schema=SCHEMA_VERSION, items="records", unknown=name_unknown)
 
 
-def read_result(path: Path, suite: int = SUITE_VERSION) -> Result:
-    """Read a portable result of a suite. Raises as `read_kept`, and UsageError for a missing file."""
-    result = read_kept(replace(_RESULT, suite=suite), path)
+def read_result(path: Path, suite: int = SUITE_VERSION, *, is_strangers: bool = False) -> Result:
+    """Read a portable result of a suite. Raises as `read_kept`, and UsageError for a missing file.
+
+    is_strangers: as in `Form`.
+    """
+    result = read_kept(replace(_RESULT, suite=suite, is_strangers=is_strangers), path)
     if result is None:
         raise UsageError(f"{path}: no such result")
     return result

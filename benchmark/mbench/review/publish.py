@@ -8,20 +8,22 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mbench.board.formats import escape_markdown, format_table
-from mbench.disk import disk_error, write_atomically
+from mbench.disk import disk_error, read_inside, write_atomically
 from mbench.errors import UsageError
 from mbench.results.audits import REPORT_NAME, find_report, report_places
 from mbench.results.kept import refusing_foreign
+from mbench.results.lookalikes import check_folder_name
 from mbench.results.names import find_local
 from mbench.results.record import Record, Result
 from mbench.results.reference import load_reference
 from mbench.results.scoring import Entry, score_entry
 from mbench.results.store import RESULT_NAME, read_result, write_result
-from mbench.submission import ENTRY_NAME, Source, read_submission
+from mbench.submission import ENTRY_NAME, SOURCE_LIMIT, Source, read_submission
 from mbench.suite import tracks
 from mbench.views.pictures import CARD_NAME
 
 README_NAME = "README.md"
+_README_LIMIT = 1 << 20
 BEGIN, END = "<!-- result -->", "<!-- end of result -->"  # what lies between is ours, the rest of a README its author's
 
 
@@ -67,6 +69,7 @@ def publish(
     if not records:
         raise UsageError(f"{path}: no results on track {track}. Run `mbench evaluate {path} --track {track}` first")
     folder = submissions / (name or source.name)
+    check_folder_name(folder, (each.parent.name for each in submissions.glob(f"*/{ENTRY_NAME}")))
     entry = score_entry(folder.name, track, records, load_reference())
     _check_fit(entry, consent)
     _check_room(folder, source, consent.update)
@@ -113,7 +116,9 @@ def _check_room(folder: Path, source: Source, update: bool) -> None:
         return
     taken = [name for name in (RESULT_NAME, CARD_NAME, REPORT_NAME) if (folder / name).exists()]
     taken += [
-        file for file, content in source.files if (folder / file).exists() and (folder / file).read_bytes() != content
+        file
+        for file, content in source.files
+        if (folder / file).exists() and read_inside(folder, file, SOURCE_LIMIT) != content
     ]
     if taken:
         raise UsageError(
@@ -144,7 +149,7 @@ def _merge(folder: Path, result: Result, source: Source, track: str) -> Result:
     """Keep what the folder holds of this source on other tracks."""
     path = folder / RESULT_NAME
     with refusing_foreign():
-        before = read_result(path).records if path.exists() else ()
+        before = read_result(path, is_strangers=True).records if path.exists() else ()
     kept = [record for record in before if record.track != track and record.source_digest == source.digest]
     records = sorted((*kept, *result.records), key=lambda record: (record.track, record.task, record.replicate))
     return replace(result, records=tuple(records))
@@ -162,7 +167,7 @@ def _compose_readme(folder: Path, source: Source, entry: Entry, *, has_card: boo
         about = "\n\n".join(escape_markdown(paragraph) for paragraph in docstring.split("\n\n"))
         return f"# {escape_markdown(folder.name)}\n\n{about}\n\n{block}\n".encode()
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_inside(folder, README_NAME, _README_LIMIT).decode()
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: cannot be read as UTF-8 ({error}). Save it as such, or remove it") from None
     before, begin, rest = text.partition(BEGIN)

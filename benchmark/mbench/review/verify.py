@@ -1,9 +1,10 @@
-"""What a maintainer does before accepting a record: run its source again, on hidden test points too, and audit it."""
+"""What a maintainer does with a claim: run its source again, on hidden test points too, audit it, and publish that."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -11,16 +12,20 @@ from typing import Any
 from mbench.api import run_evaluation
 from mbench.errors import MissingDataError, UsageError
 from mbench.results.audits import REPORT_NAME, AuditReport, Bound, Score, find_report
+from mbench.results.environment import describe_environment
+from mbench.results.faults import find_faults, find_report_fault
+from mbench.results.lookalikes import check_folder_name
 from mbench.results.record import Record, Result
 from mbench.results.reference import load_reference
+from mbench.results.reruns import RERUN_NAME, VERIFIED, make_rerun, publish_rerun
 from mbench.results.store import RESULT_NAME, read_result
-from mbench.review.audit.statistics import compare_bits
+from mbench.results.verdicts import compare_bits
 from mbench.review.reproduce import ERROR_TOLERANCE, compare_records
 from mbench.runs.evaluate import plan_cells
 from mbench.runs.progress import Report
-from mbench.submission import Source, read_submission
+from mbench.submission import Source, read_submission, safe_name
 from mbench.suite import tracks
-from mbench.suite.secrets import PUBLIC
+from mbench.suite.secrets import PUBLIC, secret_digest
 from mbench.suite.tasks import load_task
 
 # The audit's bounds are of the Mandelbrot tasks. On the curve, whose error lies at its jump, k-NN's two test sets were
@@ -53,16 +58,27 @@ class Claim:
         return {"threads": self.records[0].threads, "device": self.records[0].device}
 
 
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What a claim's rerun on one track gave: all records of it, and the maintainer's own audit."""
+
+    records: tuple[Record, ...]
+    audit: AuditReport
+
+
 def read_claims(folder: Path) -> list[Claim]:
     """Read a folder with submission.py and result.json: a claim per track, in the suite's order.
 
-    Raises UsageError where one of them is missing, the result holds nothing or an audit.json there is of another
-    version, or a track has no frozen reference, HarnessError where one is damaged.
+    Raises UsageError where the folder's name reads as another's, one of them is missing or no regular file of the
+    folder, the result holds nothing or an audit.json there is of another version, or a track has no frozen reference,
+    HarnessError where one is damaged.
     """
-    if not folder.is_dir():
+    if not folder.is_dir() or folder.is_symlink():
         raise UsageError(f"{folder}: no folder. Give one with submission.py and {RESULT_NAME}, as in submissions/")
-    source, result = read_submission(folder), read_result(folder / RESULT_NAME)
-    audit = find_report([folder / REPORT_NAME], source.digest)
+    accepted = (folder.absolute().parent / VERIFIED).glob(f"*/{RERUN_NAME}")
+    check_folder_name(folder, (path.parent.name for path in accepted))
+    source, result = read_submission(folder), read_result(folder / RESULT_NAME, is_strangers=True)
+    audit = find_report([folder / REPORT_NAME], source.digest, is_strangers=True)
     claims = [Claim(source, track, _of_track(result, track), audit and audit[1]) for track in tracks.TRACKS]
     claims = [claim for claim in claims if claim.records]
     reference = load_reference()
@@ -76,7 +92,7 @@ def read_claims(folder: Path) -> list[Claim]:
 
 
 def check_claim(claim: Claim) -> list[Check]:
-    """Look at the record itself: is it of this source, whole, and made in one way?"""
+    """Look at the record itself: is it of this source, whole, made in one way, and not against itself?"""
     others = {record.source_digest for record in claim.records} - {claim.source.digest}
     manners = {(record.threads, record.device) for record in claim.records}
     test_sets = {record.test_set for record in claim.records}
@@ -85,6 +101,9 @@ def check_claim(claim: Claim) -> list[Check]:
     foreign = sorted({record.task for record in claim.records} - set(track.tasks))
     changed = sorted({r.task for r in claim.records if r.task in track.tasks and _is_changed(r)})
     absent = [f"{t} r{r}" for t in track.tasks for r in range(track.replicates) if (t, r) not in cells]
+    faults = find_faults(claim.records, datetime.now(UTC)).get(claim.track, ())
+    if claim.audit is not None and (fault := find_report_fault(claim.audit)):
+        faults = (*faults, fault)
     failed = [f"{record.task} r{record.replicate} {record.status}" for record in claim.records if not record.ok]
     return [
         Check(
@@ -99,6 +118,7 @@ def check_claim(claim: Claim) -> list[Check]:
             if changed else "those of the tasks here",
         ),
         Check("whole", not absent, f"missing: {', '.join(absent)}" if absent else f"{len(cells)} cells"),
+        Check("consistent", not faults, ", ".join(faults) or "what follows from other fields does"),
         Check("no failures", not failed, ", ".join(failed) or "every cell ended well"),
     ]  # fmt: skip
 
@@ -111,20 +131,37 @@ def _is_changed(record: Record) -> bool:
         return False
 
 
-def check_rerun(claim: Claim, out: Path, report: Report, running: Mapping[str, Any]) -> Check:
-    """Run every recorded cell again, and compare."""
+def run_again(claim: Claim, out: Path, report: Report, running: Mapping[str, Any]) -> tuple[Record, ...]:
+    """Run every recorded cell again, and return its records: what a board is to show, whatever was claimed."""
     tasks = list(dict.fromkeys(record.task for record in claim.records))
-    result = _run(claim, tasks, out, report, running)
-    where = f"{claim.source.name} {claim.track}"
-    lines = compare_records(result.records, claim.records, where, FLIPPED_DIGITS)
-    again = {(record.task, record.replicate) for record in result.records}
+    return _run(claim, tasks, out, report, running).records
+
+
+def check_rerun(claim: Claim, records: Sequence[Record]) -> Check:
+    """Compare a claim with the records of its rerun."""
+    lines = compare_records(records, claim.records, f"{claim.source.name} {claim.track}", FLIPPED_DIGITS)
+    again = {(record.task, record.replicate) for record in records}
     absent = [f"{r.task} r{r.replicate}" for r in claim.records if (r.task, r.replicate) not in again]
     if absent:
         lines.append(f"recorded, but not run again: {', '.join(absent)}")
-    detail = (
-        "; ".join(lines) or f"{len(result.records)} cells within {ERROR_TOLERANCE:.0%}, or a digit, of what is recorded"
-    )
+    detail = "; ".join(lines) or f"{len(records)} cells within {ERROR_TOLERANCE:.0%}, or a digit, of what is recorded"
     return Check("rerun", not lines, detail)
+
+
+def accept(folder: Path, found: Sequence[Accepted], secret: bytes, now: datetime) -> tuple[Path, ...]:
+    """Publish what was run again of a submission, whose checks all held, beside its folder.
+
+    The claim only decided whether there was a rerun: of its numbers none is published, of its audit neither.
+    Raises HarnessError when the disk refuses.
+    """
+    rerun = make_rerun(
+        safe_name(folder.absolute().name),
+        [record for each in found for record in each.records],
+        describe_environment(),
+        now.isoformat(timespec="seconds"),
+        secret_digest(secret),
+    )
+    return publish_rerun(folder.absolute().parent, rerun, found[-1].audit)
 
 
 def check_hidden(

@@ -15,8 +15,9 @@ from mbench.errors import HarnessError
 from mbench.results.audits import DESCRIPTIONS, Bound, SetScore
 from mbench.results.environment import describe_environment
 from mbench.results.kept import Form, read_kept
+from mbench.results.verdicts import compute_statistics
 from mbench.review.audit.run import Report, score_sets
-from mbench.review.audit.statistics import RULE, compute_statistics, prediction_bound
+from mbench.review.audit.statistics import RULE, prediction_bound
 from mbench.runs.settings import Settings
 from mbench.submission import BASELINES_FOLDER, Source, baseline_names, read_submission
 from mbench.suite import tracks

@@ -12,9 +12,9 @@ import numpy as np
 from mbench.errors import HarnessError
 from mbench.results.audits import SCHEMA_VERSION, AuditReport, SetScore, SetStatus, Statistic, Verdict, load_bounds
 from mbench.results.environment import describe_environment
+from mbench.results.verdicts import compare_statistics, compute_statistics, reach_verdict
 from mbench.review.audit.relatives import Relative, draw_sets, predict_by_neighbours
-from mbench.review.audit.statistics import compute_statistics, correlate, score_answers
-from mbench.review.audit.verdicts import compare_statistics, reach_verdict
+from mbench.review.audit.statistics import correlate, score_answers
 from mbench.runs.cells import REPEAT_TOLERANCE, Cell, Inconsistent, predict_shuffled
 from mbench.runs.in_threads import run_all
 from mbench.runs.progress import Phase
