@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import codecs
 import functools
 import hashlib
 import os
@@ -17,6 +18,7 @@ from types import ModuleType
 from typing import Any
 
 from mbench.errors import SubmissionError, UsageError
+from mbench.taken_names import refuse_taken_names
 
 ENTRY_NAME = "submission.py"
 PICKLED_ENTRY = "submission.pkl"  # a build function given from Python; unpickled in the child only
@@ -152,6 +154,8 @@ def read_submission(path: str | os.PathLike[str]) -> Source:
         raise UsageError(f"{str(entry)[:200]}: cannot be read ({error.strerror}). Give another path") from None
     found: dict[str, bytes] = {}
     _collect(actual.parent, PurePosixPath(actual.name), found, shown=entry)
+    imported = {path: _first_names(_parse(content, actual.parent / path)) for path, content in found.items()}
+    refuse_taken_names(actual.parent, imported)
     if "build" not in _bound_names(_parse(found[actual.name], entry)):
         raise SubmissionError(
             f"{entry}: has no build. Define `def build(spec):` that returns an estimator with fit and predict"
@@ -210,6 +214,12 @@ def safe_name(name: str) -> str:
 
 
 def _parse(content: bytes, path: Path) -> ast.Module:
+    # No Python source holds a zero byte; text of two or four bytes a letter, as PowerShell's `>` writes it, is full.
+    if b"\0" in content[:200] or content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise SubmissionError(
+            f"{path}: is text in UTF-16 or no text, and Python reads UTF-8. Save it as UTF-8 (in PowerShell: "
+            "Get-Content FILE | Set-Content -Encoding utf8 NEW)"
+        )
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # an invalid escape, say: the author's to see when the file runs
@@ -261,6 +271,10 @@ def _imported_names(tree: ast.Module) -> Iterator[str]:
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and not node.level:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def _first_names(tree: ast.Module) -> set[str]:
+    return {name.partition(".")[0] for name in _imported_names(tree)}
 
 
 def _asked_variables(tree: ast.Module) -> Iterator[str]:

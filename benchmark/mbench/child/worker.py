@@ -44,6 +44,7 @@ PREDICT_BLOCK = 65_536
 MIN_BLOCKS = 3
 _REASON_LETTERS = 500  # of which the harness keeps no more
 _print_exception = traceback.print_exception
+_OUR_FOLDER = str(Path(__file__).parent)
 
 # Of an estimator that learns one number, when it is given several: "y should be a 1d array", say.
 _WANTS_ONE_OUTPUT = re.compile(
@@ -193,7 +194,7 @@ class Worker:
         except Exception as error:
             reason = f"fit(X, y) raised {_describe(error)}"
             if self.n_outputs > 1 and _WANTS_ONE_OUTPUT.search(str(error)):
-                reason += f". y has {self.n_outputs} columns: {_WRAP}"
+                reason = _append(reason, f"y has {self.n_outputs} columns: {_WRAP}")
             raise ContractError("crash", reason) from error
         # Anything but an estimator (None, say) means that the fitted object is the one that was built.
         self.estimator = fitted if callable(getattr(fitted, "predict", None)) else self.estimator
@@ -325,7 +326,7 @@ def serve(
         _flush_streams()
         if failure is not None:
             with contextlib.suppress(Exception):  # a submission may have closed stderr, or its exception may not print
-                _print_exception(failure, file=complaints)
+                _print_from_submission(failure, complaints)
             with contextlib.suppress(Exception):  # its exception may not say what it is
                 answer["reason"] = _append(answer["reason"], explain(failure))
         answers.write(dumps({**answer, "token": token}) + "\n")
@@ -341,7 +342,22 @@ def _append(reason: str, sentence: str) -> str:
     if not sentence:
         return reason
     room = _REASON_LETTERS - len(sentence) - 2
+    reason = reason.rstrip(". ")
     return f"{reason if len(reason) <= room else reason[: room - 1] + '…'}. {sentence}"
+
+
+def _print_from_submission(error: BaseException, file: TextIO | None) -> None:
+    """Print a traceback from the submission's first frame on: those above it are ours."""
+    if isinstance(error, ContractError):  # the reason says it all
+        return
+    frames = error.__traceback__
+    while frames is not None and _is_ours(frames.tb_frame.f_code.co_filename):
+        frames = frames.tb_next
+    _print_exception(type(error), error, frames or error.__traceback__, file=file)
+
+
+def _is_ours(file: str) -> bool:
+    return file.startswith((_OUR_FOLDER, "<frozen importlib"))
 
 
 def _flush_streams() -> None:
