@@ -214,11 +214,10 @@ def safe_name(name: str) -> str:
 
 
 def _parse(content: bytes, path: Path) -> ast.Module:
-    # No Python source holds a zero byte; text of two or four bytes a letter, as PowerShell's `>` writes it, is full.
-    if b"\0" in content[:200] or content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+    if _is_utf16(content):
         raise SubmissionError(
-            f"{path}: is text in UTF-16 or no text, and Python reads UTF-8. Save it as UTF-8 (in PowerShell: "
-            "Get-Content FILE | Set-Content -Encoding utf8 NEW)"
+            f"{path}: not valid Python (it is text in UTF-16, as PowerShell writes it). Save it as UTF-8: "
+            "Get-Content OLD | Set-Content -Encoding utf8 NEW"
         )
     try:
         with warnings.catch_warnings():
@@ -229,6 +228,13 @@ def _parse(content: bytes, path: Path) -> ast.Module:
         raise SubmissionError(f"{path}: not valid Python ({place}). Fix that line") from None
     except (ValueError, RecursionError, MemoryError) as error:
         raise SubmissionError(f"{path}: not valid Python ({error or type(error).__name__}). Give a .py file") from None
+
+
+def _is_utf16(content: bytes) -> bool:
+    """Is this text of two bytes a letter? By its mark, or since every other byte of an English text is zero there."""
+    marked = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    start = content[:200]
+    return marked or (len(start) > 8 and any(2 * part.count(0) > len(part) for part in (start[::2], start[1::2])))
 
 
 def _collect(folder: Path, relative: PurePosixPath, found: dict[str, bytes], shown: Path) -> None:

@@ -22,7 +22,7 @@ def refuse_taken_names(folder: Path, imported: Mapping[str, Set[str]]) -> None:
         importers = [path for path, names in imported.items() if module in names]
         own_file = f"{module}.py"
         if own_file in importers:
-            said = f"imports {module}, which is the file itself and no library of that name"
+            said = f"imports {module} and has that name itself, so Python would give it the file in the library's place"
         elif importers and _is_library(module, folder):
             said = f"has the name of the library {module}, and {importers[0]} would import it in the library's place"
         else:

@@ -1,15 +1,16 @@
 """Answer that predictions are there, and write none."""
 
+import sys
+
 import numpy as np
 from kit import Mean
 
 EXPECTED = "invalid"
-OUT = "out/predictions.npy"
 
 
 class Forging(Mean):
     def predict(self, X):
-        np.save = write  # what the worker calls next
+        sys.modules["mbench.child.worker"].save_array = write  # what the worker calls next
         return super().predict(X)
 
 

@@ -80,6 +80,7 @@ def _become_child(request: dict[str, Any], streams: Sequence[int]) -> None:
         os.close(descriptor)
     scratch = move_in(request["scratch"], request["entry"])
     sys.stdout, sys.stderr = (os.fdopen(fd, "w", encoding="utf-8", errors="backslashreplace") for fd in (1, 2))
+    sys.__stdout__, sys.__stderr__ = sys.stdout, sys.stderr  # type: ignore[misc]  # as in a process of its own
     bind_lifetimes()
     if request["confinement"] is not None:
         confine(Confinement(**request["confinement"]), str(scratch))

@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import numpy as np
-from numpy import array, asarray, empty, flatnonzero, float32, isfinite
+from numpy import array, asarray, empty, errstate, flatnonzero, float32, isfinite
 from numpy import load as load_array
 from numpy import save as save_array
 
@@ -254,7 +254,8 @@ def check_answer(answer: Any, n_rows: int, n_outputs: int) -> FloatArray:
             f"predict() returned shape {values.shape}, {expected}. Return one row per query, one column per output"
             f"{mend}",
         )
-    single = values.astype(float32)
+    with errstate(all="ignore"):
+        single = values.astype(float32)
     if not isfinite(single).all():
         bad = int(flatnonzero(~isfinite(single).all(axis=1))[0])
         raise ContractError(
@@ -361,9 +362,9 @@ def _is_ours(file: str) -> bool:
 
 
 def _flush_streams() -> None:
-    for stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__):
+    for name in ("stdout", "stderr", "__stdout__", "__stderr__"):  # those with underscores it has rarely replaced
         with contextlib.suppress(Exception):  # a submission may have closed it or taken it away
-            stream.flush()  # type: ignore[union-attr]
+            getattr(sys, name).flush()
 
 
 def main(entry: str, scratch: Path, explain: Explain) -> None:

@@ -40,4 +40,4 @@ def find_places(name: str) -> list[str]:
 
 if __name__ == "__main__":
     places = [place for name in dict.fromkeys(list_editable()) for place in find_places(name)]
-    print(json.dumps({"path": sys.path, "hooked": places}))
+    json.dump({"path": sys.path, "hooked": places}, sys.stdout)
