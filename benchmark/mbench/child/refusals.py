@@ -17,6 +17,7 @@ from pathlib import Path
 _REFUSED = frozenset({errno.EPERM, errno.EACCES, errno.ENOSYS, errno.EROFS})
 _NO_HOST = frozenset({-2, -3, -5})  # of getaddrinfo: no name, try again, no address
 _ABSENT = errno.ENOENT
+_OURS = str(Path(__file__).parent)
 _NEVER = "A submission starts no process"
 
 
@@ -170,7 +171,7 @@ def _calls(error: BaseException) -> Iterator[str]:
     """Yield the functions that an error came through, dotted, and the names in the line where it was raised."""
     for frame, _ in traceback.walk_tb(error.__traceback__):
         yield f"{frame.f_globals.get('__name__', '')}.{frame.f_code.co_name}"
-    last = traceback.extract_tb(error.__traceback__)[-1:]
+    last = [each for each in traceback.extract_tb(error.__traceback__) if not each.filename.startswith(_OURS)][-1:]
     for name in re.findall(r"([A-Za-z_][\w.]*)\(", last[0].line or "" if last else ""):
         yield name
         yield name.rpartition(".")[2]

@@ -33,6 +33,7 @@ def scratch_variables(scratch: str | Path) -> dict[str, str]:
         "TMPDIR": str(home),
         "NUMBA_CACHE_DIR": str(home / "numba"),
         "MPLCONFIGDIR": str(home / "matplotlib"),
+        "TORCHINDUCTOR_CACHE_DIR": str(home / "torchinductor"),
     }
 
 
