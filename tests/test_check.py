@@ -133,6 +133,9 @@ def test_the_limits_are_those_of_an_evaluation(findings):
 def test_a_single_output_estimator_is_told_what_to_wrap_it_in(findings):
     (failure,) = failures(findings(head="from sklearn.svm import SVR", build="return SVR()"))
     assert failure.startswith("R² → R³: crash")
-    assert "y has 3 columns: wrap an estimator that learns one number in sklearn.multioutput.MultiOutputRegressor" in failure
+    assert (
+        "y has 3 columns: wrap an estimator that learns one number in sklearn.multioutput.MultiOutputRegressor"
+        in failure
+    )
     (failure,) = failures(findings(predict="return np.full(len(X), self.mean[0])"))
     assert "MultiOutputRegressor" in failure

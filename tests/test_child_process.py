@@ -678,7 +678,9 @@ def test_an_estimator_that_cannot_be_pickled_says_so(child_of):
 
 def test_a_link_is_no_artifact(child_of):
     # The worker writes bytes where the link points; what the harness would then copy is refused.
-    with child_of(fit="os.chdir('../out')\nos.unlink('artifact')\nos.symlink('../submission/submission.py', 'artifact')") as child:
+    with child_of(
+        fit="os.chdir('../out')\nos.unlink('artifact')\nos.symlink('../submission/submission.py', 'artifact')"
+    ) as child:
         child.build()
         child.fit(X, Y)
         with pytest.raises(ChildFailure, match="not a regular file"):

@@ -182,7 +182,9 @@ def test_labels_in_a_person_s_own_scikit_learn_are_hidden(build, package, tier):
     labels = project / "sklearn" / "datasets" / "data"
     labels.mkdir(parents=True)
     (labels / "digits.csv.gz").write_text("")
-    said = build(tier, "json", labels / "digits.csv.gz", project / "sklearn" / "part.py", use="", PYTHONPATH=str(project))
+    said = build(
+        tier, "json", labels / "digits.csv.gz", project / "sklearn" / "part.py", use="", PYTHONPATH=str(project)
+    )
     assert said["readable"] == [False, True]
 
 

@@ -79,7 +79,9 @@ def test_what_a_submission_sets_holds_for_its_own_lines(predict):
 
 
 def test_a_replaced_stdout_hides_no_traceback():
-    files = (("submission.py", b"import io, sys\nsys.stdout = sys.stderr = io.StringIO()\n1 / 0\ndef build(spec): ..."),)
+    files = (
+        ("submission.py", b"import io, sys\nsys.stdout = sys.stderr = io.StringIO()\n1 / 0\ndef build(spec): ..."),
+    )
     source = Source("idea", "submission.py", files)
     with Child(source, SPEC, isolation=choose_isolation(allow_none=True)) as child:
         with pytest.raises(Exception, match="ZeroDivisionError"):

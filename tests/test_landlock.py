@@ -78,7 +78,8 @@ DEEDS = {
     "make a node": ("os.mknod(f + '/n', 0o20600, os.makedev(1, 3))", {"MAKE_CHAR"}),
     "make a disk's node": ("os.mknod(f + '/o', 0o60600, os.makedev(7, 0))", {"MAKE_BLOCK"}),
     "take it elsewhere": (
-        "os.rename(f + '/moved', f + '/in/moved')", {"REFER", "REMOVE_FILE", "MAKE_REG"},
+        "os.rename(f + '/moved', f + '/in/moved')",
+        {"REFER", "REMOVE_FILE", "MAKE_REG"},
     ),
     "rename": ("os.rename(f + '/old', f + '/new')", {"REMOVE_FILE", "MAKE_REG"}),
     "remove a file": ("os.unlink(f + '/spare')", {"REMOVE_FILE"}),

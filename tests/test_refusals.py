@@ -178,14 +178,16 @@ def test_a_traceback_begins_at_the_submissions_first_frame(fit_in):
         "assert os.path.getsize('train.log') > 0",
         "import joblib\njoblib.Memory('cache', verbose=0).cache(abs)(-1)\nassert os.listdir('cache')",
         "import shutil, tempfile\nd = tempfile.mkdtemp()\nopen(d + '/a', 'w').write('x')\n"
-        "for copy in (shutil.copy, shutil.copy2):\n    copy(d + '/a', d + '/b')\n    assert open(d + '/b').read() == 'x'",
+        "for copy in (shutil.copy, shutil.copy2):\n    copy(d + '/a', d + '/b')\n"
+        "    assert open(d + '/b').read() == 'x'",
         "import shutil\nos.makedirs('a/b')\nopen('a/b/c', 'w').close()\nshutil.copytree('a', 'd')\n"
         "shutil.move('d/b', 'e')\nos.replace('e/c', 'a/c')\nassert sorted(os.listdir('a')) == ['b', 'c']",
         "import pathlib\npathlib.Path('a').touch()\npathlib.Path('a').touch()\npathlib.Path('a').chmod(0o600)\n"
         "with open('a') as f: os.fchmod(f.fileno(), 0o600)",
         "import sqlite3\nsqlite3.connect('trials.db').execute('create table t (x)')",
         "assert sys.argv == [__file__], sys.argv",
-        "import argparse\np = argparse.ArgumentParser()\np.add_argument('--k', default=8)\nassert p.parse_args().k == 8",
+        "import argparse\np = argparse.ArgumentParser()\np.add_argument('--k', default=8)\n"
+        "assert p.parse_args().k == 8",
         "import getpass\nassert getpass.getuser()",
         "os.makedirs('runs')\nos.chdir('runs')",
     ],

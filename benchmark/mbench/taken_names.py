@@ -1,4 +1,4 @@
-"""A file named like a library that it imports: Python would give it itself. Refused when it is read, with a new name."""
+"""A file named like a library that it imports: Python would give it itself. It is refused when it is read."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _is_library(module: str, folder: Path) -> bool:
 
 
 def _is_main(module: str, distribution: str, known: Mapping[str, list[str]]) -> bool:
-    """Is this what a distribution is for? Some bring folders named `tests` or `utils` along, which are nobody's name."""
+    """Is this what a distribution is for? Some bring a folder named `tests` or `utils` along."""
     public = {name for name, owners in known.items() if distribution in owners and not name.startswith("_")}
     return public == {module} or re.sub(r"[-_.]+", "_", distribution).lower() == module.lower()
 

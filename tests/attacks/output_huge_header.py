@@ -2,7 +2,6 @@
 
 import sys
 
-import numpy as np
 from kit import Mean
 
 EXPECTED = "invalid"

@@ -18,7 +18,8 @@ import numpy as np
 
 _RECURSION = 1_000  # calls that the worker may nest at least, Python's own default
 _get_handler, _set_handler, _raise_signal = signal.getsignal, signal.signal, signal.raise_signal
-_catch_warnings, _ignore_warnings, _errstate = warnings.catch_warnings, warnings.simplefilter, np.errstate
+_ignore_warnings, _errstate = warnings.simplefilter, np.errstate
+_catch_warnings: Callable[[], contextlib.AbstractContextManager[Any]] = warnings.catch_warnings
 
 
 class OwnSettings:

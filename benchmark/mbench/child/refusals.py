@@ -59,8 +59,8 @@ TABLE = (
     Refusal(
         ("multiprocessing", "concurrent.futures.process", "fork", "forkpty", "billiard", "multiprocess", "loky"),
         _REFUSED,
-        f"{_NEVER} and has no locks between them: use threads (multiprocessing.pool.ThreadPool, threading.Lock) or work "
-        "serially",
+        f"{_NEVER} and has no locks between them: use threads (multiprocessing.pool.ThreadPool, threading.Lock) or "
+        "work serially",
     ),
     Refusal(
         ("subprocess", "posix_spawn", "posix_spawnp", "os.exec", "execv", "execve", "execvp", "execl", "pty"),
@@ -88,7 +88,9 @@ TABLE = (
         "A submission makes plain files and folders only, and changes no owner: copy the file instead",
     ),
     Refusal(
-        ("os.rename", "os.replace", "os.link", "pathlib.rename", "pathlib.replace", "pathlib.hardlink_to", "shutil.move"), {errno.EXDEV, *_REFUSED},
+        ("os.rename", "os.replace", "os.link", "pathlib.rename", "pathlib.replace", "pathlib.hardlink_to",
+         "shutil.move"),
+        {errno.EXDEV, *_REFUSED},
         "A submission moves files in its working folder only: use relative paths",
     ),
     Refusal(
@@ -118,7 +120,9 @@ def explain(error: BaseException, *, scratch: Path, is_confined: bool) -> str:
     """
     chain = list(_chain(error))
     numbers = {number for each in chain for number in _numbers(each)}
-    files = [Path(os.fsdecode(each.filename)) for each in chain if isinstance(each, OSError) and _is_path(each.filename)]
+    files = [
+        Path(os.fsdecode(each.filename)) for each in chain if isinstance(each, OSError) and _is_path(each.filename)
+    ]
     if is_confined:
         calls = {call for each in chain for call in _calls(each)}
         for refusal in TABLE:

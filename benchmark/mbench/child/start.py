@@ -14,6 +14,7 @@ import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from mbench.child.confinement import Confinement, bind_lifetimes, confine
 
@@ -59,8 +60,9 @@ def move_in(scratch: str, entry: str) -> Path:
     os.chdir(Path(scratch, "home"))
     real = Path(os.getcwd()).parent  # os: scratch may lie behind a link, and the submission compares the three places
     os.environ |= scratch_variables(real)
-    if "tempfile" in sys.modules:  # a library may have asked it for the place already
-        sys.modules["tempfile"].tempdir = None
+    tempfile: Any = sys.modules.get("tempfile")
+    if tempfile is not None:  # a library may have asked it for the place already
+        tempfile.tempdir = None
     sys.argv = [str(real / "submission" / entry)]
     return real
 

@@ -55,6 +55,7 @@ _WRAP = "wrap an estimator that learns one number in sklearn.multioutput.MultiOu
 
 Explain = Callable[[BaseException], str]  # from an error to a sentence for its author, "" for none
 
+
 class ContractError(Exception):
     """The submission ran but did not keep to the contract; the status says how."""
 

@@ -1,8 +1,8 @@
 """What the interpreter that runs mbench can import, and so what a child imports, too.
 
-Three kinds: folders of libraries, open as a whole; what is importable in a person's own folders on the path (PYTHONPATH,
-an editable install), and nothing else there, since results or secrets may lie beside it; packages that an editable
-install's hook leads to.
+Three kinds: folders of libraries, open as a whole; what is importable in a person's own folders on the path, by
+PYTHONPATH or an editable install, and nothing else there, since results or secrets may lie beside it; packages that the
+hook of an editable install leads to.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.machinery import all_suffixes
 from pathlib import Path
-
 
 _PROBE = Path(__file__).with_name("import_probe.py")
 _LIBRARY_FOLDERS = ("site-packages", "dist-packages")
