@@ -1,9 +1,13 @@
+from dataclasses import replace
+from types import MappingProxyType
+
 import pytest
 
 from mbench.runs import check
 from mbench.runs.check import check_submission
 from mbench.sandbox.tiers import choose_isolation
 from mbench.submission import baseline_path, read_submission
+from mbench.suite.tracks import DEFAULT_TRACK, TRACKS, Budget
 
 
 @pytest.fixture
@@ -105,6 +109,33 @@ def test_libraries_loaded_before_are_none(findings):
 
 
 def test_a_hang_ends_the_check(findings, monkeypatch):
-    monkeypatch.setattr(check, "FIT_LIMIT_S", 0.5)
+    budgets = dict.fromkeys(check.TRACK.budgets, Budget(1_000, 0.5))
+    monkeypatch.setattr(check, "TRACK", replace(check.TRACK, budgets=MappingProxyType(budgets)))
     (failure,) = failures(findings(fit="while True: pass"))
     assert "timeout: fit ran past its limit" in failure
+
+
+def test_a_method_that_needs_a_value_for_each_pair_of_queries_fails_the_check(findings):
+    """As a Gaussian process does that asks for the covariance of all queries: 32 GB for a block of an evaluation."""
+    found = findings(predict="np.zeros((len(X), len(X))).sum()\nreturn np.tile(self.mean, (len(X), 1))")
+    (failure,) = failures(found)
+    assert "asked 196,608 queries in blocks of 65,536, as in an evaluation: out-of-memory" in failure
+    assert "smaller pieces" in failure
+
+
+def test_the_limits_are_those_of_an_evaluation(findings):
+    """The submission prints the limit it is told, which is the one that holds."""
+    found = findings(build="raise ValueError(f'limit {spec.fit_limit_s}')")
+    (failure,) = failures(found)
+    assert f"limit {TRACKS[DEFAULT_TRACK].budgets['functions'].fit_limit_s}" in failure
+
+
+def test_a_single_output_estimator_is_told_what_to_wrap_it_in(findings):
+    (failure,) = failures(findings(head="from sklearn.svm import SVR", build="return SVR()"))
+    assert failure.startswith("R² → R³: crash")
+    assert (
+        "y has 3 columns: wrap an estimator that learns one number in sklearn.multioutput.MultiOutputRegressor"
+        in failure
+    )
+    (failure,) = failures(findings(predict="return np.full(len(X), self.mean[0])"))
+    assert "MultiOutputRegressor" in failure

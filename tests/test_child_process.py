@@ -165,17 +165,17 @@ def test_long_queries_arrive_in_blocks_and_come_back_whole(child_of):
 
 
 def test_no_query_lies_in_the_childs_folder_before_it_has_fitted(said):
-    listed = said("sorted(os.path.join(at, f) for at, _, files in os.walk('.') for f in files)")
-    empty = "'./out/artifact', './out/predictions.npy'"
-    assert listed == f"['./in/X.npy', './in/y.npy', {empty}, './submission/submission.py']"
+    listed = said("sorted(os.path.join(at, f) for at, _, files in os.walk('..') for f in files)")
+    empty = "'../out/artifact', '../out/predictions.npy'"
+    assert listed == f"['../in/X.npy', '../in/y.npy', {empty}, '../submission/submission.py']"
 
 
 def test_none_of_our_environment_reaches_the_child(said, monkeypatch):
     monkeypatch.setenv("SECRET_TOKEN", "hunter2")
-    monkeypatch.setenv("PYTHONPATH", "/nowhere")
+    monkeypatch.setenv("PYTHONSTARTUP", "/nowhere")
     names = said("sorted(os.environ)")
     assert "SECRET" not in names
-    assert "PYTHON" not in names.replace("PYTHONHASHSEED", "")
+    assert "PYTHON" not in names.replace("PYTHONHASHSEED", "").replace("PYTHONPATH", "")
 
 
 def test_the_child_lives_in_a_scratch_folder_that_is_removed(said):
@@ -194,8 +194,8 @@ def test_a_sample_in_parts_is_handed_over_as_the_whole_would_be(child_of, rng, t
 
 
 @pytest.mark.parametrize("variable", ["HOME", "TMPDIR"])
-def test_home_and_temporary_files_are_in_the_scratch_folder(said, variable):
-    assert said(f"os.environ['{variable}'] == os.getcwd() + '/home'") == "True"
+def test_home_and_the_temporary_folder_are_the_working_folder(said, variable):
+    assert said(f"os.environ['{variable}'] == os.getcwd()") == "True"
 
 
 def test_thread_pools_are_told_how_many_threads(said):
@@ -342,7 +342,7 @@ def test_a_thread_that_works_on_after_the_answer_is_charged_to_the_next(child_of
 
 def test_what_a_fit_loads_is_told_beside_what_it_took(child_of):
     module = "clock = __import__('time').thread_time\nend = clock() + 0.3\nwhile clock() < end: pass\n"
-    fit = f"open('home/slow.py', 'w').write({module!r})\nsys.path.insert(0, 'home')\nimport slow\nself.mean = 0"
+    fit = f"open('slow.py', 'w').write({module!r})\nsys.path.insert(0, '')\nimport slow\nself.mean = 0"
     with child_of(fit=fit, predict="import slow\nreturn X") as child:
         child.build()
         fitting, _ = child.fit(X, Y)
@@ -526,9 +526,9 @@ def test_a_reason_names_the_submissions_own_line(child_of):
 @pytest.mark.parametrize(
     "body",
     [
-        "import shutil\nshutil.rmtree('in')",
-        "os.remove('in/X.npy')\nos.remove('in/y.npy')\nos.rmdir('in')\nopen('in', 'w')",
-        "os.makedirs('in/queries.npy')",
+        "import shutil\nshutil.rmtree('../in')",
+        "os.remove('../in/X.npy')\nos.remove('../in/y.npy')\nos.rmdir('../in')\nopen('../in', 'w')",
+        "os.makedirs('../in/queries.npy')",
     ],
     ids=["removed", "replaced", "blocked"],
 )
@@ -544,7 +544,7 @@ def test_who_breaks_the_hand_over_is_to_blame(child_of, body):
 def test_queries_are_never_written_through_a_link(child_of, tmp_path):
     victim = tmp_path / "victim"
     victim.write_text("precious")
-    with child_of(fit=f"os.symlink({str(victim)!r}, 'in/queries.npy')\nself.mean = 0") as child:
+    with child_of(fit=f"os.symlink({str(victim)!r}, '../in/queries.npy')\nself.mean = 0") as child:
         child.build()
         child.fit(X, Y)
         child.predict(X, 30.0)
@@ -678,7 +678,9 @@ def test_an_estimator_that_cannot_be_pickled_says_so(child_of):
 
 def test_a_link_is_no_artifact(child_of):
     # The worker writes bytes where the link points; what the harness would then copy is refused.
-    with child_of(fit="os.unlink('out/artifact')\nos.symlink('../submission/submission.py', 'out/artifact')") as child:
+    with child_of(
+        fit="os.chdir('../out')\nos.unlink('artifact')\nos.symlink('../submission/submission.py', 'artifact')"
+    ) as child:
         child.build()
         child.fit(X, Y)
         with pytest.raises(ChildFailure, match="not a regular file"):

@@ -27,8 +27,8 @@ GRANTS = {
     "OVERWRITE": {"READ_FILE", "WRITE_FILE", "TRUNCATE"},  # a file that is there already
     "CHANGE": {
         "EXECUTE", "READ_FILE", "READ_DIR", "WRITE_FILE", "TRUNCATE", "REMOVE_DIR", "REMOVE_FILE", "MAKE_DIR",
-        "MAKE_REG",
-    },  # its home: files and folders, but no socket, pipe, node or link that leads elsewhere
+        "MAKE_REG", "REFER",
+    },  # its home: files and folders, moved as it likes, but no socket, pipe, node or link that leads elsewhere
     "DEVICE": {"READ_FILE", "WRITE_FILE", "IOCTL_DEV"},
 }  # fmt: skip
 # How many of the rights a version of the interface knows; all known ones are taken away, so none is left unnamed.
@@ -77,7 +77,10 @@ DEEDS = {
     "make a socket": ("socket.socket(socket.AF_UNIX).bind(f + '/e')", {"MAKE_SOCK"}),
     "make a node": ("os.mknod(f + '/n', 0o20600, os.makedev(1, 3))", {"MAKE_CHAR"}),
     "make a disk's node": ("os.mknod(f + '/o', 0o60600, os.makedev(7, 0))", {"MAKE_BLOCK"}),
-    "take it elsewhere": ("os.rename(f + '/moved', f + '/in/moved')", {"REFER"}),
+    "take it elsewhere": (
+        "os.rename(f + '/moved', f + '/in/moved')",
+        {"REFER", "REMOVE_FILE", "MAKE_REG"},
+    ),
     "rename": ("os.rename(f + '/old', f + '/new')", {"REMOVE_FILE", "MAKE_REG"}),
     "remove a file": ("os.unlink(f + '/spare')", {"REMOVE_FILE"}),
     "remove a folder": ("os.rmdir(f + '/empty')", {"REMOVE_DIR"}),
@@ -163,6 +166,20 @@ def test_a_process_does_what_its_grant_says_and_no_more(confined, furnish, grant
     told = {name: answer if answer == "ok" else "refused" for name, answer in said.items()}
     assert told == expected
     assert set(said.values()) <= {"ok", "EACCES", "EXDEV"}  # EXDEV: into another folder
+
+
+def test_what_may_be_changed_is_moved_neither_out_nor_in(confined, furnish):
+    home, other = furnish("home"), furnish("other")
+    deeds = [
+        ("out", f"os.rename(f + '/moved', {other!r} + '/taken')", home),
+        ("out by a link", f"os.link(f + '/moved', {other!r} + '/taken')", home),
+        ("in", f"os.rename({other!r} + '/moved', f + '/taken')", home),
+        ("in by a link", f"os.link({other!r} + '/moved', f + '/taken')", home),
+        ("within", "os.rename(f + '/moved', f + '/in/moved')", home),
+    ]
+    said = confined([(home, "CHANGE"), (other, "READ")], deeds)
+    assert said.pop("within") == "ok"
+    assert set(said.values()) <= {"EACCES", "EXDEV"}
 
 
 def test_a_file_that_may_be_overwritten_is_all_that_may_be(confined, furnish):

@@ -12,7 +12,7 @@ from mbench.errors import HarnessError
 from mbench.sandbox.child_process import Child, child_environment, open_nursery
 from mbench.sandbox.nursery import IS_SUPPORTED, Nursery
 from mbench.sandbox.tiers import choose_isolation
-from mbench.submission import read_submission
+from mbench.submission import Source, read_submission
 from mbench.types import Spec
 
 pytestmark = pytest.mark.skipif(not IS_SUPPORTED, reason="children are forked on Linux only")
@@ -51,10 +51,11 @@ def test_only_well_known_libraries_imported_first_of_all_are_imported_ahead(subm
     assert read_submission(path).libraries == libraries
 
 
-def test_a_module_of_the_submission_named_like_a_library_is_not_imported_ahead(submission_file):
-    path = submission_file("import torch\ndef build(spec): ...")
-    path.with_name("torch.py").write_text("")
-    assert read_submission(path).libraries == ()
+def test_a_module_of_the_submission_named_like_a_library_is_not_imported_ahead():
+    """One that is read from a file is refused; of a source made otherwise nothing is known."""
+    files = (("submission.py", b"import torch\ndef build(spec): ..."), ("torch.py", b""))
+    assert Source("idea", "submission.py", files).libraries == ()
+    assert Source("idea", "submission.py", files[:1]).libraries == ("torch",)
 
 
 def test_a_nursery_that_is_gone_says_so(tmp_path):

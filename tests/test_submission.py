@@ -228,3 +228,12 @@ def test_every_baseline_is_a_submission(name):
 
 def test_errors_of_submissions_and_of_usage_have_their_own_exit_codes():
     assert (SubmissionError.exit_code, UsageError.exit_code, MbenchError.exit_code) == (1, 2, 3)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_a_source_in_utf16_is_told_how_to_be_saved(submission_file, encoding):
+    path = submission_file("import numpy as np\n\ndef build(spec):\n    return None\n".encode(encoding))
+    with pytest.raises(SubmissionError, match=r"not valid Python \(it is text in UTF-16.*Save it as UTF-8"):
+        read_submission(path)
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().decode(encoding).lstrip("\ufeff").encode())  # as Windows does
+    assert read_submission(path).entry == path.name

@@ -100,6 +100,40 @@ def test_every_value_is_a_source_of_its_own_that_travels_with_the_whole_submissi
     assert len(dict(again.files)) == 4
 
 
+LISTS_WHAT_WAS_SET = """
+    from sklearn.neighbors import KNeighborsRegressor
+    class Boosted:
+        def __init__(self, **given):
+            self.given = given
+        def get_params(self, deep=True):
+            return self.given
+        def set_params(self, **given):
+            if not set(given) <= {"n_neighbors", "depth"}:
+                raise ValueError("no such parameter")
+            self.given |= given
+            RETURN
+        def fit(self, X, y):
+            self.model = KNeighborsRegressor(self.given.get("n_neighbors", 1)).fit(X, y)
+        def predict(self, X):
+            return self.model.predict(X)
+    def build(spec):
+        return Boosted()
+"""
+
+
+@pytest.mark.parametrize("returned", ["return self", "pass"])
+def test_a_parameter_is_what_set_params_takes_whatever_get_params_lists(tune, returned):
+    result = tune(source=LISTS_WHAT_WAS_SET.replace("RETURN", returned))
+    assert result.exit_code == 0, result.output
+    assert "n_neighbors = 5" in result.output
+
+
+def test_a_parameter_that_set_params_refuses_is_none(tune):
+    result = tune("--parameter", "rate", source=LISTS_WHAT_WAS_SET)
+    assert result.exit_code == 1
+    assert "Boosted has no parameter rate, it has: none" in result.stderr
+
+
 # Samples and test points
 
 
@@ -203,7 +237,7 @@ def test_a_second_run_fits_nothing(tune, monkeypatch):
         (NEIGHBOURS, ["--parameter", "a b"], 2, "not a name"),
         (NEIGHBOURS, ["--values", "relu"], 2, "expected numbers or other Python literals"),
         (NEIGHBOURS, ["--task", "absent"], 2, "unknown task 'absent'"),
-        (None, [], 1, "returned Estimator without get_params or set_params"),
+        (None, [], 1, "returned Estimator without set_params"),
         ("def build(spec): 1 / 0", [], 1, "build(spec) raised ZeroDivisionError"),
     ],
 )

@@ -57,6 +57,24 @@ def test_booleans_are_taken_as_zero_and_one():
     assert check_answer(np.array([True, False]), 2, 1).tolist() == [[1.0], [0.0]]
 
 
+@pytest.mark.parametrize("mask", [False, [False, False, False]])
+def test_a_masked_array_without_a_mask_is_taken(mask):
+    assert check_answer(np.ma.array([1.0, 2.0, 3.0], mask=mask), 3, 1).tolist() == [[1.0], [2.0], [3.0]]
+
+
+def test_masked_values_are_no_answers():
+    answer = np.ma.masked_greater(np.array([[1.0, 5.0], [2.0, 7.0]]), 4.0)
+    with pytest.raises(ContractError, match=r"2 of its 4 values masked.*answer\.filled") as caught:
+        check_answer(answer, 2, 2)
+    assert caught.value.status == "invalid"
+
+
+def test_a_sparse_answer_is_told_how_to_become_an_array():
+    sparse = pytest.importorskip("scipy.sparse")
+    with pytest.raises(ContractError, match=r"csr_matrix, expected.*answer\.toarray\(\)"):
+        check_answer(sparse.csr_matrix([[1.0], [2.0]]), 2, 1)
+
+
 class BrokenArray:
     def __array__(self, dtype=None, copy=None):
         raise ValueError("no")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import codecs
 import functools
 import hashlib
 import os
@@ -18,6 +19,7 @@ from typing import Any
 
 from mbench.disk import TooLargeError, read_inside
 from mbench.errors import SubmissionError, UsageError
+from mbench.taken_names import refuse_taken_names
 
 ENTRY_NAME = "submission.py"
 SOURCE_LIMIT = 256 << 10  # bytes of all files; docs/suite.md says what a table of that size could gain
@@ -160,6 +162,8 @@ def read_submission(path: str | os.PathLike[str]) -> Source:
         raise UsageError(f"{str(entry)[:200]}: cannot be read ({error.strerror}). Give another path") from None
     found: dict[str, bytes] = {}
     _collect(actual.parent, PurePosixPath(actual.name), found, shown=entry)
+    imported = {path: _first_names(_parse(content, actual.parent / path)) for path, content in found.items()}
+    refuse_taken_names(actual.parent, imported)
     if "build" not in _bound_names(_parse(found[actual.name], entry)):
         raise SubmissionError(
             f"{entry}: has no build. Define `def build(spec):` that returns an estimator with fit and predict"
@@ -218,6 +222,11 @@ def safe_name(name: str) -> str:
 
 
 def _parse(content: bytes, path: Path) -> ast.Module:
+    if _is_utf16(content):
+        raise SubmissionError(
+            f"{path}: not valid Python (it is text in UTF-16, as PowerShell writes it). Save it as UTF-8: "
+            "Get-Content OLD | Set-Content -Encoding utf8 NEW"
+        )
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # an invalid escape, say: the author's to see when the file runs
@@ -227,6 +236,13 @@ def _parse(content: bytes, path: Path) -> ast.Module:
         raise SubmissionError(f"{path}: not valid Python ({place}). Fix that line") from None
     except (ValueError, RecursionError, MemoryError) as error:
         raise SubmissionError(f"{path}: not valid Python ({error or type(error).__name__}). Give a .py file") from None
+
+
+def _is_utf16(content: bytes) -> bool:
+    """Is this text of two bytes a letter? By its mark, or since every other byte of an English text is zero there."""
+    marked = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    start = content[:200]
+    return marked or (len(start) > 8 and any(2 * part.count(0) > len(part) for part in (start[::2], start[1::2])))
 
 
 def _collect(folder: Path, relative: PurePosixPath, found: dict[str, bytes], shown: Path) -> None:
@@ -278,6 +294,10 @@ def _imported_names(tree: ast.Module) -> Iterator[str]:
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and not node.level:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def _first_names(tree: ast.Module) -> set[str]:
+    return {name.partition(".")[0] for name in _imported_names(tree)}
 
 
 def _asked_variables(tree: ast.Module) -> Iterator[str]:

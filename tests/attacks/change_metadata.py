@@ -10,7 +10,7 @@ EXPECTED = "ok"
 
 
 def attack():
-    for path in (SECRET, RESULTS, f"{RESULTS}/record.json", OUTSIDE, os.getcwd(), "in/X.npy", "/tmp"):
+    for path in (SECRET, RESULTS, f"{RESULTS}/record.json", OUTSIDE, os.getcwd(), "..", "../in/X.npy", "/tmp"):
         attempt(f"chmod {path}", lambda path=path: os.chmod(path, 0o777))
         attempt(f"chown {path}", lambda path=path: os.chown(path, os.getuid(), os.getgid()))
         attempt(f"lchown {path}", lambda path=path: os.lchown(path, os.getuid(), os.getgid()))

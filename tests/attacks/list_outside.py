@@ -10,7 +10,7 @@ BREACHES_C = True
 
 
 def attack():
-    scratch = os.getcwd()
+    scratch = os.path.dirname(os.getcwd())
     folders = ("/", "/home", "/root", "/tmp", "/var", "/etc", "/proc", "/dev", "/sys", "/run", "/opt", HOME, OUTSIDE)
     for folder in (*folders, SIBLING, os.path.dirname(scratch), scratch, "..", "/proc/self/root", "/proc/self/cwd/.."):
         attempt(folder, lambda folder=folder: os.listdir(folder))

@@ -1,20 +1,21 @@
 """Write NaN as a wildcard past the check of the worker, which is in its own process."""
 
+import sys
+
 import numpy as np
 from kit import Mean
 
 EXPECTED = "invalid"
-OUT = "out/predictions.npy"
 
 
 class Forging(Mean):
     def predict(self, X):
-        np.save = write  # what the worker calls next
+        sys.modules["mbench.child.worker"].save_array = write  # what the worker calls next
         return super().predict(X)
 
 
 def write(path, predictions, **options):
-    with open(OUT, "wb") as file:
+    with open(path, "wb") as file:
         np.lib.format.write_array(file, np.full_like(predictions, np.nan))
 
 

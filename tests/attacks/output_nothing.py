@@ -1,15 +1,15 @@
 """Answer that predictions are there, and write none."""
 
-import numpy as np
+import sys
+
 from kit import Mean
 
 EXPECTED = "invalid"
-OUT = "out/predictions.npy"
 
 
 class Forging(Mean):
     def predict(self, X):
-        np.save = write  # what the worker calls next
+        sys.modules["mbench.child.worker"].save_array = write  # what the worker calls next
         return super().predict(X)
 
 

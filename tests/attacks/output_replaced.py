@@ -10,7 +10,7 @@ EXPECTED = "ok"
 
 class Replacing(Mean):
     def predict(self, X):
-        for path in ("out/predictions.npy", "out/artifact"):
+        for path in ("../out/predictions.npy", "../out/artifact"):
             attempt("unlink", lambda path=path: os.unlink(path))
             attempt("rename", lambda path=path: os.rename(path, os.path.expanduser("~/moved")))
             attempt("FIFO", lambda path=path: os.mkfifo(path))
@@ -18,8 +18,8 @@ class Replacing(Mean):
             attempt("link outside", lambda path=path: os.symlink(f"{OUTSIDE}/planted-{TOKEN}", path))
             attempt("folder", lambda path=path: os.mkdir(path))
             attempt("device", lambda path=path: os.mknod(path, 0o20666, 0x105))
-        attempt("folder out", lambda: os.rename("out", "elsewhere"))
-        attempt("folder in", lambda: os.rename("in", "elsewhere"))
+        attempt("folder out", lambda: os.rename("../out", "../elsewhere"))
+        attempt("folder in", lambda: os.rename("../in", "../elsewhere"))
         return super().predict(X)
 
 

@@ -20,7 +20,7 @@ def attack():
         for name in ("mem", "environ", "fd/0", "fd/1", "fd/2", "fd/3", "fd/4", "cwd/in/X.npy", "root/etc"):
             attempt(f"{pid}/{name}", lambda path=f"/proc/{pid}/{name}": os.open(path, os.O_RDONLY))
         attempt(f"signal {pid}", lambda pid=pid: os.kill(pid, 0))
-    attempt("beside", lambda: os.rename(os.getcwd(), os.getcwd() + "-moved"))
+    attempt("beside", lambda: os.rename(f"{os.getcwd()}/..", f"{os.getcwd()}/../../moved"))
 
 
 def build(spec):

@@ -32,8 +32,8 @@ def walk(when, n_allowed):
     for name in TRUTH:
         if name in sys.modules:
             breach(f"{when}: module", name)
-    files = [os.path.join(at, name) for at, _, names in os.walk("in") for name in names]
-    allowed = [] if when != "fit" else ["in/X.npy", "in/y.npy"]
+    files = [os.path.join(at, name) for at, _, names in os.walk("../in") for name in names]
+    allowed = [] if when != "fit" else ["../in/X.npy", "../in/y.npy"]
     if sorted(files) != allowed:
         breach(f"{when}: files", files)
 

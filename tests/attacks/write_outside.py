@@ -11,14 +11,14 @@ EXPECTED = "ok"
 def attack():
     name = f"planted-{TOKEN}"
     folders = (OUTSIDE, RESULTS, "/tmp", "/dev/shm", "/var/tmp", "/dev", "/", "/etc", HOME, "/usr/lib", "/run")
-    for folder in (*folders, os.getcwd(), "in", "out", "submission", "..", "/proc/self/root/tmp"):
+    for folder in (*folders, "..", "../in", "../out", "../submission", "../..", "/proc/self/root/tmp"):
         path = f"{folder}/{name}"
         attempt(f"create {path}", lambda path=path: open(path, "x"))
         attempt(f"folder {path}", lambda path=path: os.mkdir(path))
         attempt(f"link {path}", lambda path=path: os.symlink("/", path))
         attempt(f"pipe {path}", lambda path=path: os.mkfifo(path))
         attempt(f"unnamed {path}", lambda folder=folder: os.open(folder, os.O_TMPFILE | os.O_WRONLY))
-    for path in (SECRET, f"{RESULTS}/record.json", "in/X.npy", "in/y.npy", "submission/write_outside.py"):
+    for path in (SECRET, f"{RESULTS}/record.json", "../in/X.npy", "../in/y.npy", "../submission/write_outside.py"):
         attempt(f"append {path}", lambda path=path: open(path, "a"))
         attempt(f"truncate {path}", lambda path=path: os.truncate(path, 0))
         attempt(f"truncating open {path}", lambda path=path: os.open(path, os.O_RDONLY | os.O_TRUNC))

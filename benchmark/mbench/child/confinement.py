@@ -38,12 +38,14 @@ class Confinement:
     """What a child is left with, beside its scratch folder. Travels to it as JSON.
 
     readable: files and folders.  hidden: what is not, of these.  devices: nodes it may use (a GPU's).
+    listable: folders of which the names can be read, since an import looks through them.
     """
 
     readable: tuple[str, ...]
     hidden: tuple[str, ...]
     devices: tuple[str, ...]
     memory_limit_mb: float
+    listable: tuple[str, ...] = ()
 
 
 def bind_lifetimes() -> None:
@@ -90,6 +92,7 @@ def list_rights(confinement: Confinement, scratch: str) -> list[tuple[str, int]]
     rights += [(path, landlock.READ) for path in _GPU_FACTS if confinement.devices]
     if confinement.devices:  # the driver names its threads, and ends where it may not
         rights.append(("/proc/self/task", landlock.READ | landlock.OVERWRITE))
+    rights += [(path, landlock.LIST) for path in confinement.listable]
     for root in confinement.readable:
         below = [path for path in confinement.hidden if Path(path).is_relative_to(root)]
         if below:

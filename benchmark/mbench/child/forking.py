@@ -24,9 +24,9 @@ from typing import Any
 
 import psutil
 
-from mbench.child import worker
+from mbench.child import own_files, refusals, worker  # noqa: F401  # loaded once, for all children
 from mbench.child.confinement import Confinement, bind_lifetimes, confine
-from mbench.child.start import import_ahead, scratch_variables
+from mbench.child.start import import_ahead, move_in, serve_in
 
 _PACKET = 1 << 17
 
@@ -78,13 +78,13 @@ def _become_child(request: dict[str, Any], streams: Sequence[int]) -> None:
     for target, descriptor in enumerate(streams):
         os.dup2(descriptor, target)
         os.close(descriptor)
-    os.chdir(request["scratch"])
-    os.environ |= scratch_variables(request["scratch"])
+    scratch = move_in(request["scratch"], request["entry"])
     sys.stdout, sys.stderr = (os.fdopen(fd, "w", encoding="utf-8", errors="backslashreplace") for fd in (1, 2))
+    sys.__stdout__, sys.__stderr__ = sys.stdout, sys.stderr  # type: ignore[misc]  # as in a process of its own
     bind_lifetimes()
     if request["confinement"] is not None:
-        confine(Confinement(**request["confinement"]), request["scratch"])
-    worker.main(request["entry"])
+        confine(Confinement(**request["confinement"]), str(scratch))
+    serve_in(scratch, request["entry"], is_confined=request["confinement"] is not None)
 
 
 def _never_return(

@@ -17,7 +17,7 @@ _PATH_BENEATH = 1
 
 _EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = (1 << bit for bit in range(4))
 _REMOVE_DIR, _REMOVE_FILE, _MAKE_CHAR, _MAKE_DIR, _MAKE_REG = (1 << bit for bit in range(4, 9))
-_TRUNCATE, _IOCTL_DEV = 1 << 14, 1 << 15
+_REFER, _TRUNCATE, _IOCTL_DEV = (1 << bit for bit in range(13, 16))
 # How many of the rights on files each version of the interface knows.
 _N_RIGHTS = {1: 13, 2: 14, 3: 15, 4: 15, 5: 16}
 _BIND_AND_CONNECT_TCP = 0b11  # since version 4
@@ -26,7 +26,8 @@ _ABSTRACT_SOCKETS_AND_SIGNALS = 0b11  # since version 6
 READ = _EXECUTE | _READ_FILE | _READ_DIR
 LIST = _READ_DIR
 OVERWRITE = _READ_FILE | _WRITE_FILE | _TRUNCATE
-CHANGE = READ | OVERWRITE | _REMOVE_DIR | _REMOVE_FILE | _MAKE_DIR | _MAKE_REG
+# REFER: to move a file from one folder to another, both of which have to be granted it.
+CHANGE = READ | OVERWRITE | _REMOVE_DIR | _REMOVE_FILE | _MAKE_DIR | _MAKE_REG | _REFER
 DEVICE = _READ_FILE | _WRITE_FILE | _IOCTL_DEV
 _FOR_FILES = _EXECUTE | OVERWRITE | _IOCTL_DEV
 

@@ -7,28 +7,35 @@ worker, may start more.
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
 import json
+import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from mbench.child.confinement import Confinement, bind_lifetimes, confine
 
 # What a library loads when it is first used. Of PyTorch, its compiler comes with a process's first optimiser, whichever
 # that is: 823 modules in 2.13, 1 s on an idle machine and 5 s on a busy one.
 _COMPANIONS = {"torch": "torch._dynamo"}
+_USER = "submission"
 
 
 def scratch_variables(scratch: str | Path) -> dict[str, str]:
     """Return the variables that keep a child's caches and temporary files in its scratch folder."""
     home = Path(scratch, "home")
     return {
+        "USER": _USER,  # or a library that asks who this is looks for a file of users
+        "LOGNAME": _USER,
         "HOME": str(home),
         "LOGNAME": "submission",  # nobody's: libraries that ask for a user's name find no file of users
         "TMPDIR": str(home),
         "NUMBA_CACHE_DIR": str(home / "numba"),
         "MPLCONFIGDIR": str(home / "matplotlib"),
+        "TORCHINDUCTOR_CACHE_DIR": str(home / "torchinductor"),
     }
 
 
@@ -46,16 +53,41 @@ def _import(module: str) -> None:
         importlib.import_module(module)
 
 
+def move_in(scratch: str, entry: str) -> Path:
+    """Make the child's home its working folder and its place for temporary files; return the real path of scratch.
+
+    To the submission its command line is that of `python ENTRY`.
+    """
+    os.chdir(Path(scratch, "home"))
+    real = Path(os.getcwd()).parent  # os: scratch may lie behind a link, and the submission compares the three places
+    os.environ |= scratch_variables(real)
+    tempfile: Any = sys.modules.get("tempfile")
+    if tempfile is not None:  # a library may have asked it for the place already
+        tempfile.tempdir = None
+    sys.argv = [str(real / "submission" / entry)]
+    return real
+
+
 def main() -> None:
     """Confine this process, then serve the submission named on the command line."""
     entry, libraries, *confinement = sys.argv[1:]
+    scratch = move_in(os.getcwd(), entry)
     bind_lifetimes()
     if confinement:
-        confine(Confinement(**json.loads(confinement[0])), ".")
-    from mbench.child import worker
+        confine(Confinement(**json.loads(confinement[0])), str(scratch))
+    serve_in(scratch, entry, is_confined=bool(confinement), libraries=libraries.split())
 
-    import_ahead(libraries.split())
-    worker.main(entry)
+
+def serve_in(scratch: Path, entry: str, *, is_confined: bool, libraries: Iterable[str] = ()) -> None:
+    """Serve the submission in a scratch folder that this process has moved into."""
+    from mbench.child import worker
+    from mbench.child.own_files import tolerate_modes
+    from mbench.child.refusals import explain
+
+    import_ahead(libraries)
+    if is_confined:
+        tolerate_modes(scratch / "home")
+    worker.main(entry, scratch, functools.partial(explain, scratch=scratch, is_confined=is_confined))
 
 
 if __name__ == "__main__":

@@ -1,30 +1,39 @@
 """The child's side of a cell: obeys one command a line, runs the submission, answers with one JSON line.
 
-Commands: build, fit, watch, recall, predict, list_imports, save, load. `mbench.sandbox.child_process` starts it in a
+Commands: build, fit, watch, recall, predict, list_imports, save, load. `mbench.sandbox.child_process` starts it with a
 scratch folder:
 
     submission/          the source            out/predictions.npy   (m, k) float32, written by predict
     in/X.npy, in/y.npy   before fit, watch     out/artifact          the fitted estimator, written by save
     in/queries.npy       before predict        in/artifact           before load
+    home/                the working folder, where the submission writes what it likes
+
+Whatever a submission does to NumPy, warnings or signals is its own affair: the lines of this module run under settings
+of their own (`mbench.child.interpreter`), with functions taken before it was imported, on paths that do not depend on
+the working folder.
 """
 
 from __future__ import annotations
 
 import contextlib
 import io
-import json
 import os
 import random
+import re
 import sys
 import traceback
-import warnings
 from collections.abc import Callable, Sequence
+from json import dumps, loads
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
+from numpy import array, asarray, empty, errstate, flatnonzero, float32, isfinite
+from numpy import load as load_array
+from numpy import save as save_array
 
 from mbench.child.imports import timing_imports
+from mbench.child.interpreter import OwnSettings
 from mbench.child.snapshots import Snapshot, SnapshotError, Snapshots, takes_snapshot
 from mbench.child.start import import_ahead
 from mbench.types import FloatArray, Spec
@@ -33,6 +42,18 @@ from mbench.types import FloatArray, Spec
 # twice show whether answers depend on the block.
 PREDICT_BLOCK = 65_536
 MIN_BLOCKS = 3
+_REASON_LETTERS = 500  # of which the harness keeps no more
+_print_exception = traceback.print_exception
+_OUR_FOLDER = str(Path(__file__).parent)
+
+# Of an estimator that learns one number, when it is given several: "y should be a 1d array", say.
+_WANTS_ONE_OUTPUT = re.compile(
+    r"\b(1|one)[- ]?d(im(ension(al)?)?)?\b|\bmulti-?(output|target|dimensional|regression)|\bsingle[- ](output|target)",
+    re.IGNORECASE,
+)
+_WRAP = "wrap an estimator that learns one number in sklearn.multioutput.MultiOutputRegressor"
+
+Explain = Callable[[BaseException], str]  # from an error to a sentence for its author, "" for none
 
 
 class ContractError(Exception):
@@ -47,9 +68,11 @@ class ContractError(Exception):
 class Worker:
     """Holds the submission's estimator between commands."""
 
-    def __init__(self, entry: str) -> None:
-        """entry: the submission's file, relative to the folder `submission`."""
-        self.entry = Path("submission") / entry
+    def __init__(self, entry: str, scratch: Path) -> None:
+        """entry: the submission's file, relative to the folder `submission`.  scratch: the absolute path of ours."""
+        self.entry = scratch / "submission" / entry
+        self._given, self._answered = scratch / "in", scratch / "out"
+        self._settings = OwnSettings()
         self.estimator: Any = None
         self.n_outputs = 0
         self.snapshots: tuple[Snapshot, ...] = ()
@@ -62,13 +85,15 @@ class Worker:
         self.n_outputs = spec["n_outputs"]
         seed_everything(spec["seed"])
         try:
-            build = self._import_build()
+            with self._settings.laid_aside():
+                build = self._import_build()
         except BaseException as error:
             raise ContractError("refused", f"cannot be imported: {_describe(error)}") from error
         if not callable(build):
             raise ContractError("refused", "has no build. Define `def build(spec):` that returns an estimator")
         try:
-            self.estimator = build(Spec(**spec))
+            with self._settings.laid_aside():
+                self.estimator = build(Spec(**spec))
         except BaseException as error:
             raise ContractError("refused", f"build(spec) raised {_describe(error)}") from error
         if self.estimator is None:
@@ -77,7 +102,8 @@ class Worker:
             if not callable(getattr(self.estimator, method, None)):
                 kind = type(self.estimator).__name__
                 raise ContractError("refused", f"build(spec) returned {kind} without {method}. Return an estimator")
-        import_ahead(libraries)
+        with self._settings.laid_aside():
+            import_ahead(libraries)
         seed_everything(spec["seed"])
         return {}
 
@@ -107,27 +133,28 @@ class Worker:
         import cloudpickle
 
         try:
-            self.estimator = cloudpickle.loads(self.snapshots[number].content)
+            with self._settings.laid_aside():
+                self.estimator = cloudpickle.loads(self.snapshots[number].content)
         except Exception as error:
             raise ContractError("crash", f"a snapshot cannot be loaded: {_describe(error)}") from error
         return {}
 
     def predict(self) -> dict[str, Any]:
         """Predict the queries block by block."""
-        queries = np.load("in/queries.npy", mmap_mode="r", allow_pickle=False)
-        predictions = np.empty((len(queries), self.n_outputs), dtype="<f4")
+        queries = load_array(self._given / "queries.npy", mmap_mode="r", allow_pickle=False)
+        predictions = empty((len(queries), self.n_outputs), dtype="<f4")
         import_s = 0.0
         size = min(PREDICT_BLOCK, max(1, len(queries) // MIN_BLOCKS))
         for start in range(0, len(queries), size):
-            block = np.array(queries[start : start + size])
+            block = array(queries[start : start + size])
             try:
-                with timing_imports() as imports:
+                with self._settings.laid_aside(), timing_imports() as imports:
                     answer = self.estimator.predict(block)
             except Exception as error:
                 raise ContractError("crash", f"predict(X) raised {_describe(error)}") from error
             import_s += imports.seconds
             predictions[start : start + len(block)] = check_answer(answer, len(block), self.n_outputs)
-        np.save("out/predictions.npy", predictions, allow_pickle=False)
+        save_array(self._answered / "predictions.npy", predictions, allow_pickle=False)
         return {"import_s": import_s}
 
     def list_imports(self) -> dict[str, Any]:
@@ -138,10 +165,11 @@ class Worker:
     def save(self) -> dict[str, Any]:
         """Store the fitted estimator, for pictures later."""
         try:
-            content = _pickle(self.estimator)
+            with self._settings.laid_aside():
+                content = _pickle(self.estimator)
         except Exception as error:
             raise ContractError("crash", f"the fitted estimator cannot be pickled: {_describe(error)}") from error
-        Path("out/artifact").write_bytes(content)
+        (self._answered / "artifact").write_bytes(content)
         return {}
 
     def load(self, spec: dict[str, Any]) -> dict[str, Any]:
@@ -151,18 +179,24 @@ class Worker:
         self.n_outputs = spec["n_outputs"]
         seed_everything(spec["seed"])
         try:
-            self._import_build()  # the artifact refers to classes of this module
-            self.estimator = cloudpickle.loads(Path("in/artifact").read_bytes())
+            content = (self._given / "artifact").read_bytes()
+            with self._settings.laid_aside():
+                self._import_build()  # the artifact refers to classes of this module
+                self.estimator = cloudpickle.loads(content)
         except Exception as error:
             raise ContractError("refused", f"the stored estimator cannot be loaded: {_describe(error)}") from error
         return {}
 
     def _fit(self, **options: Any) -> None:
-        X, y = np.load("in/X.npy", allow_pickle=False), np.load("in/y.npy", allow_pickle=False)
+        X, y = (load_array(self._given / name, allow_pickle=False) for name in ("X.npy", "y.npy"))
         try:
-            fitted = self.estimator.fit(X, y, **options)
+            with self._settings.laid_aside():
+                fitted = self.estimator.fit(X, y, **options)
         except Exception as error:
-            raise ContractError("crash", f"fit(X, y) raised {_describe(error)}") from error
+            reason = f"fit(X, y) raised {_describe(error)}"
+            if self.n_outputs > 1 and _WANTS_ONE_OUTPUT.search(str(error)):
+                reason = _append(reason, f"y has {self.n_outputs} columns: {_WRAP}")
+            raise ContractError("crash", reason) from error
         # Anything but an estimator (None, say) means that the fitted object is the one that was built.
         self.estimator = fitted if callable(getattr(fitted, "predict", None)) else self.estimator
 
@@ -194,32 +228,47 @@ def seed_everything(seed: int) -> None:
 def check_answer(answer: Any, n_rows: int, n_outputs: int) -> FloatArray:
     """Return predict's answer as (n_rows, n_outputs) float32. Raises ContractError("invalid") naming what to fix."""
     expected = f"expected ({n_rows}, {n_outputs})"
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            values = np.asarray(answer)
-        except Exception as error:
-            raise ContractError("invalid", f"predict() returned no array ({_describe(error)}), {expected}") from error
+    try:
+        values = asarray(answer)
+    except Exception as error:
+        raise ContractError("invalid", f"predict() returned no array ({_describe(error)}), {expected}") from error
+    if n_masked := _count_masked(answer):
+        raise ContractError(
+            "invalid",
+            f"predict() returned an array with {n_masked} of its {values.size} values masked, which are no answers. "
+            "Return answer.filled(a number), or the values without a mask",
+        )
     if values.dtype.kind not in "fiub":
         kind = str(values.dtype) if values.dtype.kind != "O" else type(answer).__name__
         if kind in ("ndarray", "list", "tuple"):
             kind += " of objects"
-        raise ContractError("invalid", f"predict() returned {kind}, expected an array of real numbers {expected[9:]}")
+        mend = ". Return answer.toarray()" if callable(getattr(answer, "toarray", None)) else ""
+        raise ContractError(
+            "invalid", f"predict() returned {kind}, expected an array of real numbers {expected[9:]}{mend}"
+        )
     if n_outputs == 1 and values.shape == (n_rows,):
         values = values[:, None]
     if values.shape != (n_rows, n_outputs):
+        mend = f": {_WRAP}" if values.shape in ((n_rows,), (n_rows, 1)) else ""
         raise ContractError(
             "invalid",
-            f"predict() returned shape {values.shape}, {expected}. Return one row per query, one column per output",
+            f"predict() returned shape {values.shape}, {expected}. Return one row per query, one column per output"
+            f"{mend}",
         )
-    with np.errstate(over="ignore"):
-        single = values.astype(np.float32)
-    if not np.isfinite(single).all():
-        bad = int(np.flatnonzero(~np.isfinite(single).all(axis=1))[0])
+    with errstate(all="ignore"):
+        single = values.astype(float32)
+    if not isfinite(single).all():
+        bad = int(flatnonzero(~isfinite(single).all(axis=1))[0])
         raise ContractError(
             "invalid", f"predict() returned {values[bad].tolist()} in row {bad}: every value must be finite as float32"
         )
     return single
+
+
+def _count_masked(answer: Any) -> int:
+    # Whoever returns a masked array has imported its module.
+    masked = sys.modules.get("numpy.ma")
+    return int(masked.getmaskarray(answer).sum()) if masked and isinstance(answer, masked.MaskedArray) else 0
 
 
 def _pickle(estimator: Any) -> bytes:
@@ -250,48 +299,87 @@ def _wants_memory(error: BaseException | None) -> bool:
     return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "can't allocate memory" in str(error))
 
 
-def _print_traceback(error: BaseException) -> None:
-    with contextlib.suppress(Exception):  # a submission may have closed stderr, or its exception may not print
-        traceback.print_exception(error)
+def serve(
+    commands: io.TextIOBase,
+    answers: io.TextIOBase,
+    worker: Worker,
+    explain: Explain = lambda error: "",
+    complaints: TextIO | None = None,
+) -> None:
+    """Say that we are up, then obey commands until the end of the stream.
 
-
-def serve(commands: io.TextIOBase, answers: io.TextIOBase, worker: Worker) -> None:
-    """Say that we are up, then obey commands until the end of the stream."""
-    answers.write(json.dumps({"event": "started"}) + "\n")
+    explain: adds to the reason of a failure.  complaints: where tracebacks go, None for stderr.
+    """
+    answers.write(dumps({"event": "started"}) + "\n")
     answers.flush()
     for line in commands:
-        command = json.loads(line)
+        command = loads(line)
         verb, token = command.pop("do"), command.pop("token")
+        failure: BaseException | None = None
         try:
             answer = {"event": "done", **getattr(worker, verb)(**command)}
-        except MemoryError as error:
-            answer = {"event": "failed", "status": "out-of-memory", "reason": f"{verb}: {_describe(error)}"}
         except ContractError as error:
-            cause = error.__cause__
-            _print_traceback(cause or error)
-            status = "out-of-memory" if _wants_memory(cause) else error.status
-            answer = {"event": "failed", "status": status, "reason": str(error)}
+            failure = error.__cause__ or error
+            answer = _failed("out-of-memory" if _wants_memory(failure) else error.status, str(error))
         except BaseException as error:
-            _print_traceback(error)
-            answer = {"event": "failed", "status": "crash", "reason": f"{verb}: {_describe(error)}"}
-        for stream in ("stdout", "stderr"):
-            with contextlib.suppress(Exception):  # a submission may have closed it or taken it away
-                getattr(sys, stream).flush()
-        answers.write(json.dumps({**answer, "token": token}) + "\n")
+            failure = error
+            status = "out-of-memory" if isinstance(error, MemoryError) else "crash"
+            answer = _failed(status, f"{verb}: {_describe(error)}")
+        _flush_streams()
+        if failure is not None:
+            with contextlib.suppress(Exception):  # a submission may have closed stderr, or its exception may not print
+                _print_from_submission(failure, complaints)
+            with contextlib.suppress(Exception):  # its exception may not say what it is
+                answer["reason"] = _append(answer["reason"], explain(failure))
+        answers.write(dumps({**answer, "token": token}) + "\n")
         answers.flush()
 
 
-def main(entry: str) -> None:
-    """Serve on stdin and stdout for the submission whose file is `entry`; what it prints goes to stderr instead."""
+def _failed(status: str, reason: str) -> dict[str, str]:
+    return {"event": "failed", "status": status, "reason": reason}
+
+
+def _append(reason: str, sentence: str) -> str:
+    """Return both in a reason's length, of which the sentence is kept whole."""
+    if not sentence:
+        return reason
+    room = _REASON_LETTERS - len(sentence) - 2
+    reason = reason.rstrip(". ")
+    return f"{reason if len(reason) <= room else reason[: room - 1] + '…'}. {sentence}"
+
+
+def _print_from_submission(error: BaseException, file: TextIO | None) -> None:
+    """Print a traceback from the submission's first frame on: those above it are ours."""
+    if isinstance(error, ContractError):  # the reason says it all
+        return
+    frames = error.__traceback__
+    while frames is not None and _is_ours(frames.tb_frame.f_code.co_filename):
+        frames = frames.tb_next
+    _print_exception(type(error), error, frames or error.__traceback__, file=file)
+
+
+def _is_ours(file: str) -> bool:
+    return file.startswith((_OUR_FOLDER, "<frozen importlib"))
+
+
+def _flush_streams() -> None:
+    for name in ("stdout", "stderr", "__stdout__", "__stderr__"):  # those with underscores it has rarely replaced
+        with contextlib.suppress(Exception):  # a submission may have closed it or taken it away
+            getattr(sys, name).flush()
+
+
+def main(entry: str, scratch: Path, explain: Explain) -> None:
+    """Serve on stdin and stdout for the submission whose file is `entry`; what it prints goes to stderr instead.
+
+    scratch: the absolute path of the child's folder, in whose `home` this process is.
+    explain: handed in, since its words say nothing of what is computed and are to change no cell's key.
+    """
     commands = os.fdopen(os.dup(0), "r", encoding="utf-8")
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    complaints = os.fdopen(os.dup(2), "w", buffering=1, encoding="utf-8", errors="backslashreplace")
     os.dup2(2, 1)
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # what was printed before a kill is kept
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
     os.close(null)
-    serve(commands, answers, Worker(entry))
-
-
-if __name__ == "__main__":
-    main(sys.argv[1])
+    serve(commands, answers, Worker(entry, scratch), explain, complaints)

@@ -1,4 +1,7 @@
-"""`mbench check`: does a file keep the submission's contract? Seconds, on small samples of tasks of every shape."""
+"""`mbench check`: does a file keep the submission's contract? Seconds, on small samples of tasks of every shape.
+
+The samples are small, and all else is what `mbench evaluate` asks for: its limits, and once as many queries at a time.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from typing import Literal
 
 import numpy as np
 
+from mbench.child.worker import MIN_BLOCKS, PREDICT_BLOCK
 from mbench.runs.run import Run, open_run
 from mbench.runs.settings import Settings
 from mbench.sandbox.child_process import Child, ChildFailure, unseen_variables
@@ -15,14 +19,15 @@ from mbench.sandbox.tiers import Isolation
 from mbench.submission import Source
 from mbench.suite import tracks
 from mbench.suite.sampler import permutation, stream_key
-from mbench.suite.tasks import load_task
+from mbench.suite.tasks import Task, load_task
 from mbench.types import FloatArray, Sample, Spec
 
 # One task a shape: one to one, two to one, two to three, many to ten.
 TASKS = ("curve", "mandelbrot", "sphere", "digits")
 N_SAMPLES = 400
 N_QUERIES = 600
-FIT_LIMIT_S = 5.0
+TRACK = tracks.TRACKS[tracks.DEFAULT_TRACK]  # whose limits hold
+N_STREAM = MIN_BLOCKS * PREDICT_BLOCK  # queries that are handed over in blocks as large as any is
 LOADING_TOLD_S = 0.1  # of loading libraries on the clock, from which on it is worth a word
 TOLERANCE = 1e-4
 
@@ -57,11 +62,12 @@ def _check_tasks(run: Run) -> Iterator[Finding]:
         sample = task.draw_sample(N_SAMPLES, 0)
         queries = task.draw_queries(N_SAMPLES, 0).X[-N_QUERIES:] if task.n_available else _fresh(name)
         shape = f"R{_superscript(task.n_inputs)} → R{_superscript(task.n_outputs)}"
+        limit_s = TRACK.budgets[task.family].fit_limit_s
         spec = Spec(
             task.n_inputs,
             task.n_outputs,
             N_SAMPLES,
-            FIT_LIMIT_S,
+            limit_s,
             threads=1,
             device="cpu",
             seed=tracks.init_seed(0),
@@ -70,9 +76,9 @@ def _check_tasks(run: Run) -> Iterator[Finding]:
             try:
                 child.build()
                 took, n_params = child.fit(sample.X, sample.y)
-                first, predicting = child.predict(queries, FIT_LIMIT_S)
+                first, predicting = child.predict(queries, limit_s)
                 yield Finding(f"{shape}: fits {N_SAMPLES} points in {took.seconds:.2f} s, predicts {first.shape}", "ok")
-                yield from _check_batching(child, queries, first, shape)
+                yield from _check_batching(child, queries, first, shape, limit_s)
                 if name == TASKS[0]:
                     yield _check_saving(child)
                     yield _describe_params(n_params)
@@ -80,18 +86,40 @@ def _check_tasks(run: Run) -> Iterator[Finding]:
             except ChildFailure as failure:
                 yield Finding(f"{shape}: {failure.status}", "failed", str(failure), child.output)
                 return
+            if name == TASKS[1]:
+                yield (block := _check_block(child, task))
+                if block.verdict == "failed":
+                    return
         if name == TASKS[1]:
             yield _check_determinism(run, spec, sample, queries, first)
+
+
+def _check_block(child: Child, task: Task) -> Finding:
+    """Ask as many queries at once as `mbench evaluate` does: what is made for each pair of them does not fit there."""
+    queries = task.scale(task.draw_points(N_STREAM, 1))
+    limit_s = tracks.predict_limit_s(TRACK.budgets[task.family].fit_limit_s, N_STREAM)
+    try:
+        _, took = child.predict(queries, limit_s)
+    except ChildFailure as failure:
+        return Finding(
+            f"asked {N_STREAM:,} queries in blocks of {PREDICT_BLOCK:,}, as in an evaluation: {failure.status}",
+            "failed",
+            f"{failure}. Let predict(X) go through X in smaller pieces, and answer each by itself",
+            child.output,
+        )
+    return Finding(f"answers {N_STREAM:,} queries in blocks of {PREDICT_BLOCK:,} in {took.seconds:.2f} s", "ok")
 
 
 def _fresh(name: str) -> FloatArray:
     return load_task(name).draw_sample(N_QUERIES, 1).X
 
 
-def _check_batching(child: Child, queries: FloatArray, first: FloatArray, shape: str) -> Iterator[Finding]:
+def _check_batching(
+    child: Child, queries: FloatArray, first: FloatArray, shape: str, limit_s: float
+) -> Iterator[Finding]:
     order = permutation(stream_key("check", "shuffle", 0), len(queries))
-    shuffled, _ = child.predict(queries[order], FIT_LIMIT_S)
-    alone, _ = child.predict(queries[:1], FIT_LIMIT_S)
+    shuffled, _ = child.predict(queries[order], limit_s)
+    alone, _ = child.predict(queries[:1], limit_s)
     for what, got, expected in (("in another order", shuffled, first[order]), ("one row alone", alone, first[:1])):
         gap = float(np.abs(got - expected).max())
         if gap > TOLERANCE:
@@ -109,7 +137,7 @@ def _check_determinism(run: Run, spec: Spec, sample: Sample, queries: FloatArray
         try:
             child.build()
             child.fit(sample.X, sample.y)
-            again, _ = child.predict(queries, FIT_LIMIT_S)
+            again, _ = child.predict(queries, spec.fit_limit_s)
         except ChildFailure as failure:
             return Finding(f"fitted a second time: {failure.status}", "failed", str(failure), child.output)
     gap = float(np.abs(again - first).max())

@@ -28,12 +28,18 @@ spec.loader.exec_module(original)
 def build(spec):
     estimator = original.build(spec)
     kind = type(estimator).__name__
-    if not callable(getattr(estimator, "set_params", None)) or not callable(getattr(estimator, "get_params", None)):
-        raise TypeError(f"build(spec) returned {{kind}} without get_params or set_params")
-    known = estimator.get_params()
-    if {parameter!r} not in known:
-        raise ValueError(f"{{kind}} has no parameter {parameter}, it has: {{', '.join(known) or 'none'}}")
-    return estimator.set_params(**{{{parameter!r}: {value!r}}})
+    if not callable(getattr(estimator, "set_params", None)):
+        raise TypeError(f"build(spec) returned {{kind}} without set_params, by which a parameter is set")
+    try:
+        changed = estimator.set_params(**{{{parameter!r}: {value!r}}})
+    except (ValueError, TypeError, AttributeError) as error:
+        if not callable(getattr(estimator, "get_params", None)):
+            raise
+        known = estimator.get_params()  # by itself no proof: some list what was set, not what can be
+        if {parameter!r} in known:
+            raise
+        raise ValueError(f"{{kind}} has no parameter {parameter}, it has: {{', '.join(known) or 'none'}}") from error
+    return estimator if changed is None else changed
 '''
 
 

@@ -7,6 +7,7 @@ import errno
 import json
 import math
 import os
+import re
 import secrets
 import selectors
 import shutil
@@ -31,10 +32,11 @@ from mbench.child.snapshots import MAX_STEP
 from mbench.child.start import scratch_variables
 from mbench.disk import remove_folder, scratch_folder
 from mbench.errors import HarnessError, one_line
+from mbench.sandbox.import_path import find_module, interpreter_flags, path_variables
 from mbench.sandbox.limits import TimeLimit, Took
 from mbench.sandbox.nursery import IS_SUPPORTED, ForkedChild, Nursery
 from mbench.sandbox.predictions import unpack_predictions
-from mbench.sandbox.tiers import Isolation
+from mbench.sandbox.tiers import Isolation, is_readable_inside
 from mbench.sandbox.usage import ProcessorClock, Usage, is_overfull, process_usage, unnamed_files
 from mbench.submission import Source
 from mbench.types import FloatArray, Spec
@@ -56,6 +58,8 @@ _TICK_S = 0.02
 # What the operating system says where the child removed or replaced a folder: its doing, not a failure of ours.
 _TAMPERED = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.EACCES, errno.EPERM)
 _CLOSELY_EVERY = 10  # ticks between looks at the child's own children and files, which cost a scan of all processes
+
+_NO_MODULE = re.compile(r"\bModuleNotFoundError: No module named '([A-Za-z_]\w{0,60})")
 
 # Passed on to the child; everything else of our environment stays here.
 _KEPT_VARIABLES = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "SYSTEMROOT")
@@ -165,15 +169,13 @@ class Child:
         confinement = self._isolation.confinement(self._memory_limit_mb)
         if self._nursery is not None:
             return self._nursery.fork(self._scratch, self._source.entry, confinement)
-        # -s, -P: neither the user's site folder nor the current folder is searched for modules. Not -I, which would
-        # ignore PYTHONHASHSEED; the environment is ours anyway.
-        command = [sys.executable, "-s", "-P", "-B", "-m", "mbench.child.start", self._source.entry]
+        command = [sys.executable, *interpreter_flags(), "-m", "mbench.child.start", self._source.entry]
         command += [" ".join(self._source.libraries)]
         command += [] if confinement is None else [json.dumps(asdict(confinement))]
         return subprocess.Popen(
             self._isolation.wrap(command, self._scratch, writable=[self._scratch / "home", *self._written()]),
             cwd=self._scratch,
-            env=child_environment(self._spec.threads) | scratch_variables(self._scratch),
+            env=child_environment(self._spec.threads) | path_variables() | scratch_variables(self._scratch),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -316,7 +318,7 @@ class Child:
             raise HarnessError(f"{self._scratch}: the disk is full, on which {verb} failed. Free space in $TMPDIR")
         status = str(answer.get("status"))
         known = status in ("crash", "invalid", "refused", "out-of-memory")
-        raise ChildFailure(status if known else "invalid", str(answer.get("reason")))
+        raise ChildFailure(status if known else "invalid", add_missing(str(answer.get("reason"))))
 
     def _await_line(self, verb: str, started: float, limit: TimeLimit) -> tuple[bytes, float]:
         """Return the next line, and the processor seconds since the last one, all threads together."""
@@ -510,9 +512,28 @@ def child_environment(threads: int) -> dict[str, str]:
     }
 
 
+def add_missing(reason: str) -> str:
+    """Return a reason with a word on the module that was not found, where it says so: why, and what brings it."""
+    found = _NO_MODULE.search(reason)
+    if found is None:
+        return reason
+    places = find_module(found[1])
+    if found[1] == "mbench":
+        word = "Of mbench a submission may import mbench.nn alone"
+    elif not places:
+        word = f"mbench runs on {sys.executable}: install it there, by {sys.executable} -m pip"
+    elif any(is_readable_inside(Path(place)) for place in places):  # it lacks a part, or hides one from itself
+        return reason
+    elif os.path.isdir(places[0]) and not Path(places[0], "__init__.py").exists():
+        word = f"{places[0]} has no __init__.py, and no child reads such a folder: add that file, or install it"
+    else:
+        word = f"It is in {places[0]}, which no child reads: put it beside the submission, or install it"
+    return f"{one_line(reason, 498 - len(word))}. {word}"
+
+
 def unseen_variables(source: Source) -> tuple[str, ...]:
     """Return the environment variables that a submission asks for and no child has."""
-    there = {*_KEPT_VARIABLES, *child_environment(1), *scratch_variables("")}
+    there = {*_KEPT_VARIABLES, *child_environment(1), *path_variables(), *scratch_variables("")}
     return tuple(name for name in source.variables if name not in there)
 
 

@@ -24,6 +24,7 @@ import psutil
 from mbench.child.confinement import Confinement
 from mbench.disk import scratch_folder
 from mbench.errors import HarnessError
+from mbench.sandbox.import_path import interpreter_flags, path_variables
 
 START_LIMIT_S = 120.0
 IS_SUPPORTED = sys.platform == "linux"  # elsewhere forking a process with frameworks loaded is not safe
@@ -122,9 +123,7 @@ class Nursery:
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         command = [
             sys.executable,
-            "-s",
-            "-P",
-            "-B",
+            *interpreter_flags(),
             "-m",
             "mbench.child.forking",
             str(theirs.fileno()),
@@ -134,7 +133,7 @@ class Nursery:
             self.folder = self._lent.enter_context(scratch_folder())
             self._process = subprocess.Popen(
                 self._wrap(command, self.folder),
-                env=self._environment,
+                env=self._environment | path_variables(),
                 cwd="/",
                 pass_fds=(theirs.fileno(),),
                 stdin=subprocess.DEVNULL,

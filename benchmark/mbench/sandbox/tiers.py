@@ -7,7 +7,6 @@ A: bubblewrap, an empty file system with only libraries in it and no process, ne
 from __future__ import annotations
 
 import itertools
-import json
 import os
 import shutil
 import subprocess
@@ -20,6 +19,7 @@ from pathlib import Path
 from mbench.child import landlock, seccomp
 from mbench.child.confinement import Confinement
 from mbench.errors import UsageError
+from mbench.sandbox.import_path import import_path
 from mbench.suite.datasets import data_folder
 from mbench.types import TIERS, Tier
 
@@ -72,7 +72,8 @@ class Isolation:
         """Return what a child is left with, None on tier C."""
         if not self.is_confined:
             return None
-        return Confinement(_readable(), _hidden(), self.devices, memory_limit_mb)
+        listable = tuple(map(os.path.realpath, import_path().roots))
+        return Confinement(_readable(), _hidden(), self.devices, memory_limit_mb, listable)
 
     def wrap(self, command: Sequence[str], folder: Path, writable: Sequence[Path] | None = None) -> list[str]:
         """Return a command line that starts `command` in this tier's own world.
@@ -189,7 +190,10 @@ def _world() -> list[str]:
         words += ["--ro-bind", path, path]
     for path in _libraries():
         words += ["--ro-bind", path, path]
-    for path in _library_paths():
+    for path, real in _own_code().items():
+        if not any(Path(path).is_relative_to(root) for root in (*_SYSTEM, *_libraries())):
+            words += ["--ro-bind", real, path]
+    for path in (*_library_paths(), *import_path().roots):
         if os.path.realpath(path) != path and not any(Path(path).is_relative_to(root) for root in _SYSTEM):
             words += ["--symlink", os.path.realpath(path), path]
     for path in _hidden():
@@ -197,14 +201,20 @@ def _world() -> list[str]:
     return words
 
 
-@cache
 def _library_paths() -> tuple[str, ...]:
-    """Return where this interpreter and what a child can import lie, as the child names them."""
-    code = "import json, sys; print(json.dumps(sys.path))"  # ours may hold the current folder, and PYTHONPATH's
-    found = subprocess.run([sys.executable, "-s", "-P", "-c", code], env={}, capture_output=True, check=True).stdout
-    paths = [sys.base_prefix, sys.prefix, sys.base_exec_prefix, sys.exec_prefix, *json.loads(found)]
-    paths += os.environ.get("LD_LIBRARY_PATH", "").split(os.pathsep)
-    return tuple(dict.fromkeys(path for path in paths if os.path.isdir(path)))
+    """Return the folders of libraries, as the child names them."""
+    return import_path().libraries
+
+
+def _own_code() -> dict[str, str]:
+    """Return what a child imports of a person's own code: its real path, by the path that a child knows it by."""
+    roots = {root: os.path.realpath(root) for root in import_path().roots}
+    return {
+        (f"{roots[os.path.dirname(path)]}/{os.path.basename(path)}" if os.path.dirname(path) in roots else path): (
+            os.path.realpath(path)
+        )
+        for path in import_path().own
+    }
 
 
 @cache
@@ -228,7 +238,7 @@ def _readable() -> tuple[str, ...]:
 
     Real paths, as those are: the rights on a link are rights on all that it leads to.
     """
-    found = (*_libraries(), *_existing(_SYSTEM), *_existing(_SETTINGS))
+    found = (*_libraries(), *_own_code().values(), *_existing(_SYSTEM), *_existing(_SETTINGS))
     return tuple(_drop_nested(map(os.path.realpath, found)))
 
 
@@ -238,7 +248,8 @@ def _hidden() -> tuple[str, ...]:
     package = Path(os.path.realpath(__file__)).parents[1]
     found = [str(entry) for entry in sorted(package.iterdir()) if entry.name not in _CHILD_SIDE]
     found += [str(package / "nn" / "__pycache__")] if (package / "nn" / "__pycache__").exists() else []
-    roots = dict.fromkeys(os.path.realpath(root) for root in (*_library_paths(), *_existing(_SYSTEM)))
+    beside = [os.path.dirname(path) for path in _own_code().values()]
+    roots = dict.fromkeys(os.path.realpath(root) for root in (*_library_paths(), *_existing(_SYSTEM), *beside))
     sites = [*itertools.product(roots, _SITES), *((root, f"*/{_SITE}") for root in _existing(_STORES))]
     for root, site in sites:
         for datasets in sorted(Path(root).glob(f"{site}sklearn/datasets")):
