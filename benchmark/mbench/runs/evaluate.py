@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
-from mbench.disk import scratch_folder
 from mbench.errors import HarnessError, MbenchError, MissingDataError, UsageError
 from mbench.results.environment import describe_environment
 from mbench.results.metrics import Answers, depth_profile, error_blocks, find_metric
@@ -21,7 +20,7 @@ from mbench.runs.in_threads import run_all
 from mbench.runs.libraries import compare_libraries, find_libraries
 from mbench.runs.progress import Progress
 from mbench.runs.run import Run
-from mbench.runs.stored import EndedBySaving, store_and_ask
+from mbench.runs.stored import EndedBySaving, lend_place, store_and_ask
 from mbench.sandbox.child_process import ChildFailure, Interrupted
 from mbench.sandbox.limits import Took
 from mbench.suite import tracks
@@ -240,7 +239,7 @@ def run_cell(run: Run, cell: Cell, key: str, task: Task, store: ResultStore, *, 
                     raise Interrupted
                 report(Progress(cell, "loading"))
                 if keeping:
-                    place = _place_for_estimator(stack)
+                    place = lend_place(stack)
                 stack.enter_context(child)
                 child.build()
                 report(Progress(cell, "sampling"))
@@ -332,11 +331,3 @@ def _count_costs(fitting: Took, n_params: int | None, predicting: Took | None = 
         import_s=sum(imports) if imports else None,
         n_params=n_params,
     )
-
-
-def _place_for_estimator(stack: ExitStack) -> Path:
-    """Return a place for an estimator that no child reaches, there until the stack is left."""
-    try:
-        return stack.enter_context(scratch_folder()) / "artifact"
-    except OSError as error:
-        raise HarnessError(f"no scratch folder can be made ({error.strerror}). Free space in $TMPDIR") from error

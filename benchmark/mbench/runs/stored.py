@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from mbench.disk import open_regular
+from mbench.disk import open_regular, scratch_folder
 from mbench.errors import HarnessError
 from mbench.results.estimators import Stored
 from mbench.results.predictions import predictions_digest
@@ -82,8 +82,8 @@ class Answered:
         place = f" at ({', '.join(f'{value:.4g}' for value in x)})" if len(x) <= 3 else ""
         raise Unconfirmed(
             "invalid",
-            f"{who} answers {differs.sum():,} of {len(rows):,} queries otherwise than they were scored, by up to "
-            f"{gap.max():.2g}: query {rows[row]}{place} with {again[row, column]:.4g} in place of "
+            f"{who} answers {differs.sum():,} of {len(rows):,} queries otherwise than the fitted one did, by up to "
+            f"{gap.max():.2g}: query {rows[row]:,}{place} with {again[row, column]:.4g} in place of "
             f"{first[row, column]:.4g}. {hint}",
         )
 
@@ -100,6 +100,14 @@ class Asked:
     n_bytes: int | None
 
 
+def lend_place(stack: ExitStack) -> Path:
+    """Return a place for an estimator that no child reaches, there until the stack is left."""
+    try:
+        return stack.enter_context(scratch_folder()) / "artifact"
+    except OSError as error:
+        raise HarnessError(f"no scratch folder can be made ({error.strerror}). Free space in $TMPDIR") from error
+
+
 def store_and_ask(child: Child, task: Task, cell: Cell, X: FloatArray, place: Path | None) -> Asked:
     """Have a fitted child store its estimator at `place`, and only then answer the queries X (m, d).
 
@@ -110,7 +118,7 @@ def store_and_ask(child: Child, task: Task, cell: Cell, X: FloatArray, place: Pa
     saving = Took(0.0, 0.0)
     if place is not None:
         try:
-            stored = _take_estimator(child, place, tracks.predict_limit_s(cell.fit_limit_s, len(X)))
+            stored = take_estimator(child, place, tracks.predict_limit_s(cell.fit_limit_s, len(X)))
             saving = child.saving
         except ChildFailure as failure:
             if child.has_ended:
@@ -120,8 +128,11 @@ def store_and_ask(child: Child, task: Task, cell: Cell, X: FloatArray, place: Pa
     return Asked(predictions, replace(took, seconds=max(0.0, seconds), wall_s=max(0.0, wall_s)), stored)
 
 
-def _take_estimator(child: Child, place: Path, limit_s: float) -> int | None:
-    """Have an estimator stored, copied out of the child's reach, and return its bytes; None where it took it away."""
+def take_estimator(child: Child, place: Path, limit_s: float) -> int | None:
+    """Have an estimator stored at `place`, out of its child's reach; return its bytes, or None where it took it away.
+
+    Raises as `Child.save`.
+    """
     opened = open_regular(child.save(limit_s))
     if opened is None:
         return None
