@@ -147,7 +147,7 @@ SCORED = "self.mean + 0.1 * X[:, :1]"
     [
         "return 0 * X",
         f"return {SCORED} + 1e-3 * (X > 0.9)",  # for one in twenty, by ten times what is allowed
-        f"return {SCORED} if self.n <= 3 else 0 * X",  # three blocks are all that the first question comes in
+        f"return {SCORED} if self.n <= 4 else 0 * X",  # the first question comes in four blocks
         f"return {SCORED} if len(X) < 400 else 0 * X",  # a picture has more points than are asked before it
     ],
     ids=["always", "for some", "once it was asked", "of many"],
