@@ -30,13 +30,14 @@ import numpy as np
 import psutil
 
 import mbench
-from mbench.runs.cells import Cell, predict_shuffled
+from mbench.runs.cells import Cell
+from mbench.runs.stored import Answered, Asked, EndedBySaving, LoadedEstimator, Unconfirmed, lend_place, store_and_ask
 from mbench.sandbox import child_process
 from mbench.sandbox.child_process import CAPTURE_LIMIT, Child, ChildFailure, open_nursery
 from mbench.sandbox.tiers import Isolation, choose_isolation
 from mbench.submission import read_submission
 from mbench.suite.tasks import load_task
-from mbench.types import Spec
+from mbench.types import FloatArray, Spec
 
 FOLDER = Path(__file__).parent / "attacks"
 _SHARED = ("kit", "forging")
@@ -361,25 +362,29 @@ def run_attack(attack: Attack, ground: Ground) -> Outcome:
     source = ground.write(attack)
     status, reason, kept = "ok", "", b""
     problems: list[str] = []
-    with mock.patch.multiple(child_process, **limits):
+    with mock.patch.multiple(child_process, **limits), ExitStack() as stack:
+        place: Path | None = lend_place(stack)
         child = ground.child(source, limit_s, attack.settings.get("MEMORY_LIMIT_MB", 1024))
+        asked = None
         try:
-            with child:
-                child.build()
-                child.fit(X, Y)
-                cell = Cell("curve", "quick", 0, len(X), limit_s)
-                predict_shuffled(child, load_task("curve"), cell, QUERIES)
-                kept = _save(child)
+            try:
+                asked = _fit_and_ask(child, limit_s, place)
+            except EndedBySaving:  # as `mbench.runs.evaluate`: what cannot be stored is scored all the same
+                child = ground.child(source, limit_s, attack.settings.get("MEMORY_LIMIT_MB", 1024))
+                asked = _fit_and_ask(child, limit_s, None)
         except ChildFailure as failure:
             status, reason = failure.status, str(failure)
         output = child._captured.decode("utf-8", "replace")
-        if attack.settings.get("LOADS"):
-            (ground.world.root / "kept" / "artifact").write_bytes(kept)
-            with ground.child(source) as other:
-                other.load(ground.world.root / "kept" / "artifact")
-                other.predict(QUERIES, FIT_LIMIT_S)
-            output += other.output
-            problems += [] if "unpickled" in other.output else ["the artifact was not loaded"]
+        if asked is not None and asked.n_bytes is not None:
+            assert place is not None
+            kept = place.read_bytes()
+            if any(attack.settings.get(name) for name in ("LOADS", "UNCONFIRMED")):
+                found, told = _ask_loaded(ground.child(source), place, asked.predictions)
+                output += told
+                if found == bool(attack.settings.get("LOADS")):
+                    problems.append(f"once loaded, it answers {'otherwise' if found else 'alike'}")
+        if attack.settings.get("LOADS") and "unpickled" not in output:
+            problems.append("the artifact was not loaded")
     breaches = [line for line in output.splitlines() if "BREACH" in line]
     problems += breaches
     if status not in attack.expected:
@@ -401,9 +406,19 @@ def run_attack(attack: Attack, ground: Ground) -> Outcome:
     return Outcome(attack.name, ground.isolation.tier, status, reason, bool(breaches), tuple(problems))
 
 
-def _save(child: Child) -> bytes:
-    """As `mbench.runs.evaluate`: what cannot be stored is scored all the same."""
-    try:
-        return child.save().read_bytes()
-    except (ChildFailure, FileNotFoundError):
-        return b""
+def _fit_and_ask(child: Child, limit_s: float, place: Path | None) -> Asked:
+    with child:
+        child.build()
+        child.fit(X, Y)
+        cell = Cell("curve", "quick", 0, len(X), limit_s)
+        return store_and_ask(child, load_task("curve"), cell, QUERIES, place)
+
+
+def _ask_loaded(child: Child, artifact: Path, predictions: FloatArray) -> tuple[bool, str]:
+    """Load a stored estimator in a fresh child; return whether it was found to answer otherwise, and its output."""
+    with child:
+        try:
+            LoadedEstimator(child, Answered(QUERIES, predictions)).load(artifact, FIT_LIMIT_S)
+        except Unconfirmed:
+            return True, child.output
+        return False, child.output

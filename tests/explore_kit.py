@@ -8,7 +8,8 @@ import threading
 
 import numpy as np
 
-from mbench.results.estimators import Target
+from mbench.results.estimators import Stored, Target
+from mbench.results.predictions import predictions_digest
 from mbench.results.store import ResultStore
 from mbench.runs.cells import Cell, make_spec
 from mbench.runs.settings import Settings
@@ -31,7 +32,10 @@ def plane(X):
 
 
 def store_fitted(store: ResultStore, path, record, *, n_samples: int = 50) -> Target:
-    """Fit a submission's file to a small sample of the record's task, and store what `mbench evaluate` would."""
+    """Fit a submission's file to a small sample of the record's task, and store what `mbench evaluate` would.
+
+    answers: of the record, where they are others than those that the submission gives (of one that fails, say).
+    """
     source = read_submission(path)
     task = load_task(record["task"])
     cell = Cell(record["task"], "quick", 0, n_samples, 15.0)
@@ -39,12 +43,17 @@ def store_fitted(store: ResultStore, path, record, *, n_samples: int = 50) -> Ta
     with Child(source, make_spec(cell, task, SETTINGS), isolation=ISOLATION) as child:
         child.build()
         child.fit(sample.X, sample.y)
+        artifact = child.save().read_bytes()
+        X = task.draw_queries(n_samples, 0).X
+        answers = record.get("answers")
+        answers = child.predict(X, 15.0)[0] if answers is None else np.full((len(X), task.n_outputs), answers, "f4")
         made = record["make"](
-            key=record["key"], task=record["task"], submission=record.get("name", source.name),
-            source_digest=source.digest, n_samples=n_samples, fit_limit_s=15.0,
+            key=record["key"], task=record["task"], task_digest=task.digest(), source_digest=source.digest,
+            submission=record.get("name", source.name), n_samples=n_samples, fit_limit_s=15.0,
+            predictions_digest=predictions_digest(answers),
         )  # fmt: skip
-        store.write(made, artifact=child.save())
-    return Target(source, made, store.artifact_path(made.key))
+        store.write(made, answers, artifact)
+    return Target(source, Stored(made, store))
 
 
 class Client:

@@ -311,7 +311,7 @@ def test_a_formula_is_flagged(audit):
     ("predict", "verdict", "reason"),
     [
         ("return X[:, 0] - X[:, 0].mean()", "flagged: inconsistent predictions", "on mandelbrot: predict() answered"),
-        ("return X[:, 0] + len(X)", "flagged: inconsistent predictions", "in a small batch"),
+        ("return X[:, 0] + len(X)", "flagged: inconsistent predictions", "of the same sample and seed answers"),
         ("raise ValueError('[bold]no')", "failed", "on mandelbrot: crash: predict(X) raised ValueError: [bold]no"),
     ],
 )
@@ -321,6 +321,43 @@ def test_what_cannot_be_scored_is_named(audit, estimator, monkeypatch, predict, 
     assert report.verdict == verdict
     assert reason in report.reason
     assert report.statistics == ()
+
+
+# Every answer depends on its place among those that are asked first, and stays what it is from then on.
+REMEMBERING = """
+known = self.__dict__.setdefault('known', {})
+return np.array([known.setdefault(x.tobytes(), x[0] + 0.05 * np.sin(i)) for i, x in enumerate(X)])
+"""
+UNSTORABLE = "e = Estimator()\ne.__reduce__ = None\nEstimator.__reduce__ = lambda self: 1 / 0\nreturn Estimator()"
+
+
+@pytest.mark.parametrize("build", ["", UNSTORABLE], ids=["stored", "will not be stored"])
+def test_answers_that_are_remembered_are_inconsistent(audit, estimator, monkeypatch, build):
+    monkeypatch.setattr(run, "draw_sets", lambda secret: relatives.draw_sets(secret)[:1])
+    report = audit(estimator(predict=REMEMBERING, build=build))
+    assert report.verdict == "flagged: inconsistent predictions"
+    assert "answers" in report.reason
+
+
+# A model in a module's global, a random one at that.
+GLOBAL = {"head": "MODEL = {}", "predict": "return X[:, 0] * MODEL['scale']"}
+
+
+@pytest.mark.parametrize(
+    ("bodies", "status"),
+    [
+        (GLOBAL | {"fit": "MODEL['scale'] = np.random.random()"}, "ok"),
+        (GLOBAL | {"fit": "MODEL['scale'] = np.random.default_rng().random()"}, "inconsistent"),
+        ({"fit": "self.s = np.random.default_rng().random()", "predict": "return X[:, 0] * self.s"}, "ok"),
+    ],
+    ids=["repeatable", "another each time", "stored"],
+)
+def test_what_cannot_be_stored_is_to_learn_the_same_twice(audit, estimator, monkeypatch, bodies, status):
+    monkeypatch.setattr(run, "draw_sets", lambda secret: relatives.draw_sets(secret)[:1])
+    monkeypatch.setattr(run, "judge_sets", lambda sets: ((), "passed", ""))
+    (score,) = audit(estimator(**bodies)).sets
+    assert score.status == status, score.reason
+    assert ("pass spec.seed" in score.reason) == (status == "inconsistent")
 
 
 # On disk

@@ -92,6 +92,53 @@ def test_an_estimator_that_cannot_be_stored_is_a_warning(findings):
     assert "cannot be pickled" in warnings(found)[0]
 
 
+IN_A_GLOBAL = {
+    "head": "KEPT = {}",
+    "fit": "KEPT['mean'] = y.mean(axis=0)\nreturn self",
+    "predict": "return np.tile(KEPT.get('mean', np.ones(1)), (len(X), 1))",
+}
+HANDS_ON = """
+class Wrapper:
+    def __init__(self, inner):
+        self.inner = inner
+    def __getattr__(self, name):
+        return getattr(self.inner, name)
+    def fit(self, X, y):
+        self.inner.fit(X, y)
+"""
+
+
+@pytest.mark.parametrize(
+    ("bodies", "advice"),
+    [
+        (IN_A_GLOBAL, "of 600 queries otherwise than the fitted one did"),
+        (IN_A_GLOBAL | {"predict": "return np.tile(KEPT['mean'], (len(X), 1))"}, "KeyError: 'mean'"),
+        ({"head": HANDS_ON, "build": "return Wrapper(Estimator())"}, "cannot be loaded: RecursionError"),
+    ],
+    ids=["answers otherwise", "fails", "does not load"],
+)
+def test_an_estimator_that_is_another_once_it_is_loaded_is_a_warning(findings, bodies, advice):
+    found = findings(**bodies)
+    assert failures(found) == []
+    (warning,) = warnings(found)
+    assert warning.startswith("the fitted estimator is another once it is stored and loaded")
+    assert advice in warning
+
+
+def test_an_estimator_that_is_stored_as_another_on_one_shape_alone_is_a_warning(findings):
+    """The first task, of one input, would show nothing."""
+    head = """
+class Other:
+    def predict(self, X):
+        return np.zeros((len(X), 1))
+def reduce(self):
+    return (Other, ()) if self.n == 2 else (object.__new__, (Estimator,), self.__dict__)
+"""
+    fit = "self.mean, self.n = y.mean(axis=0), X.shape[1]\nreturn self"
+    (warning,) = warnings(findings(head=head, fit=fit, build="Estimator.__reduce__ = reduce\nreturn Estimator()"))
+    assert "with 0 in place of" in warning
+
+
 def test_parameters_are_reported(findings):
     found = findings(fit="self.mean, self.n_params_ = y.mean(axis=0), 1234\nreturn self")
     assert any("1,234" in finding.what for finding in found)

@@ -637,8 +637,8 @@ def test_a_record_made_before_predictions_had_digests_is_rescored(evaluate, stor
 def test_an_artifact_that_its_child_took_away_again_costs_the_picture_only(evaluate, store, monkeypatch):
     save = Child.save
 
-    def save_and_lose(child):
-        path = save(child)
+    def save_and_lose(child, limit_s):
+        path = save(child, limit_s)
         path.unlink()
         return path
 

@@ -43,9 +43,9 @@ KEY = "a" * 64
 def stored(store, submission_file, estimator, make_record):
     """Fit a submission to a few points and store it; the bodies are those of `estimator`."""
 
-    def make(key=KEY, name="idea", task="mandelbrot", shown=None, **bodies):
+    def make(key=KEY, name="idea", task="mandelbrot", shown=None, answers=None, **bodies):
         path = submission_file(estimator(**{"predict": PLANE} | bodies), f"{name}.py")
-        record = {"make": make_record, "key": key, "task": task, "name": shown or name}
+        record = {"make": make_record, "key": key, "task": task, "name": shown or name, "answers": answers}
         return store_fitted(store, path, record)
 
     return make
@@ -494,7 +494,7 @@ def test_a_crash_is_told_and_a_restart_mends_it(stored):
 )
 def test_every_end_of_a_submission_has_its_reason(stored, predict, reason, monkeypatch):
     monkeypatch.setattr("mbench.views.explore.layers.TILE_LIMIT_S", 0.5)
-    with exploring(stored(predict=predict)) as (_, client):
+    with exploring(stored(predict=predict, answers=0.5)) as (_, client):
         status, _, body = client.ask("tiles/r0/0/0/0")
         assert status == 424
         assert reason in json.loads(body)["reason"]
@@ -503,18 +503,19 @@ def test_every_end_of_a_submission_has_its_reason(stored, predict, reason, monke
 def test_a_restart_of_what_has_not_failed_changes_nothing(served):
     session, client = served
     client.tile("r0", OUTSIDE)
-    child = session.predictions[0]._child
+    child = session.predictions[0]._loaded
     assert client.json("restart/r0", "POST")["state"] == "ready"
     assert client.json("restart/truth", "POST")["state"] == "ready"
-    assert session.predictions[0]._child is child
+    assert session.predictions[0]._loaded is child
 
 
 def test_a_child_that_is_at_work_ends_with_the_layer(stored):
-    layer = PredictionLayer("r0", stored(predict="while True: pass"), MANDELBROT, CHART, SETTINGS)
+    hanging = stored(predict=f"while X.min() < -1: pass\n{PLANE}")  # no scored query lies out there
+    layer = PredictionLayer("r0", hanging, MANDELBROT, CHART, SETTINGS)
     future = layer.submit(OUTSIDE)
     while not future.running():  # loaded first: what comes before it in the queue
         pass
-    process = psutil.Process(layer._child._process.pid)
+    process = psutil.Process(layer._loaded._child._process.pid)
     layer.close()
     assert not process.is_running()
     with pytest.raises(LayerFailure, match="being stopped"):
@@ -533,7 +534,8 @@ def test_a_record_of_a_gpu_finds_it_in_its_sandbox(stored, monkeypatch):
     target = stored()
     for device in ("cpu", "cuda"):
         record = replace(target.record, device=device)
-        layer = PredictionLayer("r0", replace(target, record=record), MANDELBROT, CHART, SETTINGS)
+        stored_there = replace(target.stored, record=record)
+        layer = PredictionLayer("r0", replace(target, stored=stored_there), MANDELBROT, CHART, SETTINGS)
         layer.submit(OUTSIDE).exception()
         layer.close()
     assert started == [("cpu", ()), ("cuda", ("/dev/null",))]
@@ -560,7 +562,8 @@ def test_a_name_and_a_file_and_a_result_stand_for_the_same_estimator(stored, sto
 
     def same(name):
         found = find_target(str(name), "mandelbrot", "quick", out)
-        return (found.record, found.artifact, found.source.digest) == (target.record, target.artifact, digest)
+        own = target.record, target.stored.artifact, digest
+        return (found.record, found.stored.artifact, found.source.digest) == own
 
     digest = target.source.digest
     result = Result(schema=1, suite=SUITE_VERSION, name="submission", records=(target.record,))
@@ -606,7 +609,7 @@ def test_what_is_missing_is_said_with_the_command(stored, store, tmp_path, monke
     write_result(path, Result(schema=1, suite=SUITE_VERSION, name="idea", records=(target.record,)))
     name = str(path) if change in ("record", "source") else "submissions/idea.py"
     if change == "artifact":
-        target.artifact.unlink()
+        target.stored.artifact.unlink()
     elif change == "record":
         monkeypatch.setattr("mbench.results.names.baseline_names", lambda: ["idea"])
         monkeypatch.setattr("mbench.results.names.baseline_path", lambda name: tmp_path / "submissions/idea.py")

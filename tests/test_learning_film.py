@@ -116,6 +116,22 @@ def test_at_equal_seconds_each_is_shot_its_own_way(stepping, growing):
     assert [footage.unit for footage in footages] == ["steps", "points"]
 
 
+KEPT_OUTSIDE = STEPS.replace("self.step", "KEPT['step']").replace(
+    "class Stepping", "KEPT = {'step': 0}\nclass Stepping"
+)
+
+
+def test_what_is_another_once_it_is_stored_is_not_filmed_by_snapshots(submission_file, tmp_path):
+    """All its snapshots would be the fitted one: what each step learned lies in a module's global."""
+    source = read_submission(submission_file(KEPT_OUTSIDE, "outside.py"))
+    (footage,) = take(source, n_shots=3)
+    assert footage.unit == "points"
+    film = watch([source], "curve", tmp_path / "film.mp4", SETTINGS, Filming("quick", n_shots=2))
+    (note,) = film.notes
+    assert note.startswith("outside: not filmed while it trains, the stored estimator answers")
+    assert "in a global variable say" in note
+
+
 def test_growing_can_be_asked_for(stepping):
     assert take(stepping, grow=True, n_shots=2)[0].unit == "points"
 

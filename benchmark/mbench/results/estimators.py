@@ -21,19 +21,41 @@ from mbench.results.record import Record
 from mbench.results.store import ResultStore, read_result
 from mbench.submission import ENTRY_NAME, Source
 from mbench.suite.secrets import PUBLIC
+from mbench.types import FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A cell's stored estimator: the record of the cell, and the store that holds its files."""
+
+    record: Record
+    store: ResultStore
+
+    @property
+    def artifact(self) -> Path:
+        """The file it is stored in, only ever loaded in a child."""
+        return self.store.artifact_path(self.record.key)
+
+    def read_predictions(self) -> FloatArray | None:
+        """Return the answers that were scored, as `ResultStore.read_predictions`."""
+        return self.store.read_predictions(self.record.key)
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A fitted estimator that can be asked: its source, the record of its cell, and the file it is stored in.
+    """A fitted estimator that can be asked: its source, and where it is stored.
 
     label: what to call it where its author's name for it is another's, too.
     """
 
     source: Source
-    record: Record
-    artifact: Path
+    stored: Stored
     label: str = ""
+
+    @property
+    def record(self) -> Record:
+        """The record of its cell."""
+        return self.stored.record
 
     @property
     def title(self) -> str:
@@ -50,14 +72,15 @@ class Asked:
     results: Path
 
 
-def find_artifacts(store: ResultStore, asked: tuple[str, str], n_samples: int) -> dict[str, Path]:
+def find_stored(store: ResultStore, asked: tuple[str, str], n_samples: int) -> dict[str, Stored]:
     """Return every source's newest stored estimator of replicate 0, by the source's digest. asked: task and track."""
     return {
-        record.source_digest: path
+        record.source_digest: stored
         for record in store.records()  # oldest first
         if (record.task, record.track, record.replicate, record.n_samples) == (*asked, 0, n_samples)
         and record.ok
-        and (path := store.artifact_path(record.key)).exists()
+        and record.test_set == PUBLIC  # or the answers of a hidden one would be needed to confirm it
+        and (stored := Stored(record, store)).artifact.exists()
     }
 
 
@@ -136,7 +159,7 @@ def _newest(name: str, source: Source | None, records: Sequence[Record], asked: 
             f"{name}: the fitted estimator of {task} is not stored in {results}. "
             f"Run `{command} {options} --fresh` to make it again"
         )
-    return Target(source, stored, artifact)
+    return Target(source, Stored(stored, ResultStore(results)))
 
 
 def _all_records(results: Path) -> list[Record]:

@@ -12,8 +12,10 @@ from typing import Literal
 import numpy as np
 
 from mbench.child.worker import MIN_BLOCKS, PREDICT_BLOCK
+from mbench.disk import scratch_folder
 from mbench.runs.run import Run, open_run
 from mbench.runs.settings import Settings
+from mbench.runs.stored import Answered, LoadedEstimator, take_estimator
 from mbench.sandbox.child_process import Child, ChildFailure, unseen_variables
 from mbench.sandbox.tiers import Isolation
 from mbench.submission import Source
@@ -57,6 +59,7 @@ def check_submission(source: Source, isolation: Isolation) -> Iterator[Finding]:
 
 
 def _check_tasks(run: Run) -> Iterator[Finding]:
+    is_storable = True  # as far as is known
     for name in TASKS:
         task = load_task(name)
         sample = task.draw_sample(N_SAMPLES, 0)
@@ -79,8 +82,12 @@ def _check_tasks(run: Run) -> Iterator[Finding]:
                 first, predicting = child.predict(queries, limit_s)
                 yield Finding(f"{shape}: fits {N_SAMPLES} points in {took.seconds:.2f} s, predicts {first.shape}", "ok")
                 yield from _check_batching(child, queries, first, shape, limit_s)
+                if is_storable:
+                    saving = _check_saving(run, spec, child, Answered(queries, first))
+                    is_storable = saving.verdict == "ok"
+                    if name == TASKS[0] or not is_storable:
+                        yield saving
                 if name == TASKS[0]:
-                    yield _check_saving(child)
                     yield _describe_params(n_params)
                     yield from _describe_loading((took.import_s or 0.0) + (predicting.import_s or 0.0))
             except ChildFailure as failure:
@@ -150,14 +157,20 @@ def _check_determinism(run: Run, spec: Spec, sample: Sample, queries: FloatArray
     return Finding("fitted twice with the same seed, predictions are the same", "ok")
 
 
-def _check_saving(child: Child) -> Finding:
+def _check_saving(run: Run, spec: Spec, child: Child, answered: Answered) -> Finding:
+    """Store the estimator, and ask a fresh child that loads it what the fitted one was asked."""
+    what = "the fitted estimator cannot be stored"
     try:
-        size = child.save().stat().st_size
+        with scratch_folder() as folder:
+            n_bytes = take_estimator(child, folder / "artifact", FIT_LIMIT_S)
+            if n_bytes is None:
+                raise ChildFailure("invalid", "it took the file away again")
+            what = "the fitted estimator is another once it is stored and loaded"
+            with run.child(spec) as fresh:
+                LoadedEstimator(fresh, answered).load(folder / "artifact", FIT_LIMIT_S)
     except ChildFailure as failure:
-        return Finding(
-            "the fitted estimator cannot be stored: it is scored, but has no pictures", "warning", str(failure)
-        )
-    return Finding(f"the fitted estimator can be stored ({size / 1e6:.2f} MB)", "ok")
+        return Finding(f"{what}: it is scored, but has no pictures", "warning", str(failure))
+    return Finding(f"the fitted estimator can be stored ({n_bytes / 1e6:.2f} MB), and answers alike once loaded", "ok")
 
 
 def _describe_params(n_params: int | None) -> Finding:

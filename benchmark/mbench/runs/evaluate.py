@@ -15,12 +15,13 @@ from mbench.results.metrics import Answers, depth_profile, error_blocks, find_me
 from mbench.results.predictions import predictions_digest
 from mbench.results.record import SCHEMA_VERSION, Costs, Metrics, Record, Result
 from mbench.results.store import ResultStore
-from mbench.runs.cells import N_REPEATED, Cell, cell_key, make_spec, predict_shuffled, protocol_digest
+from mbench.runs.cells import N_REPEATED, Cell, cell_key, make_spec, protocol_digest
 from mbench.runs.in_threads import run_all
 from mbench.runs.libraries import compare_libraries, find_libraries
 from mbench.runs.progress import Progress
 from mbench.runs.run import Run
-from mbench.sandbox.child_process import Child, ChildFailure, Interrupted
+from mbench.runs.stored import EndedBySaving, lend_place, store_and_ask
+from mbench.sandbox.child_process import ChildFailure, Interrupted
 from mbench.sandbox.limits import Took
 from mbench.suite import tracks
 from mbench.suite.secrets import PUBLIC, name_test_set
@@ -218,13 +219,16 @@ def rescore_record(record: Record, store: ResultStore, secret: bytes | None = No
     return scores, ""
 
 
-def run_cell(run: Run, cell: Cell, key: str, task: Task, store: ResultStore) -> Record:
-    """Run one cell and store its record; a failure of ours is tried once more before it is recorded as such."""
+def run_cell(run: Run, cell: Cell, key: str, task: Task, store: ResultStore, *, keeping: bool = True) -> Record:
+    """Run one cell and store its record; a failure of ours is tried once more before it is recorded as such.
+
+    keeping: is the estimator to be stored? A child that does not survive that is run once more without.
+    """
     source, settings, report, cancel = run.source, run.settings, run.report, run.cancel
     for attempt in (run, replace(run, nursery=None)):  # a failure of ours may be the nursery's
         with ExitStack() as stack:
             failure: ChildFailure | HarnessError | None = None
-            predictions = scores = artifact = None
+            predictions = scores = place = None
             costs = Costs()
             imports = source.imports  # until the child tells
             child = attempt.child_for(task, cell)
@@ -234,6 +238,8 @@ def run_cell(run: Run, cell: Cell, key: str, task: Task, store: ResultStore) -> 
                 if cancel.is_set():
                     raise Interrupted
                 report(Progress(cell, "loading"))
+                if keeping:
+                    place = lend_place(stack)
                 stack.enter_context(child)
                 child.build()
                 report(Progress(cell, "sampling"))
@@ -242,16 +248,18 @@ def run_cell(run: Run, cell: Cell, key: str, task: Task, store: ResultStore) -> 
                 fitting, n_params = child.fit_given()
                 costs = _count_costs(fitting, n_params)
                 report(Progress(cell, "predicting"))
-                predictions, predicting = predict_shuffled(child, task, cell, queries.X)
+                asked = store_and_ask(child, task, cell, queries.X, place)
+                predictions, predicting = asked.predictions, asked.took
                 imports = child.list_imports()
                 report(Progress(cell, "scoring"))
-                artifact, artifact_bytes = _save_artifact(child)
                 costs = replace(
                     _count_costs(fitting, n_params, predicting),
                     predict_us_per_point=1e6 * predicting.seconds / (len(queries.X) + min(N_REPEATED, len(queries.X))),
-                    model_bytes=None if artifact_bytes is None else artifact_bytes + source.n_bytes,
+                    model_bytes=None if asked.n_bytes is None else asked.n_bytes + source.n_bytes,
                 )
                 scores = score_cell(task, queries, predictions)
+            except EndedBySaving:
+                return run_cell(run, cell, key, task, store, keeping=False)
             except ChildFailure as error:
                 failure = error
             except HarnessError as error:
@@ -276,7 +284,7 @@ def run_cell(run: Run, cell: Cell, key: str, task: Task, store: ResultStore) -> 
                 libraries=find_libraries(set(imports) - source.modules),
             )
             # Pictures are drawn of the first replicate only, and an artifact may be large.
-            keep = artifact if cell.replicate == 0 and failure is None else None
+            keep = place if cell.replicate == 0 and failure is None else None
             store.write(record, predictions if failure is None else None, keep)
             return record
     raise AssertionError("the second attempt always returns")
@@ -323,12 +331,3 @@ def _count_costs(fitting: Took, n_params: int | None, predicting: Took | None = 
         import_s=sum(imports) if imports else None,
         n_params=n_params,
     )
-
-
-def _save_artifact(child: Child) -> tuple[Path | None, int | None]:
-    """Have the estimator stored; one that cannot be stored is still scored, but has no pictures."""
-    try:
-        path = child.save()
-        return path, path.lstat().st_size
-    except (ChildFailure, FileNotFoundError):  # the child still runs, and may remove it again
-        return None, None

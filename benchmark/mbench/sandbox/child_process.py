@@ -117,9 +117,11 @@ class Child:
         self._captured = bytearray()
         self._answers = bytearray()
         self.peak_memory_mb = 0.0
+        self.saving = Took(0.0, 0.0)  # what the last `save` took
         self._was_killed = False
         self._clock = ProcessorClock()
         self._charged_s = 0.0  # of its seconds: those up to the last answer
+        self._carried_s = 0.0  # of wall clock that the next command is charged for, too
         self._n_drained = 0  # bytes of what it wrote to us
 
     def __enter__(self) -> Child:
@@ -236,9 +238,22 @@ class Child:
             raise ChildFailure("invalid", "wrote something of its own in place of the names of its imports")
         return tuple(name for name in names if isinstance(name, str) and name.isidentifier() and len(name) <= 100)
 
-    def save(self) -> Path:
-        """Have the fitted estimator stored, and return the file, which is never to be opened outside a child."""
-        self._request("save", SAVE_LIMIT_S)
+    @property
+    def has_ended(self) -> bool:
+        """Is there no process any more that could be asked?"""
+        return self._was_killed or self._process.poll() is not None
+
+    def save(self, limit_s: float = math.inf) -> Path:
+        """Have the fitted estimator stored, and return the file, which is never to be opened outside a child.
+
+        It may take `SAVE_LIMIT_S` seconds or `limit_s`, if that is less. What comes next is charged for it, too: else
+        who is stored before the first question could go on training there.
+        """
+        charged_s, started = self._charged_s, time.monotonic() - self._carried_s
+        try:
+            self.saving, _ = self._request("save", min(SAVE_LIMIT_S, limit_s))
+        finally:
+            self._charged_s, self._carried_s = charged_s, time.monotonic() - started
         path = self._scratch / "out" / "artifact"
         status = path.lstat() if path.exists() else None
         if status is None or not stat.S_ISREG(status.st_mode) or status.st_size > FILE_LIMIT:
@@ -296,7 +311,7 @@ class Child:
         """
         assert self._process.stdin is not None
         token = secrets.token_hex(8)  # an answer written before its question does not have it
-        started = time.monotonic()
+        started, self._carried_s = time.monotonic() - self._carried_s, 0.0
         with contextlib.suppress(BrokenPipeError):  # a child that is gone is noticed below
             self._process.stdin.write((json.dumps({"do": verb, "token": token, **arguments}) + "\n").encode())
             self._process.stdin.flush()

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from mbench.errors import SubmissionError
-from mbench.results.estimators import find_artifacts
+from mbench.results.estimators import find_stored
 from mbench.results.store import ResultStore
 from mbench.runs.evaluate import plan_cell
 from mbench.runs.learned import open_learned
@@ -46,12 +46,12 @@ def zoom(
     cell = plan_cell(task, spot.track)
     plane = plane_of(task)
     dive = Dive((place.centre.real, place.centre.imag), plane.lower, plane.upper)
-    artifact = find_artifacts(store, (spot.task, spot.track), cell.n_samples).get(source.digest)
+    stored = find_stored(store, (spot.task, spot.track), cell.n_samples).get(source.digest)
     points = [pixel_centres(dive.key_panel(octave)) for octave in range(OCTAVES)]
     learning = partial(report, WatchProgress(source.name, "training", 0, 1))
     predictions: list[FloatArray] = []
     try:
-        with open_run(source, run.settings) as opened, open_learned(opened, task, cell, artifact, learning) as ask:
+        with open_run(source, run.settings) as opened, open_learned(opened, task, cell, stored, learning) as ask:
             for octave, asked in enumerate(points):
                 report(WatchProgress(source.name, "diving", octave, OCTAVES))
                 predictions.append(ask(task.scale(asked))[:, 0])

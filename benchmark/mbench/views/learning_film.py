@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from itertools import repeat
 from pathlib import Path
@@ -20,6 +20,7 @@ from mbench.runs.evaluate import plan_cell
 from mbench.runs.in_threads import run_all
 from mbench.runs.run import Run, open_run
 from mbench.runs.settings import Settings
+from mbench.runs.stored import Answered, Unconfirmed, ask_loaded_child, lend_place, take_estimator
 from mbench.sandbox.child_process import ChildFailure
 from mbench.submission import Source
 from mbench.suite import tracks
@@ -54,12 +55,14 @@ class Footage:
     """All that is known of one submission for a film.
 
     unit: what positions count.  shots: by position, never falling.  skipped: sample sizes that it failed on, and why.
+    unconfirmed: why it was not filmed while it trains, though it takes snapshots.
     """
 
     name: str
     unit: Literal["steps", "points"]
     shots: tuple[Shot, ...]
     skipped: tuple[str, ...] = ()
+    unconfirmed: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +162,7 @@ def watch(
 
     n_frames = encode_film(path, held(), filming.fps, [source.digest for source in sources])
     notes = [f"{footage.name}: no frame at {reason}" for footage in footages for reason in footage.skipped]
+    notes += [f"{each.name}: not filmed while it trains, {each.unconfirmed}" for each in footages if each.unconfirmed]
     return Film(path, n_frames, round(n_frames * frame_s(path, filming.fps), 6), tuple(notes))
 
 
@@ -174,11 +178,14 @@ def shoot(
     footages: list[Footage] = []
     for source in sources:
         with open_run(source, settings) as run:
-            taken = None
+            taken, unconfirmed = None, ""
             # Once one has grown, a race at equal steps grows them all.
             if not filming.grow and not (equal_steps and any(footage.unit == "points" for footage in footages)):
-                taken = shoot_training(run, subject, n_shots, report)
-            footages.append(taken or shoot_growth(run, subject, n_shots, report))
+                try:
+                    taken = shoot_training(run, subject, n_shots, report)
+                except Unconfirmed as failure:
+                    unconfirmed = str(failure)
+            footages.append(taken or replace(shoot_growth(run, subject, n_shots, report), unconfirmed=unconfirmed))
     if equal_steps and len({footage.unit for footage in footages}) > 1:
         for index, source in enumerate(sources):
             if footages[index].unit == "steps":
@@ -190,7 +197,8 @@ def shoot(
 def shoot_training(run: Run, subject: Subject, n_shots: int, report: Report) -> Footage | None:
     """Return predictions as of a submission's snapshots; None for one that takes none, or but one.
 
-    Raises SubmissionError where it fails.
+    Raises SubmissionError where it fails, Unconfirmed where what is stored of it does not answer as what was fitted: a
+    snapshot is stored and loaded, too.
     """
     name, task, cell, X = run.source.name, subject.task, subject.cell, subject.X
     sample = task.draw_sample(cell.n_samples, cell.replicate)
@@ -198,17 +206,24 @@ def shoot_training(run: Run, subject: Subject, n_shots: int, report: Report) -> 
     report(WatchProgress(name, "training", 0, 1))
     shots = []
     try:
-        with run.child_for(task, cell) as child:
+        with ExitStack() as stack:
+            place = lend_place(stack)
+            child = stack.enter_context(run.child_for(task, cell))
             child.build()
             moments = child.watch(sample.X, sample.y)
             if moments is None or len(moments) < 2:
                 return None
+            report(WatchProgress(name, "asking", 0, 1))
+            take_estimator(child, place, limit_s)
+            ask_loaded_child(run, task, cell, place, Answered(X, child.predict(X, limit_s)[0]))
             chosen = np.unique(np.linspace(0, len(moments) - 1, min(n_shots, len(moments))).round().astype(int))
             for done, number in enumerate(chosen.tolist()):
                 report(WatchProgress(name, "asking", done, len(chosen)))
                 child.recall(number)
                 predictions, _ = child.predict(X, limit_s)
                 shots.append(Shot(moments[number].step, moments[number].seconds, predictions))
+    except Unconfirmed:
+        raise
     except ChildFailure as failure:
         raise SubmissionError(f"{name}: no film of {cell.task}: {failure}") from failure
     return Footage(name, "steps", tuple(shots))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from mbench.disk import disk_error
 from mbench.errors import MbenchError
+from mbench.results.estimators import Stored
 from mbench.results.metrics import find_metric
 from mbench.results.record import Record
 from mbench.results.reference import Reference
@@ -18,6 +19,7 @@ from mbench.runs.cells import Cell
 from mbench.runs.in_threads import run_all
 from mbench.runs.progress import Progress
 from mbench.runs.run import Run
+from mbench.runs.stored import open_stored
 from mbench.sandbox.child_process import ChildFailure
 from mbench.suite import tracks
 from mbench.suite.tasks import Task, find_task, load_task
@@ -40,7 +42,8 @@ def draw_pictures(
 ) -> list[Drawing]:
     """Draw every task that can be looked at, from the stored estimators of replicate 0, and the depth profiles.
 
-    A picture that was drawn from the same cell is kept. A submission that fails here loses the picture only.
+    A picture that was drawn from the same cell is kept. A submission that fails here, or whose stored estimator does
+    not answer as was scored, loses the picture only.
     Raises HarnessError when the disk refuses.
     """
     try:
@@ -60,13 +63,13 @@ def _draw_pictures(
 
     def draw(record: Record) -> list[Drawing]:
         places = _places(folder, record.task)
-        artifact = store.artifact_path(record.key)
+        stored = Stored(record, store)
         for place in places:
             if read_fit(place) != record.fit_id:  # of another version of the submission, or of another fit
                 place.unlink(missing_ok=True)
         if not record.ok:
             return [Drawing(None, f"{record.task}: no picture, the cell ended with {record.status}")]
-        if not artifact.exists():
+        if not stored.artifact.exists():
             return [Drawing(None, f"{record.task}: no picture, the fitted estimator is not stored")]
         try:
             task = load_task(record.task)
@@ -76,7 +79,7 @@ def _draw_pictures(
             return [Drawing(None, f"{record.task}: no picture, its task has changed since. Evaluate it again")]
         if run.settings.fresh or not all(place.exists() for place in places):
             try:
-                _draw_cell(run, record, task, artifact, places[0], reference)
+                _draw_cell(run, stored, task, places[0], reference)
             except ChildFailure as failure:
                 return [Drawing(None, f"{record.task}: no picture, {failure}")]
         return [Drawing(place) for place in places]
@@ -91,25 +94,23 @@ def _draw_pictures(
     return sorted(drawings, key=lambda drawing: str(drawing.path))
 
 
-def _draw_cell(run: Run, record: Record, task: Task, artifact: Path, path: Path, reference: Reference) -> None:
+def _draw_cell(run: Run, stored: Stored, task: Task, path: Path, reference: Reference) -> None:
     from mbench.views.render.draw import draw_card, draw_picture
     from mbench.views.render.landmarks import find_landmark
     from mbench.views.render.page import Caption
     from mbench.views.render.strip import draw_strip, plan_strip
     from mbench.views.render.views import plan_picture
 
+    record = stored.record
     plan = plan_picture(task)
     assert plan is not None
     place = find_landmark(task, None) if record.task == "mandelbrot" else None
     strip = plan_strip(task, place.centre) if place is not None else None
     cell = Cell(record.task, record.track, record.replicate, record.n_samples, record.fit_limit_s)
     run.report(Progress(cell, "drawing"))
-    with run.child_for(task, cell) as child:
-        child.load(artifact)
-        predictions, _ = child.predict(plan.X, tracks.predict_limit_s(record.fit_limit_s, len(plan.X)))
-        unrolled = None
-        if strip is not None:
-            unrolled, _ = child.predict(strip.X, tracks.predict_limit_s(record.fit_limit_s, len(strip.X)))
+    with open_stored(run, task, cell, stored) as ask:
+        predictions = ask(plan.X)
+        unrolled = None if strip is None else ask(strip.X)
     truth = task.truth(plan.points)
     caption = Caption(run.source.name, _subtitle(record, reference), record.fit_id)
     sample = task.draw_sample(record.n_samples, record.replicate) if isinstance(plan.look, Line) else None

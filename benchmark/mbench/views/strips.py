@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mbench.disk import check_place, disk_error
 from mbench.errors import SubmissionError, UsageError
-from mbench.results.estimators import find_artifacts
+from mbench.results.estimators import find_stored
 from mbench.results.names import tell_apart
 from mbench.results.store import ResultStore
 from mbench.runs.evaluate import plan_cell
@@ -58,7 +58,7 @@ def draw_strips(
     task = load_task(task_name)
     place = find_landmark(task, spot.landmark)
     cell = plan_cell(task, track)
-    stored = find_artifacts(store, (task_name, track), cell.n_samples)
+    stored = find_stored(store, (task_name, track), cell.n_samples)
     chosen = tell_apart(sources) or [source for source in _baselines() if source.digest in stored]
     if not chosen:
         raise UsageError(

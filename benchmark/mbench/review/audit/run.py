@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import numpy as np
 
@@ -15,19 +16,17 @@ from mbench.results.environment import describe_environment
 from mbench.results.verdicts import compare_statistics, compute_statistics, reach_verdict
 from mbench.review.audit.relatives import Relative, draw_sets, predict_by_neighbours
 from mbench.review.audit.statistics import correlate, score_answers
-from mbench.runs.cells import REPEAT_TOLERANCE, Cell, Inconsistent, predict_shuffled
+from mbench.runs.cells import Cell, Inconsistent
 from mbench.runs.in_threads import run_all
 from mbench.runs.progress import Phase
 from mbench.runs.run import Run, open_run
 from mbench.runs.settings import Settings
+from mbench.runs.stored import Answered, EndedBySaving, confirm_answers, lend_place, store_and_ask
 from mbench.sandbox.child_process import Child, ChildFailure, Interrupted
 from mbench.submission import Source
 from mbench.suite import orbits, tracks
 from mbench.suite.sampler import random_words, stream_key
 from mbench.suite.secrets import secret_digest
-from mbench.types import FloatArray
-
-N_ASKED_AGAIN = 200  # queries that are asked once more, in a batch of their own
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,16 +115,22 @@ def score_sets(
     return tuple(scores[each.name] for each in sets)
 
 
-def _score_set(run: Run, relative: Relative, cell: Cell, report: Report) -> SetScore:
-    """Learn one set in a child; a failure of ours is tried once more before it is raised."""
+def _score_set(run: Run, relative: Relative, cell: Cell, report: Report, *, keeping: bool = True) -> SetScore:
+    """Learn one set in a child; a failure of ours is tried once more before it is raised.
+
+    keeping: as of `run_cell`.
+    """
     for attempt in (run, replace(run, nursery=None)):  # a failure of ours may be the nursery's
         child = attempt.child_for(relative, cell)
         status: SetStatus
         try:
             with ExitStack() as stack:
                 report(AuditProgress(cell, "loading"))
+                place = lend_place(stack) if keeping else None
                 stack.enter_context(child)
-                return _fit_and_ask(child, relative, cell, report)
+                return _fit_and_ask(attempt, child, relative, cell, report, place)
+        except EndedBySaving:
+            return _score_set(run, relative, cell, report, keeping=False)
         except Inconsistent as failure:
             status, reason = "inconsistent", str(failure)
         except ChildFailure as failure:
@@ -140,7 +145,9 @@ def _score_set(run: Run, relative: Relative, cell: Cell, report: Report) -> SetS
     raise AssertionError("the second attempt always returns")
 
 
-def _fit_and_ask(child: Child, relative: Relative, cell: Cell, report: Report) -> SetScore:
+def _fit_and_ask(
+    run: Run, child: Child, relative: Relative, cell: Cell, report: Report, place: Path | None
+) -> SetScore:
     child.build()
     report(AuditProgress(cell, "sampling"))
     sample = relative.draw_sample(cell.n_samples, cell.replicate)
@@ -152,8 +159,10 @@ def _fit_and_ask(child: Child, relative: Relative, cell: Cell, report: Report) -
     asked = [hidden] if public is None else [hidden, public]
     X = np.concatenate([queries.X for queries in asked])
     report(AuditProgress(cell, "predicting"))
-    predicted, _ = predict_shuffled(child, relative, cell, X)
-    _ask_again(child, cell, X, predicted)
+    reply = store_and_ask(child, relative, cell, X, place)
+    predicted = reply.predictions
+    artifact = None if reply.n_bytes is None else place
+    confirm_answers(run, relative, cell, artifact, sample, Answered(X, predicted))
     report(AuditProgress(cell, "scoring"))
     by_knn = predict_by_neighbours(sample.X, sample.y, X)
     scores, truths = [], []
@@ -171,14 +180,3 @@ def _fit_and_ask(child: Child, relative: Relative, cell: Cell, report: Report) -
         correlation=correlate(predicted[:n_test], truths[0][:n_test]),
         fit_s=took.seconds,
     )
-
-
-def _ask_again(child: Child, cell: Cell, X: FloatArray, predicted: FloatArray) -> None:
-    """Ask some queries in a small batch, last first. Raises Inconsistent if the answers differ."""
-    rows = np.linspace(0, len(X) - 1, N_ASKED_AGAIN).astype(int)[::-1]
-    again, _ = child.predict(X[rows], tracks.predict_limit_s(cell.fit_limit_s, len(rows)))
-    if not np.allclose(again, predicted[rows], rtol=REPEAT_TOLERANCE, atol=REPEAT_TOLERANCE):
-        gap = float(np.abs(again - predicted[rows]).max())
-        raise Inconsistent(
-            "invalid", f"predict() answered {len(rows)} queries with values {gap:.2g} apart when asked in a small batch"
-        )

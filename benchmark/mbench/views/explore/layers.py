@@ -17,7 +17,8 @@ from mbench.results.estimators import Target
 from mbench.runs.cells import Cell
 from mbench.runs.run import Run
 from mbench.runs.settings import Settings
-from mbench.sandbox.child_process import Child, ChildFailure, Interrupted
+from mbench.runs.stored import LoadedEstimator, find_answered
+from mbench.sandbox.child_process import ChildFailure, Interrupted
 from mbench.suite.tasks import Task
 from mbench.types import FloatArray
 from mbench.views.explore.chart import Chart, Tile, first_tiles, tile_points, tile_truth
@@ -138,7 +139,7 @@ class PredictionLayer(Layer):
         self._cell = Cell(record.task, record.track, record.replicate, record.n_samples, record.fit_limit_s)
         self._cancel = Event()
         self._held = contextlib.ExitStack()  # the child, while there is one
-        self._child: Child | None = None
+        self._loaded: LoadedEstimator | None = None
         self._pool.submit(self._start)
         self._pool.submit(self._warm_up)
 
@@ -166,17 +167,19 @@ class PredictionLayer(Layer):
         child = Run(self._target.source, self._settings, cancel=self._cancel).child_for(self._task, self._cell)
 
         def load() -> None:
-            self._child = self._held.enter_context(child)
-            self._child.load(self._target.artifact)
+            answered = find_answered(self._task, self._target.stored)
+            loaded = LoadedEstimator(self._held.enter_context(child), answered)
+            loaded.load(self._target.stored.artifact, TILE_LIMIT_S)
+            self._loaded = loaded
 
         self._ask(load)
         self.status = Status("ready")
 
     def _values(self, points: FloatArray) -> FloatArray:
-        child = self._child
-        if child is None:
+        loaded = self._loaded
+        if loaded is None:
             raise LayerFailure(self.status.reason)
-        return self._ask(lambda: child.predict(self._task.scale(points), TILE_LIMIT_S)[0])
+        return self._ask(lambda: loaded.predict(self._task.scale(points), TILE_LIMIT_S))
 
     def _ask(self, action: Callable[[], Answer]) -> Answer:
         """Have the child do something. A failure ends the child, whose reason is kept and raised as LayerFailure."""
@@ -187,7 +190,7 @@ class PredictionLayer(Layer):
             reason = f"{kind}: {failure}"
         except Interrupted:
             reason = "the server is being stopped"
-        self._child = None
+        self._loaded = None
         self._held.close()
         self.status = Status("failed", reason)
         raise LayerFailure(reason)

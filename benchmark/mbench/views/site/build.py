@@ -13,6 +13,7 @@ from mbench.board.standings import Board, build_board
 from mbench.disk import disk_error, write_atomically
 from mbench.errors import UsageError
 from mbench.results.curves import find_curves
+from mbench.results.estimators import Stored
 from mbench.results.record import Record
 from mbench.results.reference import load_reference
 from mbench.results.store import ResultStore
@@ -107,9 +108,8 @@ def _build(folder: Path, origins: Origins, isolate: Callable[[], Isolation], job
         if shown is None and artifact is not None and entry.source is not None:
             assert store is not None
             say(f"{entry.href}: asking its estimator")
-            path = store.artifact_path(artifact.key)
             try:
-                shown = tiles.draw_tiles(folder, entry.source, artifact, path, isolate(), cancel)
+                shown = tiles.draw_tiles(folder, entry.source, Stored(artifact, store), isolate(), cancel)
             except ChildFailure as failure:
                 reason = f"its estimator was asked and failed: {failure}"
         elif shown is None:

@@ -14,15 +14,17 @@ from typing import Any
 import numpy as np
 
 from mbench.disk import write_atomically
+from mbench.results.estimators import Stored
 from mbench.results.metrics import fraction_unexplained
 from mbench.results.record import Record
 from mbench.results.store import ResultStore
 from mbench.runs.cells import Cell
 from mbench.runs.run import Run
 from mbench.runs.settings import Settings
+from mbench.runs.stored import open_stored
 from mbench.sandbox.tiers import Isolation
 from mbench.submission import Source
-from mbench.suite import tracks
+from mbench.suite.secrets import PUBLIC
 from mbench.suite.tasks import load_task
 from mbench.suite.tasks.looks import Landmark
 from mbench.types import FloatArray, IntArray
@@ -62,7 +64,9 @@ def find_artifacts(store: ResultStore) -> dict[tuple[str, str], Record]:
     return {
         (record.source_digest, record.track): record
         for record in store.records()
-        if record.task == TASK and record.replicate == 0 and record.ok and store.artifact_path(record.key).is_file()
+        if (record.task, record.replicate, record.test_set) == (TASK, 0, PUBLIC)
+        and record.ok
+        and store.artifact_path(record.key).is_file()
     }
 
 
@@ -81,18 +85,16 @@ def read_tiles(site: Path, key: str, fit: str = "") -> Tiles | None:
     return Tiles(path, panels, strip) if is_whole else None
 
 
-def draw_tiles(
-    site: Path, source: Source, record: Record, artifact: Path, isolation: Isolation, cancel: Event
-) -> Tiles:
+def draw_tiles(site: Path, source: Source, stored: Stored, isolation: Isolation, cancel: Event) -> Tiles:
     """Ask a stored estimator for every tile, its banner and its strip, write them. Raises ChildFailure, OSError."""
+    record = stored.record
     task = load_task(TASK)
     zoom, banner, strip = plan(), plan_banner(), strip_plan()
     X = np.concatenate([zoom.X, banner.X, strip.X])
     cell = Cell(record.task, record.track, record.replicate, record.n_samples, record.fit_limit_s)
     settings = Settings(threads=record.threads, device=record.device, isolation=isolation.with_devices(record.device))
-    with Run(source, settings, cancel=cancel).child_for(task, cell) as child:
-        child.load(artifact)
-        answers, _ = child.predict(X, tracks.predict_limit_s(record.fit_limit_s, len(X)))
+    with open_stored(Run(source, settings, cancel=cancel), task, cell, stored) as ask:
+        answers = ask(X)
     predictions, lower, unrolled = np.split(answers, np.cumsum([len(zoom.X), len(banner.X)]))
     folder = site / FOLDER / _folder_name(record.key)
     for index, panel in enumerate(zoom.panels):
