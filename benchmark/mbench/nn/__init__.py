@@ -2,6 +2,7 @@
 
 from mbench.nn.features import FourierFeatures, TaylorFeatures
 from mbench.nn.networks import MLP
+from mbench.nn.random_layer import RandomLayer
 from mbench.nn.regularisers import WeightRules, lipschitz_bound, squared_slope
 from mbench.nn.schedule import (
     affordable_steps,
@@ -16,6 +17,7 @@ from mbench.nn.training import Step, training
 __all__ = [
     "MLP",
     "FourierFeatures",
+    "RandomLayer",
     "Step",
     "TaylorFeatures",
     "TorchRegressor",
