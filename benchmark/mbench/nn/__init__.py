@@ -6,6 +6,8 @@ from mbench.nn.random_layer import RandomLayer
 from mbench.nn.regularisers import WeightRules, lipschitz_bound, squared_slope
 from mbench.nn.schedule import (
     affordable_steps,
+    fourier_orders,
+    perceptron_step_ms,
     reference_learning_rate,
     reference_orders,
     reference_settings,
@@ -23,7 +25,9 @@ __all__ = [
     "TorchRegressor",
     "WeightRules",
     "affordable_steps",
+    "fourier_orders",
     "lipschitz_bound",
+    "perceptron_step_ms",
     "reference_learning_rate",
     "reference_orders",
     "reference_settings",
