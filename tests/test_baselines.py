@@ -19,7 +19,7 @@ from mbench.submission import baseline_names, baseline_path, read_submission
 from mbench.types import Spec
 
 # Their training is tested in test_nn.py, what is theirs in test_network_baselines.py.
-NETWORKS = {"mlp", "taylor", "fourier", "fourier_smooth"} | {
+NETWORKS = {"mlp", "taylor", "fourier", "fourier_256", "fourier_smooth"} | {
     *("mlp_sigmoid", "mlp_relu", "skip_mlp", "taylor_linear", "fourier_2d"),
     *("gaussian_features", "siren", "wire", "finer"),
 }
