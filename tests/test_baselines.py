@@ -313,6 +313,12 @@ def test_gp_maximises_scikit_learns_marginal_likelihood(rng, scales):
     np.testing.assert_allclose(slopes, -expected_slopes[order], rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize(("n", "n_inducing"), [(3_000, 1_000), (10_000, 1_200), (100_000, 1_400), (1_000_000, 1_400)])
+def test_gp_is_carried_by_more_rows_of_larger_samples(n, n_inducing):
+    spec = Spec(2, 1, n, 15.0, threads=1, device="cpu", seed=0)
+    assert load("gp").build(spec).n_inducing == n_inducing
+
+
 def test_gp_with_every_point_inducing_is_the_exact_one(rng):
     X, y, queries = draw(rng, 60, 2)
     y += 0.01 * rng.normal(size=y.shape)
