@@ -19,7 +19,7 @@ STEP_MS_PER_MILLION = 20.0
 SHARE_OF_LIMIT = 0.4
 START_S = 0.3
 POINTS_PER_ORDER = 12  # along an axis
-STEPS_AT_FULL_RATE = 6_000
+FULL_RATE_REACH = 4e6  # features times steps
 
 
 def reference_orders(n_inputs: int) -> int:
@@ -66,11 +66,13 @@ def reference_learning_rate(n_features: int, steps: int = 0) -> float:
     by about the rate, so a unit's sum by up to the rate times the features. With 0.003 the 13,328 features of MNIST
     left an error rate of 0.9; with 0.001 0.18, 0.0003 0.11, 0.0001 0.15.
 
-    steps: beyond STEPS_AT_FULL_RATE of them the rate falls as their power -3/4. Harmonics of order 256 stayed well at
-    0.01 for 5,900 steps and ended at a constant after 29,000, where 0.003 did well (docs/rates.md).
+    steps: where they times the features exceed FULL_RATE_REACH, the rate falls, down to 0.003. 1,026 harmonics of unit
+    size learned well at 0.01 for 5,900 steps and ended at a constant after 13,000; at 0.003 they learned well for
+    29,000, as did 2 inputs and 16 powers at 0.01 (docs/rates.md).
     """
-    rate = 1e-2 if n_features <= 1_100 else 4.0 / n_features
-    return rate * min(1.0, (STEPS_AT_FULL_RATE / max(steps, 1)) ** 0.75)
+    if n_features > 1_100:
+        return 4.0 / n_features
+    return min(1e-2, max(3e-3, 1e-2 * FULL_RATE_REACH / max(n_features * steps, 1)))
 
 
 def reference_settings(spec: Spec, step_ms: float | None = None) -> dict[str, Any]:
