@@ -282,6 +282,13 @@ def test_siren_keeps_the_sums_of_every_hidden_layer_of_unit_size(rng):
         x = layer(x)
 
 
+@pytest.mark.parametrize("fit_limit_s", [5.0, 15.0, 60.0, 300.0])
+def test_siren_shrinks_no_weight_more_than_was_tried_whatever_the_steps(fit_limit_s):
+    estimator = load("siren").build(Spec(2, 1, 10_000, fit_limit_s, threads=1, device="cpu", seed=0))
+    assert estimator.weight_decay > 0.0
+    assert estimator.learning_rate * estimator.weight_decay * estimator.steps <= 3e-4 * 2_700
+
+
 # --- finer -----------------------------------------------------------------------------------------------------------
 
 
