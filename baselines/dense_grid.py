@@ -8,8 +8,7 @@ Settings: chosen by the error on fresh points after 1,500 steps from 10,000 poin
 (and `mandelbrot-distance`), in 1e-3; k-NN has 2.5 (7.8). Weight of the prior 0: 3.2, 1e-3: 2.5, 0.01: 2.4, 0.1: 2.2,
 1 and 10: 2.2; of absolute differences 2.5 at best, of second ones 2.3 (9.0). Nodes along an axis 1.3 times as close as
 the rows are: 2.8 (10.6), 2.5 times: 2.2 (7.9), and whether one, two, three, five or six grids lead up to that changes
-0.05. Two features a node; of four 2.2, too. The learning rate is the best of its grid in docs/rates.md. Steps use a
-third of the limit.
+0.05. Two features a node; of four 2.2, too. The learning rate is the best of its grid in docs/rates.md.
 """
 
 from functools import partial
@@ -18,7 +17,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from mbench.nn import TorchRegressor, affordable_steps, reference_learning_rate, reference_settings
+from mbench.nn import TorchRegressor, perceptron_step_ms, reference_learning_rate, reference_settings
 
 MOST_INPUTS = 3
 N_FEATURES = 2
@@ -91,22 +90,22 @@ def choose_resolutions(n_inputs, n_samples):
 
 
 def build(spec):
-    shared = reference_settings(spec)
     if spec.n_inputs > MOST_INPUTS:
-        return TorchRegressor(learning_rate=reference_learning_rate(spec.n_inputs), **shared)
+        plain = reference_settings(spec, perceptron_step_ms(spec.n_inputs))
+        rate = reference_learning_rate(spec.n_inputs, plain["steps"])
+        return TorchRegressor(learning_rate=rate, **plain)
     resolutions = choose_resolutions(spec.n_inputs, spec.n_samples)
     batch_size = round(10 * spec.n_samples**0.5)
     # One core of a 2026 server CPU: for the loop, for each row, and for the prior and Adam on every feature.
     n_nodes = sum(r**spec.n_inputs for r in resolutions)
-    step_ms = 0.8 + 6e-4 * batch_size + 7e-6 * N_FEATURES * n_nodes
+    step_ms = 0.95 + 6e-4 * batch_size + 7e-6 * N_FEATURES * n_nodes
     return GridRegressor(
-        **shared
+        **reference_settings(spec, step_ms)
         | {
             "features": partial(GridEncoding, resolutions=resolutions, smoothness=SMOOTHNESS),
             "width": 64,
             "depth": 2,
             "learning_rate": 1e-2,
             "batch_size": batch_size,
-            "steps": affordable_steps(spec.fit_limit_s, step_ms),
         }
     )

@@ -2,7 +2,7 @@
 
 Source: Liu et al., "FINER: flexible spectral-bias tuning in implicit neural representation by variable-periodic
 activation functions" (2024): sin(w0 · (|z| + 1) · z), first biases uniform within k, all else as baselines/siren.py.
-Settings: size, steps and w0 of baselines/siren.py, for its reasons, but 15 in the first layer for up to three inputs:
+Settings: size and w0 of baselines/siren.py, for its reasons, but 15 in the first layer for up to three inputs:
 |z| + 1 about doubles the frequencies there, and with 30 the error on 2,000 points of a sphere was 25 times k-NN's. k is
 1, since larger ones are for images whose every pixel is seen. The learning rate is the best of its grid in
 docs/rates.md.
@@ -15,12 +15,13 @@ import math
 import torch
 from torch import nn
 
-from mbench.nn import TorchRegressor, reference_settings
+from mbench.nn import TorchRegressor, perceptron_step_ms, reference_settings
 
 W0 = 30.0
 FIRST_W0 = 15.0
 BIAS = 1.0
 RATE = 1e-4
+SINES_MS = 0.75  # of a step, on one core of a 2026 server CPU, beyond the perceptron's
 
 
 def first_w0(n_inputs):
@@ -57,4 +58,5 @@ class FinerRegressor(TorchRegressor):
 
 
 def build(spec):
-    return FinerRegressor(learning_rate=RATE, **reference_settings(spec))
+    settings = reference_settings(spec, perceptron_step_ms(spec.n_inputs) + SINES_MS)
+    return FinerRegressor(learning_rate=RATE, **settings)

@@ -1,13 +1,15 @@
 """All products of sines and cosines of the inputs, up to an order, into the network of baselines/mlp.py.
 
 Source: the terms of a Fourier series in several variables as features, as in the video that mbench takes up.
-Settings: amplitudes are 1, whatever the order, as there. Up to three inputs as many orders as give at most 1,100
-features, about what baselines/fourier.py takes of two inputs: 256 of one input, 16 of two (1,090 features), 4 of three
-(731). Beyond, the products are too many, and the features are those of baselines/fourier.py, one input at a time. Size
-and rate are those of all network baselines (`mbench.nn`), and so are the steps where the products leave the time.
+Settings: amplitudes are 1, whatever the order, as there. Up to three inputs as many orders as the sample bears
+(`mbench.nn.fourier_orders`, as baselines/fourier.py), and no more than give 1,100 features: 16 of two inputs (1,090
+features), 4 of three (731). Beyond, the products are too many, and the features are those of baselines/fourier.py, one
+input at a time. Size and rate are those of baselines/mlp.py; the steps are what the products leave of the limit.
 """
 
 from __future__ import annotations
+
+from functools import partial
 
 import torch
 from torch import nn
@@ -15,20 +17,20 @@ from torch import nn
 from mbench.nn import (
     FourierFeatures,
     TorchRegressor,
-    affordable_steps,
+    fourier_orders,
+    perceptron_step_ms,
     reference_learning_rate,
-    reference_orders,
     reference_settings,
 )
 
 MAX_PRODUCTS = 1_100
-STEP_MS = 4.5  # on one core of a 2026 server CPU; a fit may take a third of the limit
+PRODUCTS_MS = 0.2  # of a step, on one core of a 2026 server CPU
 
 
-def product_orders(n_inputs):
-    """Return the highest order whose products of n_inputs sines and cosines are at most MAX_PRODUCTS."""
+def product_orders(n_inputs, n_samples):
+    """Return the highest order the sample bears whose products of sines and cosines are at most MAX_PRODUCTS."""
     affordable = int((MAX_PRODUCTS ** (1.0 / n_inputs) - 1.0) / 2.0)
-    return min(affordable, reference_orders(n_inputs))
+    return min(affordable, fourier_orders(n_inputs, n_samples))
 
 
 class ProductFeatures(nn.Module):
@@ -53,14 +55,16 @@ class ProductFeatures(nn.Module):
         return torch.cat([x, products[:, 1:]], dim=1)
 
 
-def make_features(n_inputs):
+def make_features(n_inputs, n_samples):
+    """Return the products up to three inputs, and beyond each input's own harmonics."""
     if n_inputs > 3:
-        return FourierFeatures(n_inputs, reference_orders(n_inputs))
-    return ProductFeatures(n_inputs, product_orders(n_inputs))
+        return FourierFeatures(n_inputs, fourier_orders(n_inputs, n_samples))
+    return ProductFeatures(n_inputs, product_orders(n_inputs, n_samples))
 
 
 def build(spec):
-    rate = reference_learning_rate(make_features(spec.n_inputs).n_features)
-    settings = reference_settings(spec)
-    settings["steps"] = min(settings["steps"], affordable_steps(spec.fit_limit_s, STEP_MS))
-    return TorchRegressor(features=make_features, learning_rate=rate, **settings)
+    n_features = make_features(spec.n_inputs, spec.n_samples).n_features
+    settings = reference_settings(spec, perceptron_step_ms(n_features) + PRODUCTS_MS)
+    rate = reference_learning_rate(n_features, settings["steps"])
+    features = partial(make_features, n_samples=spec.n_samples)
+    return TorchRegressor(features=features, learning_rate=rate, **settings)

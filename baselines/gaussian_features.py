@@ -3,9 +3,9 @@
 Source: Tancik et al., "Fourier features let networks learn high frequency functions in low dimensional domains" (2020).
 Settings: 256 frequencies, as there. Their standard deviation decides what the network makes of the space between the
 points. It is chosen on a held-out fifth of the sample, after a tenth of the steps, among six a factor of 2 apart by the
-root of the number of inputs, which keeps the angle between two points about the same. The size is that of all network
-baselines (`mbench.nn`), and so are the steps where the trials leave the time. The learning rate is the best of its grid
-in docs/rates.md.
+root of the number of inputs, which keeps the angle between two points about the same. The size is that of
+baselines/mlp.py; the steps are what the trials leave of the limit. The learning rate is the best of its grid in
+docs/rates.md.
 """
 
 from __future__ import annotations
@@ -17,13 +17,12 @@ import numpy as np
 import torch
 from torch import nn
 
-from mbench.nn import MLP, TorchRegressor, affordable_steps, reference_settings
+from mbench.nn import MLP, TorchRegressor, perceptron_step_ms, reference_settings
 
 N_FREQUENCIES = 256
 RATE = 1e-3
 SCALES = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0)  # by the root of the number of inputs
 TRIAL_SHARE = 0.1  # of the steps, a scale
-STEP_MS = 4.0  # on one core of a 2026 server CPU; a fit may take a third of the limit
 
 
 class GaussianFeatures(nn.Module):
@@ -65,7 +64,5 @@ class GaussianRegressor(TorchRegressor):
 
 
 def build(spec):
-    settings = reference_settings(spec)
-    with_trials = STEP_MS * (1.0 + TRIAL_SHARE * len(SCALES))
-    settings["steps"] = min(settings["steps"], affordable_steps(spec.fit_limit_s, with_trials))
-    return GaussianRegressor(learning_rate=RATE, **settings)
+    with_trials = perceptron_step_ms(2 * N_FREQUENCIES) * (1.0 + TRIAL_SHARE * len(SCALES))
+    return GaussianRegressor(learning_rate=RATE, **reference_settings(spec, with_trials))

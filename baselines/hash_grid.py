@@ -7,7 +7,7 @@ Settings: six resolutions from 16 cells along an axis to 2.5 times the rows', tw
 baselines/dense_grid.py, where it was searched. The prior is asked at random points of the box, as many as rows in the
 batch: a shared table has no neighbours of its own. On 10,000 points of replicate 1000 of `mandelbrot` 16,384 entries a
 resolution left an error of 2.45e-3 on fresh points, 32,768 one of 2.35e-3; k-NN has 2.52e-3. Three entries a row keep a
-grid over one input whole. The learning rate is the best of its grid in docs/rates.md. Steps use a third of the limit.
+grid over one input whole. The learning rate is the best of its grid in docs/rates.md.
 """
 
 import math
@@ -16,7 +16,7 @@ from functools import partial
 import torch
 from torch import nn
 
-from mbench.nn import TorchRegressor, affordable_steps, reference_learning_rate, reference_settings
+from mbench.nn import TorchRegressor, perceptron_step_ms, reference_learning_rate, reference_settings
 
 MOST_INPUTS = 4  # a cell has 2^d corners
 N_FEATURES = 2
@@ -96,23 +96,23 @@ def choose_resolutions(n_inputs, n_samples):
 
 
 def build(spec):
-    shared = reference_settings(spec)
     if spec.n_inputs > MOST_INPUTS:
-        return TorchRegressor(learning_rate=reference_learning_rate(spec.n_inputs), **shared)
+        plain = reference_settings(spec, perceptron_step_ms(spec.n_inputs))
+        rate = reference_learning_rate(spec.n_inputs, plain["steps"])
+        return TorchRegressor(learning_rate=rate, **plain)
     resolutions = choose_resolutions(spec.n_inputs, spec.n_samples)
     table_size = min(2 ** math.ceil(math.log2(ENTRIES_PER_ROW * spec.n_samples)), MOST_ENTRIES)
     batch_size = round(10 * spec.n_samples**0.5)
     # One core of a 2026 server CPU: for the loop, for each gathered corner, and for Adam.
     n_entries = sum(min(table_size, (r + 1) ** spec.n_inputs) for r in resolutions)
-    step_ms = 0.8 + 1.3e-4 * batch_size * N_LEVELS * 2**spec.n_inputs + 7e-6 * N_FEATURES * n_entries
+    step_ms = 1.0 + 2.1e-4 * batch_size * N_LEVELS * 2**spec.n_inputs + 7e-6 * N_FEATURES * n_entries
     return HashGridRegressor(
-        **shared
+        **reference_settings(spec, step_ms)
         | {
             "features": partial(HashEncoding, resolutions=resolutions, table_size=table_size, smoothness=SMOOTHNESS),
             "width": 64,
             "depth": 2,
             "learning_rate": 1e-2,
             "batch_size": batch_size,
-            "steps": affordable_steps(spec.fit_limit_s, step_ms),
         }
     )

@@ -3,12 +3,12 @@
 Source: Rumelhart, Hinton & Williams, "Learning representations by back-propagating errors" (1986); the first weights
 four times as large, against the slope of 1/4, by Glorot & Bengio, "Understanding the difficulty of training deep
 feedforward neural networks" (2010).
-Settings: size and steps are those of all network baselines (`mbench.nn`), so that it differs from baselines/mlp.py by
-its activation and what goes with it: the first weights, and the learning rate. 0.03 is the best of its grid in
-docs/rates.md; on MNIST's 784 inputs sigmoids saturate at that rate, and 0.01 is the best.
+Settings: size and steps are those of baselines/mlp.py, so that it differs by its activation and what goes
+with it: the first weights, and the learning rate. 0.03 is the best of its grid in docs/rates.md; on MNIST's 784 inputs
+sigmoids saturate at that rate, and 0.01 is the best.
 """
 
-from mbench.nn import MLP, TorchRegressor, reference_settings
+from mbench.nn import MLP, TorchRegressor, perceptron_step_ms, reference_settings
 
 RATE, RATE_TIMES_INPUTS = 0.03, 8.0
 
@@ -20,4 +20,4 @@ class SigmoidRegressor(TorchRegressor):
 
 def build(spec):
     rate = min(RATE, RATE_TIMES_INPUTS / spec.n_inputs)
-    return SigmoidRegressor(learning_rate=rate, **reference_settings(spec))
+    return SigmoidRegressor(learning_rate=rate, **reference_settings(spec, perceptron_step_ms(spec.n_inputs)))

@@ -7,15 +7,14 @@ Settings: 8 bumps an edge, as FastKAN; 32 in the first layer memorised 10,000 po
 as they are, for two of them normalised by row are only a sign. Bumps start at a tenth of an ordinary layer's size:
 at full size ten inputs became a rough function that training bent through the sample (fraction of variance
 unexplained on `friedman` 1.6 instead of 0.014), at the price of 3.4e-3 instead of 2.9e-3 above. The learning rate is
-the best of its grid in docs/rates.md, and falls for many bumps as the reference's for many features. Steps use a third
-of the limit.
+the best of its grid in docs/rates.md, and falls for many bumps as the reference's for many features.
 """
 
 import torch
 from torch import nn
 from torch.nn import functional
 
-from mbench.nn import TorchRegressor, affordable_steps, reference_learning_rate, reference_settings
+from mbench.nn import TorchRegressor, reference_learning_rate, reference_settings
 
 START = 0.1
 N_CENTRES = 8  # FastKAN's
@@ -51,13 +50,7 @@ def build(spec):
     width, depth = 64, 3
     n_weights = (N_CENTRES + 1) * width * (spec.n_inputs + (depth - 1) * width + spec.n_outputs)
     # One core of a 2026 server CPU; the bumps cost about as much for each unit as their weights do.
-    step_ms = 1.5 + 45e-6 * n_weights
-    return KanRegressor(
-        **reference_settings(spec)
-        | {
-            "width": width,
-            "depth": depth,
-            "learning_rate": reference_learning_rate(N_CENTRES * spec.n_inputs),
-            "steps": affordable_steps(spec.fit_limit_s, step_ms),
-        }
-    )
+    step_ms = 2.2 + 40e-6 * n_weights
+    settings = reference_settings(spec, step_ms) | {"width": width, "depth": depth}
+    rate = reference_learning_rate(N_CENTRES * spec.n_inputs, settings["steps"])
+    return KanRegressor(learning_rate=rate, **settings)

@@ -1,4 +1,6 @@
 import ast
+from collections import Counter
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 from sklearn.neighbors import KNeighborsRegressor
 from threadpoolctl import threadpool_limits
 
+from mbench.nn import random_layer
 from mbench.runs import check
 from mbench.runs.check import check_submission
 from mbench.sandbox.tiers import choose_isolation
@@ -16,7 +19,7 @@ from mbench.submission import baseline_names, baseline_path, read_submission
 from mbench.types import Spec
 
 # Their training is tested in test_nn.py, what is theirs in test_network_baselines.py.
-NETWORKS = {"mlp", "taylor", "fourier", "fourier_smooth"} | {
+NETWORKS = {"mlp", "taylor", "fourier", "fourier_256", "fourier_smooth"} | {
     *("mlp_sigmoid", "mlp_relu", "skip_mlp", "taylor_linear", "fourier_2d"),
     *("gaussian_features", "siren", "wire", "finer"),
 }
@@ -65,6 +68,22 @@ def test_a_baseline_says_where_it_comes_from_and_how_it_is_set(name):
     text = ast.get_docstring(ast.parse(baseline_path(name).read_text()))
     assert name in WITHOUT_SOURCE or "\nSource: " in text
     assert name in WITHOUT_SETTINGS or "\nSettings: " in text
+
+
+def shared_lines(one, other):
+    """Return how many lines with something on them two sources have in common, wherever they stand."""
+    counts = [Counter(line.strip() for line in source.splitlines() if line.strip()) for source in (one, other)]
+    return (counts[0] & counts[1]).total()
+
+
+def test_no_two_baselines_share_thirty_lines():
+    sources = {name: baseline_path(name).read_text() for name in baseline_names()}
+    shared = {pair: shared_lines(*(sources[name] for name in pair)) for pair in combinations(sources, 2)}
+    assert {pair: n for pair, n in shared.items() if n >= 30} == {}
+
+
+def test_shared_lines_are_counted_wherever_they_stand():
+    assert shared_lines("a = 1\nb = 2\n\nc = 3\n", "def f():\n    c = 3\n    a = 1\n    a = 1\n") == 2
 
 
 @pytest.mark.parametrize("name", sorted(set(baseline_names()) - NETWORKS - {"constant", "knn"}))
@@ -227,11 +246,11 @@ def test_random_features_approach_the_gaussian_kernel(rng):
     np.testing.assert_allclose(features @ features.T, np.exp(-squared / (2.0 * 0.7**2)), atol=0.02)
 
 
-@pytest.mark.parametrize(("name", "attribute"), [("rff_ridge", "width_"), ("elm", "steepness_")])
-def test_random_layers_fit_their_output_by_ridge_regression(rng, name, attribute):
+@pytest.mark.parametrize("name", ["rff_ridge", "elm"])
+def test_random_layers_fit_their_output_by_ridge_regression(rng, name):
     X, y, queries = draw(rng, 150, 2, k=2)
     estimator = fit(name, X, y)
-    module, scale = load(name), getattr(estimator, attribute)
+    module, scale = load(name), estimator.scale_
     layer = {
         "rff_ridge": lambda X: module.random_features(X, estimator.normals_, estimator.phases_, scale),
         "elm": lambda X: module.hidden_layer(X, estimator.drawn_, estimator.biases_, scale),
@@ -243,18 +262,25 @@ def test_random_layers_fit_their_output_by_ridge_regression(rng, name, attribute
     np.testing.assert_allclose(estimator.predict(queries), expected, atol=1e-4)
 
 
-@pytest.mark.parametrize(("name", "attribute"), [("rff_ridge", "width_"), ("elm", "steepness_")])
-def test_random_layers_choose_shorter_waves_for_a_function_with_more_of_them(rng, name, attribute):
+@pytest.mark.parametrize("name", ["rff_ridge", "elm"])
+def test_random_layers_choose_shorter_waves_for_a_function_with_more_of_them(rng, name):
     X = rng.uniform(-1.0, 1.0, (1_000, 1))
-    slow, fast = (getattr(fit(name, X, np.sin(frequency * X)), attribute) for frequency in (2.0, 60.0))
+    slow, fast = (fit(name, X, np.sin(frequency * X)).scale_ for frequency in (2.0, 60.0))
     assert (slow > fast) if name == "rff_ridge" else (slow < fast)
 
 
+@pytest.mark.parametrize(("n", "n_units"), [(100, 500), (10_000, 1_400), (1_000_000, 1_500)])
+def test_random_layers_have_as_many_units_as_the_sample_bears(rng, n, n_units):
+    assert random_layer.count_units(n) == n_units
+    if n < 1_000:
+        X, y, _ = draw(rng, n, 2)
+        assert all(len(fit(name, X, y).weights_) == n_units for name in ("rff_ridge", "elm"))
+
+
 def test_the_output_layer_is_found_where_the_penalty_is_below_rounding():
-    module = load("elm")
     column = np.linspace(0.0, 1.0, 50)[:, None]
     hidden = np.hstack([column] * 30)  # of rank one
-    weights = module.solve_ridge(hidden.T @ hidden, hidden.T @ column, 1e-30)
+    weights = random_layer.solve_ridge(hidden.T @ hidden, hidden.T @ column, 1e-30)
     np.testing.assert_allclose(hidden @ weights, column, atol=1e-6)
 
 
@@ -285,6 +311,12 @@ def test_gp_maximises_scikit_learns_marginal_likelihood(rng, scales):
     order = [*range(1, len(scales) + 1), 0, len(scales) + 1]  # scikit-learn's kernel begins with the amplitude
     np.testing.assert_allclose(value, -expected, rtol=1e-5)
     np.testing.assert_allclose(slopes, -expected_slopes[order], rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(("n", "n_inducing"), [(3_000, 1_000), (10_000, 1_200), (100_000, 1_400), (1_000_000, 1_400)])
+def test_gp_is_carried_by_more_rows_of_larger_samples(n, n_inducing):
+    spec = Spec(2, 1, n, 15.0, threads=1, device="cpu", seed=0)
+    assert load("gp").build(spec).n_inducing == n_inducing
 
 
 def test_gp_with_every_point_inducing_is_the_exact_one(rng):

@@ -9,12 +9,17 @@ import torch
 from baseline_modules import load
 from sklearn.base import clone
 
+from mbench.nn import affordable_steps, fourier_orders
+from mbench.suite import tracks
+from mbench.suite.tasks import find_task
 from mbench.types import Spec
 
 NAMES = (
-    *("mlp_sigmoid", "mlp_relu", "skip_mlp", "taylor_linear", "fourier_2d"),
+    *("mlp_sigmoid", "mlp_relu", "skip_mlp", "taylor_linear", "fourier", "fourier_2d"),
     *("gaussian_features", "siren", "wire", "finer"),
 )
+BY_COST = ("taylor_linear", "mlp", "taylor", "mlp_relu", "siren", "finer", "skip_mlp", "fourier_256", "wire")
+LARGE = ((10_000, 15.0), (1_000_000, 300.0))  # points, and the seconds to learn them
 
 
 def build(name, n_inputs=2, n_outputs=1, seed=7):
@@ -78,6 +83,32 @@ def test_a_stored_estimator_predicts_the_same(rng, name):
     estimator = build(name).set_params(steps=2).fit(X, y)
     again = cloudpickle.loads(cloudpickle.dumps(estimator))
     np.testing.assert_array_equal(again.predict(X), estimator.predict(X))
+
+
+def budgets():
+    """Return the spec of every task of every track."""
+    for track in tracks.TRACKS.values():
+        for name in track.tasks:
+            kind, budget = find_task(name), track.budgets[tracks.family_of(name)]
+            yield Spec(
+                *(kind.n_inputs, kind.n_outputs, budget.n_samples, budget.fit_limit_s), threads=1, device="cpu", seed=0
+            )
+
+
+@pytest.mark.parametrize("name", BY_COST)
+def test_steps_are_those_of_a_cost_of_the_networks_own(name):
+    """Each takes the same share of every limit of one shape, and none more than its own cost leaves."""
+    short, long = (load(name).build(Spec(2, 1, 10_000, s, threads=1, device="cpu", seed=0)).steps for s in (15.0, 60.0))
+    cost = 1.0 / short
+    assert long * cost == pytest.approx(affordable_steps(60.0, 1.0) / affordable_steps(15.0, 1.0), rel=0.01)
+    for spec in budgets():
+        assert load(name).build(spec).steps > 100
+
+
+def test_the_cheaper_a_step_the_more_of_them():
+    steps = [load(name).build(Spec(2, 1, 10_000, 15.0, threads=1, device="cpu", seed=0)).steps for name in BY_COST]
+    assert steps == sorted(steps, reverse=True)
+    assert len(set(steps)) == len(steps)
 
 
 # --- activations -----------------------------------------------------------------------------------------------------
@@ -172,14 +203,40 @@ def test_fourier_2d_makes_every_product_of_sines_and_cosines(rng, n_inputs, orde
 @pytest.mark.parametrize(("n_inputs", "orders", "n_features"), [(1, 256, 513), (2, 16, 1_090), (3, 4, 731)])
 def test_fourier_2d_bounds_the_number_of_products(n_inputs, orders, n_features):
     module = load("fourier_2d")
-    assert module.product_orders(n_inputs) == orders
-    assert module.make_features(n_inputs).n_features == n_features
+    assert module.product_orders(n_inputs, 10**6) == orders
+    assert module.make_features(n_inputs, 10**6).n_features == n_features
+
+
+def test_fourier_2d_has_no_order_that_the_sample_does_not_bear():
+    assert load("fourier_2d").product_orders(2, 400) == fourier_orders(2, 400) < 16
 
 
 def test_fourier_2d_beyond_three_inputs_takes_those_of_the_fourier_baseline():
-    features = load("fourier_2d").make_features(784)
+    features = load("fourier_2d").make_features(784, 20_000)
     assert type(features).__name__ == "FourierFeatures"
-    assert features.n_features == 13_328
+    assert features.orders == fourier_orders(784, 20_000)
+
+
+# --- fourier ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("n", "d"), [(1_000, 1), (10_000, 2), (1_000_000, 2), (20_000, 784)])
+def test_fourier_takes_its_orders_from_the_sample(n, d):
+    orders = load("fourier").build(Spec(d, 1, n, 15.0, threads=1, device="cpu", seed=0)).orders
+    assert orders == fourier_orders(d, n)
+
+
+@pytest.mark.parametrize("n", [100, 1_000_000])
+def test_fourier_256_has_the_videos_orders_whatever_the_sample(n):
+    for d, orders in ((1, 256), (2, 256), (784, 8)):
+        assert load("fourier_256").build(Spec(d, 1, n, 15.0, threads=1, device="cpu", seed=0)).orders == orders
+
+
+@pytest.mark.parametrize("name", ["fourier", "fourier_256", "fourier_2d"])
+def test_the_rate_falls_where_many_features_take_many_steps(name):
+    """At the full rate they end at a constant from 316,228 points on."""
+    few, many = (load(name).build(Spec(2, 1, n, s, threads=1, device="cpu", seed=0)) for n, s in LARGE)
+    assert many.learning_rate < 0.5 * few.learning_rate
 
 
 # --- gaussian_features -----------------------------------------------------------------------------------------------
@@ -223,6 +280,13 @@ def test_siren_keeps_the_sums_of_every_hidden_layer_of_unit_size(rng):
             assert weighed.square().mean().sqrt().item() == pytest.approx(1.0, abs=0.2)
         torch.testing.assert_close(layer(x), torch.sin(sums))
         x = layer(x)
+
+
+@pytest.mark.parametrize("fit_limit_s", [5.0, 15.0, 60.0, 300.0])
+def test_siren_shrinks_no_weight_more_than_was_tried_whatever_the_steps(fit_limit_s):
+    estimator = load("siren").build(Spec(2, 1, 10_000, fit_limit_s, threads=1, device="cpu", seed=0))
+    assert estimator.weight_decay > 0.0
+    assert estimator.learning_rate * estimator.weight_decay * estimator.steps <= 3e-4 * 2_700
 
 
 # --- finer -----------------------------------------------------------------------------------------------------------

@@ -22,11 +22,14 @@ from mbench.nn import (  # noqa: E402
     FourierFeatures,
     TaylorFeatures,
     TorchRegressor,
+    affordable_steps,
+    fourier_orders,
     reference_learning_rate,
     reference_orders,
     reference_settings,
     reference_steps,
 )
+from mbench.suite import tracks  # noqa: E402
 from mbench.types import Spec  # noqa: E402
 
 SMALL = {"width": 16, "depth": 2, "steps": 100, "batch_size": 32, "learning_rate": 1e-2, "threads": 1}
@@ -377,14 +380,45 @@ def test_reference_settings_depend_on_the_spec_alone():
 
 
 def test_reference_steps_grow_with_the_limit_and_shrink_with_the_inputs():
-    assert reference_steps(2, 60.0) == pytest.approx(4 * reference_steps(2, 15.0), rel=0.01)
+    assert reference_steps(2, 60.0) == pytest.approx(4 * reference_steps(2, 15.0), rel=0.05)
     assert reference_steps(784, 30.0) < reference_steps(64, 30.0) < reference_steps(10, 30.0)
     assert reference_steps(784, 1e-9) == 1
+
+
+@pytest.mark.parametrize("limit_s", sorted({b.fit_limit_s for t in tracks.TRACKS.values() for b in t.budgets.values()}))
+@pytest.mark.parametrize("step_ms", [0.4, 1.6, 5.0, 40.0])
+def test_affordable_steps_leave_room_for_a_busy_machine(limit_s, step_ms):
+    seconds = affordable_steps(limit_s, step_ms) * step_ms / 1e3
+    assert 0.3 * limit_s < seconds < 0.5 * limit_s
+    assert 2.3 * (seconds + 0.2) < limit_s
+
+
+def test_settings_take_the_steps_of_a_cost_or_the_same_for_all():
+    spec = Spec(n_inputs=2, n_outputs=1, n_samples=10_000, fit_limit_s=15.0, threads=1, device="cpu", seed=0)
+    assert reference_settings(spec)["steps"] == reference_steps(2, 15.0)
+    assert reference_settings(spec, 2.0)["steps"] == affordable_steps(15.0, 2.0)
+    assert reference_settings(spec, 1.0)["steps"] == pytest.approx(2 * affordable_steps(15.0, 2.0), abs=1)
+
+
+@pytest.mark.parametrize("n_inputs", [1, 2, 3, 10, 784])
+def test_fourier_orders_follow_the_points_along_an_axis(n_inputs):
+    orders = [fourier_orders(n_inputs, 10**power) for power in range(2, 8)]
+    assert orders == sorted(orders)
+    assert all(1 <= k <= 256 for k in orders)
+    along = [10 ** (power / n_inputs) for power in range(2, 8)]
+    assert all(k < n / 2 for k, n in zip(orders, along, strict=True) if n > 6)  # Nyquist's
 
 
 def test_reference_learning_rate_is_smaller_for_very_many_features():
     assert reference_learning_rate(2) == reference_learning_rate(1026) == 1e-2
     assert reference_learning_rate(13_328) == pytest.approx(3e-4, rel=0.01)
+
+
+def test_reference_learning_rate_is_smaller_for_very_many_steps():
+    assert reference_learning_rate(2, 29_000) == reference_learning_rate(1026, 1_500) == 1e-2
+    assert 3e-3 < reference_learning_rate(1026, 12_000) < 4e-3  # 0.01 ends at a constant there
+    assert reference_learning_rate(1026, 29_000) == 3e-3
+    assert reference_learning_rate(13_328, 29_000) == reference_learning_rate(13_328)
 
 
 @pytest.mark.parametrize(("n_inputs", "orders"), [(1, 256), (3, 256), (4, 8), (784, 8)])

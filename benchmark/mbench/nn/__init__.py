@@ -2,9 +2,12 @@
 
 from mbench.nn.features import FourierFeatures, TaylorFeatures
 from mbench.nn.networks import MLP
+from mbench.nn.random_layer import RandomLayer
 from mbench.nn.regularisers import WeightRules, lipschitz_bound, squared_slope
 from mbench.nn.schedule import (
     affordable_steps,
+    fourier_orders,
+    perceptron_step_ms,
     reference_learning_rate,
     reference_orders,
     reference_settings,
@@ -16,12 +19,15 @@ from mbench.nn.training import Step, training
 __all__ = [
     "MLP",
     "FourierFeatures",
+    "RandomLayer",
     "Step",
     "TaylorFeatures",
     "TorchRegressor",
     "WeightRules",
     "affordable_steps",
+    "fourier_orders",
     "lipschitz_bound",
+    "perceptron_step_ms",
     "reference_learning_rate",
     "reference_orders",
     "reference_settings",
