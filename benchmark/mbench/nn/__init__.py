@@ -3,6 +3,7 @@
 from mbench.nn.features import FourierFeatures, TaylorFeatures
 from mbench.nn.networks import MLP
 from mbench.nn.regularisers import WeightRules, lipschitz_bound, squared_slope
+from mbench.nn.residual import ResidualAtan
 from mbench.nn.schedule import (
     affordable_steps,
     reference_learning_rate,
@@ -16,6 +17,7 @@ from mbench.nn.training import Step, training
 __all__ = [
     "MLP",
     "FourierFeatures",
+    "ResidualAtan",
     "Step",
     "TaylorFeatures",
     "TorchRegressor",
