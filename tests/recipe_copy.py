@@ -30,7 +30,7 @@ def read_recipe(heading):
 
 
 class PackageCopy:
-    """The checkout's package, all that lies beside it and the documents, copied into a folder to be edited and run there."""
+    """The checkout's package and what lies beside it, copied into a folder, to be edited and run there."""
 
     PARTS = ("benchmark", "baselines", "studies", "submissions", "docs", "README.md", "CONTRIBUTING.md")
 
