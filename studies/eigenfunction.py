@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from mbench.nn import ResidualAtan
 from mbench.runs import study
 from mbench.runs.study import Claim, Found, Measures, Oracle, Watch, above, below, choice, number, numbers
-from mbench.types import FloatArray
+from mbench.types import ComplexArray, FloatArray
 from mbench.views.study import (
     film_cell,
     name_lines,
@@ -116,13 +116,13 @@ def unit_vectors(rng: np.random.Generator, n: int, h: int) -> FloatArray:
     return x / np.linalg.norm(x, axis=1, keepdims=True)
 
 
-def leading(values: FloatArray) -> complex:
+def leading(values: ComplexArray) -> complex:
     """Return the eigenvalue of largest modulus, of a pair the one above the axis."""
     largest = values[np.abs(values) > np.abs(values).max() - 1e-9]
     return complex(largest[np.argmax(largest.imag)])
 
 
-def quadratic_spectrum(a: FloatArray, b: FloatArray) -> FloatArray:
+def quadratic_spectrum(a: FloatArray, b: FloatArray) -> ComplexArray:
     """Return the eigenvalues of M → AᵀMA + BᵀMB on symmetric matrices of trace 0, the quadratics of mean 0."""
     n = len(a)
     rows, columns = np.triu_indices(n)
@@ -134,7 +134,7 @@ def quadratic_spectrum(a: FloatArray, b: FloatArray) -> FloatArray:
     u = u[:, s > 1e-9]
     images = u.T.reshape(-1, n, n)
     images = a.T @ images @ a + b.T @ images @ b
-    return np.linalg.eigvals(u.T @ images.reshape(len(images), -1).T)
+    return np.asarray(np.linalg.eigvals(u.T @ images.reshape(len(images), -1).T), dtype=complex)
 
 
 def cubic_radius(a: FloatArray, b: FloatArray, rng: np.random.Generator) -> float:
@@ -160,7 +160,7 @@ def cubic_radius(a: FloatArray, b: FloatArray, rng: np.random.Generator) -> floa
 
     start = project(rng.standard_normal((n, n, n))).reshape(-1)
     operator = LinearOperator((n**3, n**3), matvec=apply, dtype=float)  # pyright: ignore[reportCallIssue]
-    found = eigs(operator, k=4, v0=start, tol=1e-6, return_eigenvectors=False)
+    found = eigs(operator, k=4, v0=start, tol=1e-6, return_eigenvectors=False)  # pyright: ignore[reportArgumentType]
     return float(np.abs(found).max())
 
 
@@ -228,7 +228,7 @@ def run(settings: Settings, seed: int, watch: Watch) -> Measures:
                 curves.setdefault(name, []).append(value)
             weights = networks.residual.weight.detach().double().numpy()[0].copy()
             reach = reach or 2.0 * weight_reach(weights)
-            watch.shot(step + 1, lambda w=weights: weight_frame(w, reach, film_cell(settings.width)))
+            watch.shot(step + 1, lambda w=weights, r=reach: weight_frame(w, r, film_cell(settings.width)))
         if (step + 1) % 500 == 0:
             watch.say(f"step {step + 1:,} of {settings.steps:,}")
     return _measure(settings, seed, (networks, begun, curves, measured))
@@ -242,6 +242,7 @@ def _measure(
     networks, begun, curves, measured = trained
     a, b = draw_pair(settings, seed)
     values, vectors = np.linalg.eig((a + b).T)
+    values = np.asarray(values, dtype=complex)
     first = leading(values)
     left = np.linalg.inv(vectors)[int(np.argmin(np.abs(values - first)))]  # left @ (A+B)ᵀ = λ left
     second = np.abs(quadratic_spectrum(a, b)).max()
@@ -300,8 +301,8 @@ def claims(settings: Settings) -> tuple[Claim, ...]:
 
     edge = {case: lambda m, case=case: abs(float(m[f"{case}/lambda_seen"] / m[f"{case}/edge"]) - 1.0) for case in cases}
     turning = {
-        name_case(hold): lambda m, case=name_case(hold): abs(float(m[f"{case}/turn_seen"] - m["oracle/turn"]))
-        for hold in settings.hold
+        case: lambda m, case=case: abs(float(m[f"{case}/turn_seen"] - m["oracle/turn"]))
+        for case, hold in zip(cases, settings.hold, strict=True)
         if hold >= LOOK_EVERY
     }
     return (
@@ -351,7 +352,7 @@ def oracles(found: Found) -> tuple[Oracle, ...]:
         logs.append(np.log(np.linalg.norm(m)))
         m /= np.linalg.norm(m)
     power = float(np.exp(np.mean(logs[1_000:])))
-    values = np.linalg.eigvals((a + b).T)
+    values = np.asarray(np.linalg.eigvals((a + b).T), dtype=complex)
     return (
         Oracle("gradient against finite differences", (high - low) / (2 * h),
                networks.residual.weight.grad[place].item(), 1e-7),

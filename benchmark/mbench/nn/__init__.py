@@ -1,8 +1,9 @@
 """Reference pieces for submissions in torch: use them or ignore them."""
 
+from mbench.nn.attack import attack, margins
 from mbench.nn.features import FourierFeatures, TaylorFeatures
 from mbench.nn.networks import MLP
-from mbench.nn.regularisers import WeightRules, lipschitz_bound, squared_slope
+from mbench.nn.regularisers import WeightRules, constant_slope, lipschitz_bound, measured_slope, squared_slope
 from mbench.nn.residual import ResidualAtan
 from mbench.nn.schedule import (
     affordable_steps,
@@ -23,7 +24,11 @@ __all__ = [
     "TorchRegressor",
     "WeightRules",
     "affordable_steps",
+    "attack",
+    "constant_slope",
     "lipschitz_bound",
+    "margins",
+    "measured_slope",
     "reference_learning_rate",
     "reference_orders",
     "reference_settings",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 
 from mbench.types import FloatArray, IntArray
 from mbench.views.film_file import encode_film
@@ -37,10 +38,11 @@ def study_figure(rows: int, columns: int, title: str) -> tuple[Figure, list[Axes
     return figure, axes
 
 
-def plot_range(axes: Axes, x: FloatArray | Sequence[float], y: FloatArray, label: str, colour: int = 0) -> None:
-    """Plot the mean over seeds as a line and their range as a band. y: (seeds, n)."""
+def plot_range(axes: Axes, x: ArrayLike, y: FloatArray, label: str, colour: int = 0) -> None:
+    """Plot the mean over seeds as a line and their range as a band. x: (n,), y: (seeds, n)."""
     shade = SERIES[colour % len(SERIES)]
     dashes = "-" if colour < len(SERIES) else "--"
+    x = np.asarray(x, dtype=np.float64)
     axes.fill_between(x, np.nanmin(y, axis=0), np.nanmax(y, axis=0), color=shade, alpha=0.22, linewidth=0)
     axes.plot(x, np.nanmean(y, axis=0), dashes, color=shade, linewidth=2, label=label)
 
