@@ -265,9 +265,11 @@ def _measure(
         found |= {f"{case}/start_{name}": begun[name][i] for name in ("fit", "lambda")}
         growth = np.stack(curves["growth"])[late, i]
         lam = np.stack(curves["lambda"])[late, i].mean()
-        v = np.stack(curves["v"])[late, i]
-        turns = np.angle((v[1:] @ left) / (v[:-1] @ left), deg=True)
-        turns = np.minimum(np.abs(turns), 180.0 - np.abs(turns)) * hold / LOOK_EVERY
+        # At the end of each hold, where the target is met: between, the network is on its way.
+        stride = max(1, hold // LOOK_EVERY)
+        v = np.stack(curves["v"])[stride - 1 :: stride, i]
+        turns = np.abs(np.angle((v[1:] @ left) / (v[:-1] @ left), deg=True))[len(v) // 2 :]
+        turns = np.minimum(turns, 180.0 - turns)
         flat = weights[i].reshape(3, -1)
         energy = np.square(np.linalg.svd(weights[i], compute_uv=False))
         edge = values.real.max() if lam > 0 else values.real.min()
@@ -303,7 +305,7 @@ def claims(settings: Settings) -> tuple[Claim, ...]:
     turning = {
         case: lambda m, case=case: abs(float(m[f"{case}/turn_seen"] - m["oracle/turn"]))
         for case, hold in zip(cases, settings.hold, strict=True)
-        if hold >= LOOK_EVERY
+        if hold % LOOK_EVERY == 0
     }
     return (
         Claim(id="dominant", words="it finds the dominant linear solution", rule=below(0.03),

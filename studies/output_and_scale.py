@@ -39,7 +39,7 @@ class Settings(study.Settings):
     width: int = number(128, 2, 1_000)
     depth: int = number(4, 1, 10)
     batch: int = number(256, 1, 100_000)
-    steps: int = number(400, 20, 1_000_000)
+    steps: int = number(300, 20, 1_000_000)
     learning_rate: float = number(0.01, 0.0, 1.0, above=True)
     raw: float = number(1_400.0, 1.0)
 
