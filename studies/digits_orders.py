@@ -23,7 +23,7 @@ from mbench.views.study import plot_bars, study_figure
 
 NAME = "digits-orders"
 REACH = 0.8  # one-hot targets lie this far from 0, within tanh's range
-N_TRAIN_ASKED = 2_000
+N_TRAIN_ASKED = 1_000
 WIDTH, DEPTH = 64, 2
 
 
@@ -39,7 +39,7 @@ class Settings(study.Settings):
     unscaled_orders: tuple[int, ...] = numbers((32,), 1, 256)
     asked: int = number(2_000, 100, 10_000)
     batch: int = number(128, 1, 10_000)
-    steps: int = number(150, 10, 1_000_000)
+    steps: int = number(120, 10, 1_000_000)
     rate: float = number(0.01, 0.0, 1.0, above=True)
     unscaled: float = number(0.001, 0.0, 1.0, above=True)
 

@@ -393,7 +393,8 @@ def draw(found: Found) -> Figure:
     radii |= {name_case(h): found.stack(f"{name_case(h)}/radius_seen") for h in settings.hold}
     plot_bars(axes[3], radii)
     axes[3].set(title="spectral radii, and |Tf|/|f| learned")
-    plot_bars(axes[4], {f"{name_case(h)}: turn" : found.stack(f"{name_case(h)}/turn_seen") for h in settings.hold}
+    plot_bars(axes[4], {f"{name_case(h)}: seen": found.stack(f"{name_case(h)}/turn_seen") for h in settings.hold
+                        if h % LOOK_EVERY == 0}
               | {"predicted": found.stack("oracle/turn")}, 1)  # fmt: skip
     axes[4].set(title="degrees a hold")
     weights = first["run/weights"]

@@ -38,11 +38,11 @@ N_LOOKS = 24
 class Settings(study.Settings):
     """rows: of the picture, which is half as wide again."""
 
-    rows: int = number(80, 8, 400)
+    rows: int = number(64, 8, 400)
     width: int = number(128, 2, 1_000)
     depth: int = number(4, 1, 10)
     batch: int = number(256, 1, 100_000)
-    steps: int = number(400, 24, 1_000_000)
+    steps: int = number(300, 24, 1_000_000)
 
 
 FULL = {"rows": 106, "steps": 1_000}

@@ -23,7 +23,7 @@ from mbench.types import FloatArray
 from mbench.views.study import name_lines, plot_bars, plot_range, study_figure
 
 NAME = "orders"
-N_FRESH = 10_000
+N_FRESH = 6_000
 RIDGE = 1e-6  # of the kernel's largest entry
 LINE_POWERS = 8
 LINE_STEPS = 1_000
@@ -39,7 +39,7 @@ class Settings(study.Settings):
     width: int = number(128, 2, 1_000)
     depth: int = number(4, 1, 10)
     batch: int = number(256, 1, 100_000)
-    steps: int = number(300, 10, 1_000_000)
+    steps: int = number(250, 10, 1_000_000)
 
 
 FULL = {

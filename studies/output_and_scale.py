@@ -25,7 +25,7 @@ from mbench.types import FloatArray
 from mbench.views.study import name_lines, plot_bars, plot_range, study_figure
 
 NAME = "output-and-scale"
-N_FRESH = 20_000
+N_FRESH = 10_000
 SATURATED = 0.99  # a tanh beyond this is where its slope is nearly zero
 TASKS = ("image", "mandelbrot")
 
@@ -39,7 +39,7 @@ class Settings(study.Settings):
     width: int = number(128, 2, 1_000)
     depth: int = number(4, 1, 10)
     batch: int = number(256, 1, 100_000)
-    steps: int = number(300, 20, 1_000_000)
+    steps: int = number(250, 20, 1_000_000)
     learning_rate: float = number(0.01, 0.0, 1.0, above=True)
     raw: float = number(1_400.0, 1.0)
 

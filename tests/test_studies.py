@@ -17,7 +17,7 @@ SMALL = {
     "features-race": {"rows": 10, "width": 8, "depth": 2, "batch": 16, "steps": 24},
     "forgetting": {
         "points": 20, "width": 8, "outputs": 2, "layers": 2, "interval": 6, "shift": 2, "cycles": 2, "zeroed": 1,
-        "most": 600, "learning_rate": 0.02,
+        "most": 60, "learning_rate": 0.02, "threshold": 0.5,
     },
     "l1-toggle": {"width": 6, "points": 8, "cycles": 2, "phase": 25, "warm": 80, "on_phases": (25,)},
     "orders": {"orders": (0, 2), "points": (100, 200), "kernel_points": 100, "width": 8, "depth": 2, "steps": 20},
@@ -58,7 +58,7 @@ def test_its_oracles_pass_its_claims_are_measured_and_it_draws(plan, name):
     assert small.study.draw(ran.found).axes
 
 
-@pytest.mark.parametrize("name", ["forgetting", "l1-toggle", "regularisers"])
+@pytest.mark.parametrize("name", ["forgetting", "l1-toggle", "output-and-scale"])
 def test_the_same_seed_gives_the_same_numbers_and_another_does_not(plan, name):
     study = plan(name).study
     settings = plan(name).settings
@@ -88,7 +88,7 @@ def test_a_return_is_a_share_of_the_way_that_l1_took():
 def test_a_penalty_shrinks_what_plain_steps_do_not(plan):
     with_l1 = run_study(plan("l1-toggle", penalties=(0.5,))).found.measures[0]
     without = run_study(plan("l1-toggle", penalties=(0.0,))).found.measures[0]
-    assert np.abs(with_l1["run/states"][1]).sum() < 0.5 * np.abs(without["run/states"][1]).sum()
+    assert np.abs(with_l1["run/states"][1]).sum() < 0.8 * np.abs(without["run/states"][1]).sum()
 
 
 # --- eigenfunction ---------------------------------------------------------------------------------------------------
