@@ -1,8 +1,8 @@
 """L1, L2, clipping, spectral norms and slope penalties turn an overfitted curve into a smooth one.
 
-Fifteen noisy points of sin 3x, evenly spread, a network that can hold them all, and one regulariser at a time, at several strengths.
-The true error is measured against sin 3x. Controls: no regulariser at all; the same ones on points without noise, where
-a fit of every point is right and there is nothing to cure.
+Fifteen noisy points of sin 3x, evenly spread, a network that can hold them all, and one regulariser at a time, at
+several strengths. The true error is measured against sin 3x. Controls: no regulariser at all; the same ones on points
+without noise, where a fit of every point is right and there is nothing to cure.
 """
 
 from __future__ import annotations
