@@ -30,13 +30,13 @@ def read_recipe(heading):
 
 
 class PackageCopy:
-    """The checkout's package, baselines, submissions and documents copied into a folder, to be edited and run there."""
+    """The checkout's package and what lies beside it, copied into a folder, to be edited and run there."""
 
-    PARTS = ("benchmark", "baselines", "submissions", "docs", "README.md", "CONTRIBUTING.md")
+    PARTS = ("benchmark", "baselines", "studies", "submissions", "docs", "README.md", "CONTRIBUTING.md")
 
     def __init__(self, folder):
         self.folder = folder
-        ignored = shutil.ignore_patterns("__pycache__", "*.png")
+        ignored = shutil.ignore_patterns("__pycache__", "*.png", "*.mp4", "*.npz")
         for part in self.PARTS:
             if (ROOT / part).is_dir():
                 shutil.copytree(ROOT / part, folder / part, ignore=ignored)

@@ -62,6 +62,21 @@ def test_a_baseline_is_one_file_that_is_found_and_keeps_the_contract(copy):
     assert "tree" in type_in(copy, count)
 
 
+def test_a_study_is_one_file_that_is_listed_and_runs(copy):
+    source, command = read_recipe("Add a study")
+    (copy.folder / "studies" / "fair_coin.py").write_text(source)
+    assert copy.changed() == {"studies/fair_coin.py"}
+    listed = {row["name"]: row["claim"] for row in copy.mbench("study", "--json")}
+    assert listed["fair-coin"] == "The share of heads tends to a half."
+    record = type_in(copy, command.strip(), "--json")
+    assert record["settings"] == {"scale": "short", "tosses": 2_000}
+    assert [claim["verdict"] for claim in record["claims"]] == ["true", "true"]
+    assert all(oracle["passed"] for oracle in record["oracles"])
+    assert {path.name for path in (copy.folder / "results/studies/fair-coin").iterdir() if path.is_file()} == {
+        "record.json", "figure.png", "series.npz"
+    }  # fmt: skip
+
+
 def test_a_column_is_one_entry_that_reaches_every_table(copy):
     (entry,) = read_recipe("Add a column")
     copy.edit("board/columns.py", lambda text: put_last(text, "COLUMNS: ", "\n)  # fmt: skip", entry))

@@ -30,7 +30,7 @@ def long_signatures(source: str) -> list[str]:
 
 
 def sources() -> dict[str, str]:
-    paths = [path for path in PACKAGE.rglob("*.py") if not {"_baselines", "_template"} & set(path.parts)]
+    paths = [path for path in PACKAGE.rglob("*.py") if not {"_baselines", "_studies", "_template"} & set(path.parts)]
     return {path.relative_to(PACKAGE).as_posix(): path.read_text() for path in paths}
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mbench.api import evaluate, load_sample, write_film
+    from mbench.api import evaluate, load_sample, study, write_film
     from mbench.suite.tracks import SUITE_VERSION
 
 __version__ = "0.1.0"
-__all__ = ["SUITE_VERSION", "evaluate", "load_sample", "write_film"]
+__all__ = ["SUITE_VERSION", "evaluate", "load_sample", "study", "write_film"]
 
 
 def __dir__() -> list[str]:

@@ -1,4 +1,4 @@
-"""What Python users call: `mbench.evaluate`, `mbench.load_sample` and `mbench.write_film`."""
+"""What Python users call: `mbench.evaluate`, `mbench.load_sample`, `mbench.study` and `mbench.write_film`."""
 
 from __future__ import annotations
 
@@ -37,6 +37,9 @@ from mbench.views.pictures import Drawing, draw_pictures
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
+
+    from mbench.results.studies import StudyRecord
+    from mbench.runs.run_study import Plan, Say
 
 MOST_FPS = 100  # a GIF counts in hundredths of a second
 
@@ -353,3 +356,53 @@ def write_film(
     if not isinstance(fps, int) or isinstance(fps, bool) or not 1 <= fps <= MOST_FPS:
         raise UsageError(f"fps={fps!r}: expected a whole number from 1 to {MOST_FPS}")
     return encode_film(Path(path), draw_frames(frames, plan_showing(task, shape, title)), fps)
+
+
+def study(
+    name: str,
+    *,
+    seeds: Sequence[int] = (0, 1, 2),
+    out: str | os.PathLike[str] = "results/studies",
+    film: str | os.PathLike[str] | None = None,
+    fresh: bool = False,
+    **settings: Any,
+) -> StudyRecord:
+    """Run a study over its seeds, write what came of it to `out/NAME`, and return its record.
+
+    settings: the study's own, and scale="full" for the long version.  film: where its film goes instead of
+    `out/NAME/film.mp4`.  fresh: run the seeds again that are kept from before.
+    Raises UsageError, before anything runs, for an unknown study or setting, a value out of range, and missing data.
+    """
+    from mbench.runs.run_study import plan_study
+
+    where = None if film is None else Path(film)
+    return write_study(plan_study(name, settings, seeds, Path(out), film is not None, fresh), where)[0]
+
+
+def write_study(
+    plan: Plan, film: Path | None = None, say: Say = lambda seed, words: None
+) -> tuple[StudyRecord, tuple[Path, ...]]:
+    """Run a plan; write record.json, series.npz, figure.png and, where the study makes one, film.mp4.
+
+    film: where that goes instead. It is made again only where it is not there, or its seed is run again.
+    Returns the record and the paths.
+    """
+    from mbench.results.studies import RECORD_NAME, write_record
+    from mbench.runs.run_study import run_study, write_series
+    from mbench.views.film_file import check_film_path
+    from mbench.views.render.page import plain_style
+    from mbench.views.study import save_figure, write_study_film
+
+    film = film or plan.folder / "film.mp4"
+    if plan.study.films:
+        check_film_path(film)
+        is_new = plan.fresh or not film.exists() or not plan.seed_path(plan.seeds[0]).exists()
+        plan = replace(plan, films=is_new)
+    ran = run_study(plan, say)
+    paths = [plan.folder / RECORD_NAME, write_series(plan.folder, ran.found), plan.folder / "figure.png"]
+    write_record(paths[0], ran.record)
+    with plain_style():
+        save_figure(plan.study.draw(ran.found), paths[2])
+    if ran.shots:
+        write_study_film(film, ran.shots, plan.study.name)
+    return ran.record, (*paths, film) if film.exists() and plan.study.films else tuple(paths)

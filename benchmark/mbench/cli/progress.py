@@ -174,6 +174,25 @@ class AuditLive(Live):
             )
 
 
+class StudyLive(Live):
+    """A report callback for studies: a bar on a terminal, and a line per seed that is done."""
+
+    def __init__(self, n_seeds: int) -> None:
+        """n_seeds: how many there will be."""
+        super().__init__("seeds")
+        self._n_seeds, self._n_done = n_seeds, 0
+
+    def __call__(self, seed: int, words: str) -> None:
+        """Take in what is being done under a seed."""
+        if words == "done":
+            self._n_done += 1
+            self._print(f"seed {seed}", words)
+        self._bar.update(
+            self._total, total=self._n_seeds, completed=self._n_done, description=escape(f"seed {seed}: {words}"),
+            count=f"{self._n_done}/{self._n_seeds}",
+        )  # fmt: skip
+
+
 _PHASES = {
     "training": "trains",
     "asking": "answers as of each snapshot",

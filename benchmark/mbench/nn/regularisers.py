@@ -94,6 +94,31 @@ def squared_slope(outputs: Tensor, x: Tensor, generator: torch.Generator) -> Ten
     return slopes.square().sum(dim=1).mean()
 
 
+def constant_slope(outputs: Tensor, x: Tensor, generator: torch.Generator, slope: float = 1.0) -> Tensor:
+    """Return the mean over rows of (|gradient| - slope)², to be minimised, so that the slope is the same everywhere.
+
+    outputs (m, k) of x (m, d), which requires its gradient. The gradient is that of a random sum of the k outputs, with
+    a sign each; for k = 1 that of the output.
+    Source: Gulrajani et al., "Improved training of Wasserstein GANs" (2017), its penalty, on the rows themselves.
+    """
+    signs = torch.randint(0, 2, outputs.shape, generator=generator).to(outputs) * 2 - 1
+    (slopes,) = torch.autograd.grad((outputs * signs).sum(), x, create_graph=True)
+    # Not norm(): its gradient at 0 is not a number.
+    return (slopes.square().sum(dim=1).clamp(min=1e-12).sqrt() - slope).square().mean()
+
+
+def measured_slope(network: nn.Module, x: Tensor) -> float:
+    """Return the largest slope of a network at rows x (m, d): the largest singular value of any row's Jacobian.
+
+    What the network can do elsewhere is no less, and no more than `lipschitz_bound`. Every row is to be answered alone:
+    no row's outputs may hang on another's inputs.
+    """
+    x = x.detach().clone().requires_grad_()
+    outputs = network(x)
+    rows = [torch.autograd.grad(outputs[:, i].sum(), x, retain_graph=True)[0] for i in range(outputs.shape[1])]
+    return float(torch.linalg.matrix_norm(torch.stack(rows, dim=1).double(), 2).max())
+
+
 @torch.no_grad()
 def lipschitz_bound(network: nn.Module) -> float:
     """Return how much further apart, in Euclid's norm, a network's outputs can be than its inputs.

@@ -60,9 +60,9 @@ class TorchRegressor(RegressorMixin, BaseEstimator):
         ends early once it did no better for `patience` looks, one every `CHECK_EVERY` steps.
     Override `make_network` for another architecture, `penalty` for another term of the loss.
 
-    Fitted: `network_`, `n_params_`, `n_steps_`; with l1 `n_zeros_`, the weights that are exactly 0; with held-out rows
-    `best_step_`; with max_weight or max_norm `lipschitz_bound_`, in units of y per unit of X (None where a module of
-    the network has no known bound).
+    Fitted: `network_`, `n_params_`, `n_steps_`, `lipschitz_bound_`, in units of y per unit of X (None where a module
+    of the network has no known bound); with l1 `n_zeros_`, the weights that are exactly 0; with held-out rows
+    `best_step_`.
     Source: Kingma & Ba, "Adam" (2015); Loshchilov & Hutter, "SGDR" (2017), its cosine without restarts.
     """
 
@@ -248,8 +248,7 @@ class TorchRegressor(RegressorMixin, BaseEstimator):
             self._check_finite(nn.functional.mse_loss(self.network_(some[0]), some[1]).item(), self.n_steps_)
         if self.l1:
             self.n_zeros_ = rules.count_zeros()
-        if self.max_weight is not None or self.max_norm is not None:
-            self.lipschitz_bound_ = self._bound_slope()
+        self.lipschitz_bound_ = self._bound_slope()
         if snapshot is not None:
             snapshot(self.n_steps_)
 
