@@ -39,7 +39,7 @@ SPLINE_SHARES = (0.0, 0.5, 1.0)  # of what a reader corrects
 SMOOTHINGS = (1e-1, 1e-3)
 SHARE_OF_ERROR = 0.98  # of a plain mean's squared error lies in what is read
 FEWEST_ROWS, MOST_READ_INPUTS, MOST_MIRRORS = 1_000, 3, 2
-LEAST_WEIGHT = 0.05
+LEAST_WEIGHT, STANDARD_ERRORS = 0.05, 3.0
 
 
 def reflect(X, normals):
@@ -89,7 +89,7 @@ class NeighbourReader:
         rows = rng.permutation(np.flatnonzero((spread >= self.threshold_) & taught))
         most = int(900 * self.fit_limit_s)
         rows = rows[:most]
-        self.trees_ = []
+        self.readers_ = []
         if len(rows) < FEWEST_ROWS // 10:
             return self
         self.terrain_ = Terrain.survey(self.around_.about(X[rows], N_READ, rows), y)
@@ -105,15 +105,24 @@ class NeighbourReader:
                     targets.append(y[some] - self._base(features[-1], spline_share))
             trees = HistGradientBoostingRegressor(
                 max_iter=90, max_leaf_nodes=31, learning_rate=0.11, l2_regularization=5.0, max_features=0.5,
-                min_samples_leaf=20 * (1 + n_copies), early_stopping=False, random_state=len(self.trees_),
+                min_samples_leaf=20 * (1 + n_copies), early_stopping=False, random_state=len(self.readers_),
             )  # fmt: skip
-            self.trees_.append(trees.fit(np.concatenate(features), np.concatenate(targets)))
+            self.readers_.append((spline_share, trees.fit(np.concatenate(features), np.concatenate(targets))))
+        network = SkipRegressor(
+            width=64, depth=2, steps=max(1, int(20 * self.fit_limit_s)), learning_rate=2e-3, weight_decay=1e-2,
+            dropout=0.2, random_state=self.seed, threads=1,
+        )  # fmt: skip
+        features, targets = np.concatenate(features), np.concatenate(targets)
+        targets += features[:, 1] - self._base(features, 0.5)
+        low, self.middle_, high = np.quantile(features, (0.1, 0.5, 0.9), axis=0)
+        self.scale_ = np.maximum((high - low) / 2.0, 0.3 * features.std(axis=0) + 1e-6)
+        self.readers_.append((0.5, network.fit(self._squash(features), targets)))
         return self
 
     def predict(self, X, elsewhere, rows=None):
         """Return (m,): what is read, or `elsewhere` (m,) where neighbours agree. rows: as in `Surroundings.about`."""
         answer = elsewhere.copy()
-        if not self.trees_:
+        if not self.readers_:
             return answer
         for part in np.array_split(np.arange(len(X)), -(-len(X) // ROWS_AT_ONCE)):
             mine = None if rows is None else rows[part]
@@ -121,8 +130,7 @@ class NeighbourReader:
             part, mine = part[differ], None if rows is None else rows[part][differ]
             if len(part):
                 features = self._describe(self.around_.about(X[part], N_READ, mine))
-                readers = zip(SPLINE_SHARES, self.trees_, strict=True)
-                answer[part] = np.mean([self._base(features, s) + t.predict(features) for s, t in readers], axis=0)
+                answer[part] = np.mean([self._base(features, s) + self._read(r, features) for s, r in self.readers_], axis=0)
         return answer
 
     def _spread(self, X, y):
@@ -138,6 +146,13 @@ class NeighbourReader:
         mean = inverse_square_mean(near.distance[:, :9] / (near.distance[:, 8:9] + 1e-12), near.label[:, :9])
         return np.column_stack([mean, *splines, describe_neighbourhoods(near, self.terrain_)]).astype(np.float32)
 
+    def _read(self, reader, features):
+        return reader.predict(self._squash(features) if isinstance(reader, TorchRegressor) else features)
+
+    def _squash(self, features):
+        z = (features - self.middle_) / self.scale_
+        return np.clip(np.sign(z) * np.log1p(np.abs(z)), -4.0, 4.0).astype(np.float32)
+
     def _base(self, features, spline_share):
         return (1.0 - spline_share) * features[:, 0] + spline_share * features[:, 1]
 
@@ -145,21 +160,22 @@ class NeighbourReader:
 class SkipNetwork(nn.Module):
     """A perceptron whose every layer sees the inputs, too."""
 
-    def __init__(self, n_inputs, n_outputs, width, depth):
+    def __init__(self, n_inputs, n_outputs, width, depth, dropout):
         super().__init__()
         self.hidden = nn.ModuleList(nn.Linear(n_inputs + width * min(i, 1), width) for i in range(depth))
         self.last = nn.Linear(n_inputs + width, n_outputs)
+        self.dropout = nn.Dropout(dropout)
 
     def forward(self, x):
         h = x
         for layer in self.hidden:
-            h = torch.cat([x, nn.functional.silu(layer(h))], dim=1)
+            h = torch.cat([x, self.dropout(nn.functional.silu(layer(h)))], dim=1)
         return self.last(h)
 
 
 class SkipRegressor(TorchRegressor):
     def make_network(self, n_inputs, n_outputs):
-        return SkipNetwork(n_inputs, n_outputs, self.width, self.depth)
+        return SkipNetwork(n_inputs, n_outputs, self.width, self.depth, self.dropout)
 
 
 class LearnedNeighbours:
@@ -223,11 +239,21 @@ class LearnedNeighbours:
 
 
 def weigh(answers, truth, centre):
-    """Return weights of at least 0 that sum to 1, by least squares from answers (n, k) each to the truth (n, k)."""
+    """Return weights of at least 0 that sum to 1, by least squares from answers (n, k) each to the truth (n, k).
+
+    One answer alone counts where the weighted one is not surely better: few rows that differ tell weights badly.
+    """
     columns = np.stack([(answer - centre).ravel() for answer in answers], axis=1)
     weights, _ = nnls(columns, (truth - centre).ravel())
     weights[weights < LEAST_WEIGHT * weights.sum()] = 0.0
-    return weights / weights.sum() if weights.sum() > 0.0 else np.eye(len(answers))[0]
+    errors = np.stack([np.sum((answer - truth) ** 2, axis=1) for answer in answers])
+    best = np.argmin(errors.sum(axis=1))
+    alone = np.eye(len(answers))[best]
+    if weights.sum() == 0.0:
+        return alone
+    weights /= weights.sum()
+    gain = errors[best] - np.sum((np.tensordot(weights, answers, 1) - truth) ** 2, axis=1)
+    return weights if gain.mean() > STANDARD_ERRORS * gain.std() / np.sqrt(len(gain)) else alone
 
 
 def build(spec):

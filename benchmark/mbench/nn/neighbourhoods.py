@@ -122,7 +122,8 @@ def describe_neighbourhoods(near: Neighbourhoods, terrain: Terrain) -> FloatArra
     relative = some.offset / size[:, None, None]
     parts += [*some.label.T, *(some.distance / size[:, None]).T, *(relative @ along[..., None])[..., 0].T]
     if offset.shape[2] == 2:
-        parts += [*(relative[..., 1] * along[:, :1] - relative[..., 0] * along[:, 1:]).T]
+        across = relative[..., 1] * along[:, :1] - relative[..., 0] * along[:, 1:]
+        parts += [*(across * np.where(across[:, :1] < 0.0, -1.0, 1.0)).T]  # the nearest lies on the positive side
     return np.stack(parts, axis=1).astype(np.float32)
 
 
