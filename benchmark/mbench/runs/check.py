@@ -162,12 +162,12 @@ def _check_saving(run: Run, spec: Spec, child: Child, answered: Answered) -> Fin
     what = "the fitted estimator cannot be stored"
     try:
         with scratch_folder() as folder:
-            n_bytes = take_estimator(child, folder / "artifact", FIT_LIMIT_S)
+            n_bytes = take_estimator(child, folder / "artifact", spec.fit_limit_s)
             if n_bytes is None:
                 raise ChildFailure("invalid", "it took the file away again")
             what = "the fitted estimator is another once it is stored and loaded"
             with run.child(spec) as fresh:
-                LoadedEstimator(fresh, answered).load(folder / "artifact", FIT_LIMIT_S)
+                LoadedEstimator(fresh, answered).load(folder / "artifact", spec.fit_limit_s)
     except ChildFailure as failure:
         return Finding(f"{what}: it is scored, but has no pictures", "warning", str(failure))
     return Finding(f"the fitted estimator can be stored ({n_bytes / 1e6:.2f} MB), and answers alike once loaded", "ok")
