@@ -31,7 +31,6 @@ def scratch_variables(scratch: str | Path) -> dict[str, str]:
         "USER": _USER,  # or a library that asks who this is looks for a file of users
         "LOGNAME": _USER,
         "HOME": str(home),
-        "LOGNAME": "submission",  # nobody's: libraries that ask for a user's name find no file of users
         "TMPDIR": str(home),
         "NUMBA_CACHE_DIR": str(home / "numba"),
         "MPLCONFIGDIR": str(home / "matplotlib"),
