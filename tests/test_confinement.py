@@ -115,4 +115,5 @@ def test_a_gpus_nodes_are_granted_by_name():
     granted = dict(list_rights(Confinement((), (), ("/dev/nvidiactl",), 100.0), "/scratch"))
     assert granted["/dev/nvidiactl"] & landlock.DEVICE == landlock.DEVICE
     assert granted["/proc/driver/nvidia"] == landlock.READ  # in which root may suspend the card
+    assert granted["/proc/self/task"] & landlock.OVERWRITE == landlock.OVERWRITE  # the driver names its threads there
     assert "/proc/driver/nvidia" not in dict(list_rights(Confinement((), (), (), 100.0), "/scratch"))

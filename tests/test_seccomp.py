@@ -332,6 +332,23 @@ def test_nvidias_driver_is_talked_to_where_there_is_a_gpu_and_no_file_is_changed
     assert {ask(request) for request in CHANGES_BY_IOCTL if request > 0xFF} == {UNSUPPORTED}
 
 
+def test_nvidias_driver_has_one_kind_of_socket_and_shared_memory_and_connects_to_nobody(machine):
+    """Asked for on a machine with an H200: without them cuInit ends with error 304, or the first allocation does."""
+    plain, with_gpu = (seccomp.assemble_filter(machine, PID, has_gpu=has_gpu) for has_gpu in (False, True))
+    column = MACHINES.index(machine)
+
+    def ask(code, numbers, *arguments):
+        return run_filter(code, ARCHITECTURES[machine], numbers[column], arguments)
+
+    socket, connect, mmap = (41, 198), (42, 203), (9, 222)
+    sequenced, stream = (1, 0x80005, 0), (1, 0x80001, 0)
+    assert [ask(with_gpu, socket, *each) for each in (sequenced, stream, (2, 5, 0))] == [ALLOW, REFUSE, REFUSE]
+    assert ask(plain, socket, *sequenced) == REFUSE
+    assert ask(with_gpu, connect, 3, 0, 16) == REFUSE
+    for flags in (0x21, 0x31):
+        assert [ask(code, mmap, 0, 0x200000, 3, flags) for code in (plain, with_gpu)] == [REFUSE, ALLOW]
+
+
 @pytest.mark.parametrize("number", [0, 1, 39, 57])
 def test_another_architecture_is_killed(machine, number):
     code = seccomp.assemble_filter(machine, PID)

@@ -76,7 +76,7 @@ def compare(on_gpu: dict[str, Any], on_cpu: dict[str, Any]) -> dict[str, Any]:
         "name": on_gpu["name"],
         "scores": both,
         "differences": differences,
-        "same": bool(differences) and all(abs(value) <= TOLERANCE for value in differences.values()),
+        "same": any(cpu for _, cpu in both.values()) and all(abs(value) <= TOLERANCE for value in differences.values()),
     }
 
 
@@ -159,8 +159,8 @@ def main() -> None:
         cells = on_gpu[each["name"]]["cells"], on_cpu[each["name"]]["cells"]
         for task in each["scores"]:
             costs = [side[task]["costs"] or {} for side in cells]
-            print(f"    {task}: " + "; ".join(f"{cost.get('fit_s', 0):.2f} s, {cost.get('peak_memory_mb', 0):.0f} MB"
-                                              for cost in costs))  # fmt: skip
+            words = (f"{cost.get('fit_s') or 0:.2f} s, {cost.get('peak_memory_mb') or 0:.0f} MB" for cost in costs)
+            print(f"    {task}: " + "; ".join(words))
     sys.exit(0 if len(compared) == len(NETWORKS) and all(each["same"] for each in compared) else 1)
 
 

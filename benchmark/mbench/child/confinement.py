@@ -88,6 +88,8 @@ def list_rights(confinement: Confinement, scratch: str) -> list[tuple[str, int]]
     rights = [(path, landlock.READ) for path in _FACTS] + [(path, landlock.DEVICE) for path in _SINKS]
     rights += [(path, landlock.DEVICE | landlock.READ) for path in confinement.devices]
     rights += [(path, landlock.READ) for path in _GPU_FACTS if confinement.devices]
+    if confinement.devices:  # the driver names its threads, and ends where it may not
+        rights.append(("/proc/self/task", landlock.READ | landlock.OVERWRITE))
     for root in confinement.readable:
         below = [path for path in confinement.hidden if Path(path).is_relative_to(root)]
         if below:

@@ -103,6 +103,8 @@ _IGNORED: dict[str, tuple[int | None, int | None]] = {
 _CLONE = (56, 220)
 _KILL, _TGKILL, _PRLIMIT, _PRCTL = (62, 129), (234, 131), (302, 261), (157, 167)
 _FCNTL, _MMAP, _IOCTL, _MADVISE = (72, 25), (9, 222), (16, 29), (28, 233)
+_CONNECT = (42, 203)
+_UNIX, _SEQUENCED = 1, 5  # a socket's domain and type
 _OPEN, _OPENAT, _PREADV2, _PWRITEV2 = (2, None), (257, 56), (327, 286), (328, 287)
 
 _LOAD, _JUMP_EQUAL, _JUMP_GREATER_EQUAL, _JUMP_SET, _AND, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x54, 0x06
@@ -148,6 +150,15 @@ def assemble_filter(machine: str, pid: int, *, has_gpu: bool = False) -> bytes:
     ]
     if machine == "x86_64":
         code += _when(_JUMP_GREATER_EQUAL, _X32_BIT, kill)
+    # NVIDIA's driver ends where it may not make one socket, of a kind that no service listens on, and bind it. Who may
+    # connect it reaches nobody.
+    own_socket = [
+        *_load_argument(1), _instruction(_AND, 0xF), *_unless(_JUMP_EQUAL, _SEQUENCED, refuse),
+        *_load_argument(0), *_when(_JUMP_EQUAL, _UNIX, allow), *refuse,
+    ]  # fmt: skip
+    if has_gpu:
+        code += _for_call(_REFUSED["socket"][column], own_socket)
+        code += _for_call(_CONNECT[column], refuse)
     for calls, answer in ((_REFUSED, refuse), (_MISSING, missing), (_UNSUPPORTED, unsupported), (_IGNORED, ignore)):
         for numbers in calls.values():
             code += _for_call(numbers[column], answer)
@@ -162,8 +173,9 @@ def assemble_filter(machine: str, pid: int, *, has_gpu: bool = False) -> bytes:
     code += _for_call(_PRCTL[column], [*_load_argument(0), *_among(bonds, refuse), *allow])
     locks = _among(_FCNTL_LOCKS, ignore)
     code += _for_call(_FCNTL[column], [*_load_argument(1), *_among(_FCNTL_ALLOWED, allow), *locks, *refuse])
-    # Shared memory stays when a process lets go of it, and then no count of resident memory shows it.
-    shared = _when(_JUMP_SET, _MAP_ANONYMOUS, _when(_JUMP_SET, _MAP_SHARED, refuse))
+    # Shared memory stays when a process lets go of it, and then no count of resident memory shows it. NVIDIA's driver
+    # keeps its buffers in such memory.
+    shared = [] if has_gpu else _when(_JUMP_SET, _MAP_ANONYMOUS, _when(_JUMP_SET, _MAP_SHARED, refuse))
     code += _for_call(_MMAP[column], [*_load_argument(3), *shared, *allow])
     # A file's blocks, flags and attributes change by ioctl as well, even of one that is open for reading only.
     known = _among((_TERMINALS, *_NVIDIA) if has_gpu else (_TERMINALS,), allow)

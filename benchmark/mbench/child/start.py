@@ -25,6 +25,7 @@ def scratch_variables(scratch: str | Path) -> dict[str, str]:
     home = Path(scratch, "home")
     return {
         "HOME": str(home),
+        "LOGNAME": "submission",  # nobody's: libraries that ask for a user's name find no file of users
         "TMPDIR": str(home),
         "NUMBA_CACHE_DIR": str(home / "numba"),
         "MPLCONFIGDIR": str(home / "matplotlib"),
