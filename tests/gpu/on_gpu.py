@@ -69,14 +69,16 @@ def evaluate(name: str, device: str, folder: Path, *options: str, tasks: tuple[s
 
 
 def compare(on_gpu: dict[str, Any], on_cpu: dict[str, Any]) -> dict[str, Any]:
-    """Return both scores of every task, and whether they are the same within the tolerance."""
+    """Return both scores of every task, and whether they are the same within the tolerance; what failed is not."""
     both = {task: (score, on_cpu["scores"].get(task)) for task, score in on_gpu["scores"].items() if score is not None}
+    cells = [side["cells"].get(task, {}) for side in (on_gpu, on_cpu) for task in TASKS]
+    learned = all(cell.get("status") == "ok" for cell in cells)
     differences = {task: gpu - cpu for task, (gpu, cpu) in both.items() if cpu is not None}
     return {
         "name": on_gpu["name"],
         "scores": both,
         "differences": differences,
-        "same": any(cpu for _, cpu in both.values()) and all(abs(value) <= TOLERANCE for value in differences.values()),
+        "same": learned and all(abs(value) <= TOLERANCE for value in differences.values()),
     }
 
 

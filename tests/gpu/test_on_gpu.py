@@ -42,13 +42,17 @@ def test_a_network_scores_on_a_gpu_what_it_scores_on_the_cpu(name, tmp_path):
     assert compared["same"], compared
 
 
-def test_scores_apart_are_told_from_the_same():
+def test_scores_apart_and_failures_are_told_from_the_same():
     script = load_script("on_gpu")
-    same = {"name": "x", "scores": {"curve": 50.0, "digits": 80.0}}
-    apart = {"name": "x", "scores": {"curve": 50.0, "digits": 80.1 + script.TOLERANCE}}
-    assert script.compare(same, same)["same"]
-    assert not script.compare(same, apart)["same"]
-    assert not script.compare({"name": "x", "scores": {}}, same)["same"]
+
+    def outcome(score, status="ok"):
+        cells = {task: {"status": status} for task in script.TASKS}
+        return {"name": "x", "scores": dict.fromkeys(script.TASKS, score), "cells": cells}
+
+    assert script.compare(outcome(50.0), outcome(50.0))["same"]
+    assert not script.compare(outcome(50.0), outcome(50.1 + script.TOLERANCE))["same"]
+    assert not script.compare(outcome(0.0, "crash"), outcome(0.0, "crash"))["same"]
+    assert not script.compare({"name": "x", "scores": {}, "cells": {}}, outcome(50.0))["same"]
 
 
 def test_the_script_is_a_script():
