@@ -64,7 +64,7 @@ def test_what_is_stored_has_not_seen_a_query(cell_of):
 
 
 def test_what_a_child_writes_over_its_stored_estimator_is_not_kept(cell_of):
-    write = "open('out/artifact', 'wb').write(b'another')"
+    write = "open(os.path.join(os.path.dirname(os.path.dirname(__file__)), 'out/artifact'), 'wb').write(b'another')"
     _, _, stored = cell_of(predict=f"{write}\n{SLOPE}")
     assert stored.record.ok
     assert b"another" not in stored.artifact.read_bytes()
