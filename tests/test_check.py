@@ -139,6 +139,15 @@ def reduce(self):
     assert "with 0 in place of" in warning
 
 
+def test_each_way_in_which_it_is_not_stored_is_told_once(findings):
+    """Not to be pickled on the first shape and the third, another on the second."""
+    reduce = "def reduce(self):\n    return (len, ([],)) if self.n == 2 else 1 / 0"
+    fit = "self.mean, self.n = y.mean(axis=0), X.shape[1]\nreturn self"
+    first, second = warnings(findings(head=reduce, fit=fit, build="Estimator.__reduce__ = reduce\nreturn Estimator()"))
+    assert first.startswith("the fitted estimator cannot be stored")
+    assert second.startswith("the fitted estimator is another once it is stored and loaded")
+
+
 def test_parameters_are_reported(findings):
     found = findings(fit="self.mean, self.n_params_ = y.mean(axis=0), 1234\nreturn self")
     assert any("1,234" in finding.what for finding in found)

@@ -500,6 +500,14 @@ def test_every_end_of_a_submission_has_its_reason(stored, predict, reason, monke
         assert reason in json.loads(body)["reason"]
 
 
+def test_what_does_not_answer_as_was_scored_is_not_explored(stored):
+    with exploring(stored(answers=0.5)) as (_, client):
+        status, _, body = client.ask("tiles/r0/0/0/0")
+        assert status == 424
+        assert "of 1,000 queries otherwise than the fitted one did" in json.loads(body)["reason"]
+        assert client.json("session.json")["results"][0]["state"] == "failed"
+
+
 def test_a_restart_of_what_has_not_failed_changes_nothing(served):
     session, client = served
     client.tile("r0", OUTSIDE)

@@ -6,12 +6,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mbench.results.estimators import Stored
+from mbench.results.estimators import Stored, find_stored
 from mbench.results.predictions import predictions_digest
 from mbench.results.reference import load_reference
 from mbench.runs import stored as stored_module
 from mbench.runs.cells import REPEAT_TOLERANCE, Cell, cell_key
 from mbench.runs.evaluate import run_cell
+from mbench.runs.learned import open_learned
 from mbench.runs.run import Run
 from mbench.runs.settings import Settings
 from mbench.runs.stored import Answered, Unconfirmed, confirm_answers, find_answered, open_stored
@@ -64,7 +65,7 @@ def test_what_is_stored_has_not_seen_a_query(cell_of):
 
 
 def test_what_a_child_writes_over_its_stored_estimator_is_not_kept(cell_of):
-    write = "open('out/artifact', 'wb').write(b'another')"
+    write = "open(os.path.join(os.path.dirname(os.path.dirname(__file__)), 'out/artifact'), 'wb').write(b'another')"
     _, _, stored = cell_of(predict=f"{write}\n{SLOPE}")
     assert stored.record.ok
     assert b"another" not in stored.artifact.read_bytes()
@@ -215,6 +216,20 @@ def test_a_picture_is_asked_among_scored_queries_and_comes_back_in_its_order(cel
     mean = CURVE.draw_sample(1_000, 0).y.mean(axis=0)
     with open_stored(run, CURVE, cell, stored) as ask:
         np.testing.assert_allclose(ask(X), mean + 0.1 * X, atol=1e-6)
+
+
+def test_strips_and_dives_ask_only_what_is_confirmed(cell_of):
+    run, cell, stored = cell_of(head=OTHER.format(answer="return 0 * X"), build=BECOMES_OTHER)
+    with pytest.raises(Unconfirmed), open_learned(run, CURVE, cell, stored, lambda: None):
+        pass
+
+
+def test_what_was_scored_on_a_hidden_test_set_stands_for_no_public_picture(cell_of):
+    """Nobody but who has the secret could confirm it."""
+    _, _, public = cell_of()
+    _, _, hidden = cell_of(settings=replace(SETTINGS, secret=bytes(32)))  # of the same source, and newer
+    assert hidden.artifact.exists()
+    assert find_stored(public.store, ("curve", "quick"), 1_000) == {public.record.source_digest: public}
 
 
 # The comparison

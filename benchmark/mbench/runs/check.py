@@ -59,7 +59,7 @@ def check_submission(source: Source, isolation: Isolation) -> Iterator[Finding]:
 
 
 def _check_tasks(run: Run) -> Iterator[Finding]:
-    is_storable = True  # as far as is known
+    told: set[str] = set()  # of storing, on an earlier shape
     for name in TASKS:
         task = load_task(name)
         sample = task.draw_sample(N_SAMPLES, 0)
@@ -82,11 +82,10 @@ def _check_tasks(run: Run) -> Iterator[Finding]:
                 first, predicting = child.predict(queries, limit_s)
                 yield Finding(f"{shape}: fits {N_SAMPLES} points in {took.seconds:.2f} s, predicts {first.shape}", "ok")
                 yield from _check_batching(child, queries, first, shape, limit_s)
-                if is_storable:
-                    saving = _check_saving(run, spec, child, Answered(queries, first))
-                    is_storable = saving.verdict == "ok"
-                    if name == TASKS[0] or not is_storable:
-                        yield saving
+                saving = _check_saving(run, spec, child, Answered(queries, first))
+                if name == TASKS[0] or (saving.verdict != "ok" and saving.what not in told):
+                    yield saving
+                told.add(saving.what)
                 if name == TASKS[0]:
                     yield _describe_params(n_params)
                     yield from _describe_loading((took.import_s or 0.0) + (predicting.import_s or 0.0))
