@@ -95,7 +95,8 @@ def test_a_baseline_keeps_the_contract_on_every_shape(name, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "name", ["knn_mirror", "delaunay", "rbf", "rff_ridge", "elm", "extra_trees", "gp", "hist_gbdt"]
+    "name",
+    ["knn_mirror", "delaunay", "rbf", "rff_ridge", "elm", "extra_trees", "gp", "hist_gbdt", "learned_neighbours"],
 )
 def test_the_same_seed_gives_the_same_numbers_where_labels_are_a_plain_column(rng, name):
     X, y, queries = draw(rng, 80, 2)

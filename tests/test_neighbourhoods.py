@@ -121,7 +121,7 @@ def test_heights_undo_a_label_that_grows_ever_steeper(rng):
     y = np.exp(2.0 * X[:, 0])
     terrain = survey(Surroundings(X, y), X, y)
     place = np.log(terrain.levels) / 2.0  # where on the axis a level is reached
-    np.testing.assert_allclose(terrain.heights, place - place[0], atol=0.03)
+    np.testing.assert_allclose(terrain.heights, place - place[0], rtol=0.06, atol=0.01)
 
 
 def test_a_label_that_many_rows_share_is_a_plateau(rng):

@@ -44,7 +44,8 @@ class Terrain:
         _, gradient, _ = fit_plane(near.offset / reach[..., None], near.label, bell(near.distance / reach), 3e-3)
         slope = np.repeat(np.linalg.norm(gradient, axis=1) / reach[:, 0], near.label.shape[1])
         level = near.label.ravel()
-        levels = np.unique(np.quantile(level, np.linspace(0.0, 1.0, N_LEVELS + 1)))
+        # Labels that occur, and nothing between two of them: no bin is empty.
+        levels = np.unique(np.quantile(level, np.linspace(0.0, 1.0, N_LEVELS + 1), method="nearest"))
         bin_of = np.clip(np.searchsorted(levels, level, side="right") - 1, 0, max(len(levels) - 2, 0))
         usual = np.array([np.median(slope[bin_of == i]) for i in range(len(levels) - 1)])
         usual = np.maximum(usual, max(1e-3 * usual.max(initial=0.0), TINY))
