@@ -241,7 +241,7 @@ def draw(found: Found) -> Figure:
     for i, j in np.ndindex(error.shape):
         is_best = error[i, j] == error[:, j].min()
         axes[0].text(j, i, f"{error[i, j]:.3f}", ha="center", va="center", fontsize=10,
-                     color="#5ec8c0" if is_best else "#eceaf2", fontweight="bold" if is_best else "normal")  # fmt: skip
+                     color="#5ec8c0" if is_best else "#15151c" if error[i, j] > 0.2 else "#eceaf2", fontweight="bold" if is_best else "normal")  # fmt: skip
     axes[0].set_xticks(range(len(settings.points)), [f"{n:,}" for n in settings.points])
     axes[0].set_yticks(range(len(settings.orders)), [str(k) if k else "none" for k in settings.orders])
     axes[0].set(xlabel="points", ylabel="orders", title="error (FVU); the best of a column in green")
