@@ -1,4 +1,4 @@
-"""L1 switched on and off: does a network come back to its first state?
+"""L1 switched on and off brings a network nearly back to its initial state.
 
 A zero-started residual atan network memorises random pairs; L1 on its weights is switched on and off in periods. With
 off_k the dense weights at the end of off-phase k and on_k the sparse ones after it, the return of a cycle is

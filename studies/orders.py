@@ -240,8 +240,9 @@ def draw(found: Found) -> Figure:
     axes[0].imshow(np.log(error), cmap="magma", aspect="auto")
     for i, j in np.ndindex(error.shape):
         is_best = error[i, j] == error[:, j].min()
-        axes[0].text(j, i, f"{error[i, j]:.3f}", ha="center", va="center", fontsize=10,
-                     color="#5ec8c0" if is_best else "#eceaf2", fontweight="bold" if is_best else "normal")  # fmt: skip
+        colour = "#5ec8c0" if is_best else "#15151c" if error[i, j] > 0.2 else "#eceaf2"
+        weight = "bold" if is_best else "normal"
+        axes[0].text(j, i, f"{error[i, j]:.3f}", ha="center", va="center", color=colour, fontweight=weight)
     axes[0].set_xticks(range(len(settings.points)), [f"{n:,}" for n in settings.points])
     axes[0].set_yticks(range(len(settings.orders)), [str(k) if k else "none" for k in settings.orders])
     axes[0].set(xlabel="points", ylabel="orders", title="error (FVU); the best of a column in green")

@@ -215,8 +215,31 @@ def test_a_list_names_every_study_with_its_claim(mbench):
     assert all(row["claim"] for row in rows)
 
 
+def test_a_check_runs_a_study_as_it_is_recorded_and_tells_what_differs(mbench, monkeypatch, tmp_path):
+    few = {"width": 6, "points": 8, "cycles": 2, "phase": 5, "warm": 40, "on_phases": 5}
+    record = package.study("l1-toggle", seeds=(3, 4), out=tmp_path / "first", **few)
+    monkeypatch.setattr("mbench.results.studies.RECORDED_STUDIES", tmp_path / "first")
+    (row,) = [row for row in json.loads(mbench("study", "--json").stdout) if row["name"] == "l1-toggle"]
+    assert (row["verdict"], row["claims"]) == (record.verdict, 4)
+    agreed = mbench("study", "l1-toggle", "--check", "--json")
+    assert agreed.exit_code == 0, agreed.output
+    again = json.loads(agreed.stdout)
+    assert (again["differs"], again["seeds"], again["settings"]["width"]) == ([], [3, 4], 6)
+
+    value = replace(record.claims[0].cases[0].value, mean=9.0, low=9.0, high=9.0)
+    case = replace(record.claims[0].cases[0], value=value)
+    changed = replace(record, claims=(replace(record.claims[0], cases=(case,)), *record.claims[1:]))
+    write_record(tmp_path / "first" / "l1-toggle" / "record.json", changed)
+    differs = mbench("study", "l1-toggle", "--check")
+    assert differs.exit_code == 1
+    assert f"initial ({case.when})" in differs.output
+    unrecorded = mbench("study", "attack", "--check")
+    assert unrecorded.exit_code == 2
+    assert "nothing is recorded" in unrecorded.output
+
+
 def test_a_study_runs_from_python_as_from_the_command(tmp_path):
-    few = {"width": 6, "points": 8, "cycles": 2, "phase": 25, "warm": 80, "on_phases": 5}
+    few = {"width": 6, "points": 8, "cycles": 2, "phase": 25, "warm": 40, "on_phases": 5}
     record = package.study("l1-toggle", seeds=(0, 1), out=tmp_path, **few)
     assert record.seeds == (0, 1)
     made = {path.name for path in (tmp_path / "l1-toggle").iterdir()}

@@ -119,21 +119,23 @@ def _list_studies(as_json: bool) -> None:
     rows = []
     for name in study_names():
         record = recorded_study(name)
-        verdict = ("" if record is None else record.verdict, "" if record is None else record.when)
-        cost = None if record is None else record.cpu_s
-        rows.append({"name": name, "claim": describe_study(name), "verdict": verdict[0], "when": verdict[1]})
-        rows[-1] |= {"cpu_s": cost}
+        row = {"name": name, "claim": describe_study(name), "verdict": "", "when": "", "true": None, "claims": None}
+        if record is not None:
+            said = [each.verdict for each in record.claims if each.kind == "source"]
+            row |= {"verdict": record.verdict, "when": record.when, "true": said.count("true"), "claims": len(said)}
+        rows.append(row | {"cpu_s": None if record is None else record.cpu_s})
     if as_json:
         click.echo(json.dumps(rows, indent=1, ensure_ascii=False))
         return
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1))
-    for column in ("study", "claim", "verdict", "CPU s"):
+    for column in ("study", "claim", "verdict", "all claims", "CPU s"):
         table.add_column(column, justify="right" if column == "CPU s" else "left", no_wrap=True)
     for row in rows:
         verdict = row["verdict"] or "not recorded"
         verdict += f" {row['when']}" if row["when"] else ""
         cost = "" if row["cpu_s"] is None else f"{row['cpu_s']:.0f}"
-        table.add_row(escape(row["name"]), escape(row["claim"]), escape(verdict), cost)
+        share = "" if row["claims"] is None else f"{row['true']} of {row['claims']} true"
+        table.add_row(escape(row["name"]), escape(row["claim"]), escape(verdict), share, cost)
     print_whole(make_console(), table)
 
 

@@ -29,6 +29,7 @@ def study_figure(rows: int, columns: int, title: str) -> tuple[Figure, list[Axes
     axes = [figure.add_subplot(rows, columns, place + 1, facecolor=RAISED) for place in range(rows * columns)]
     for each in axes:
         each.tick_params(colors=DIM, labelsize=10, length=0)
+        each.tick_params(which="minor", labelbottom=False, labelleft=False, length=0)  # of a logarithmic axis
         each.spines[["top", "right"]].set_visible(False)
         each.spines[["left", "bottom"]].set_color(RULE)
         each.grid(color=RULE, linewidth=0.6)
