@@ -21,7 +21,7 @@ N_NEIGHBOURS = 12
 _N_TEST = 30_000
 _SLOPE = 0.05  # by which the fall of k-NN's error, from a quarter of the points to all, may differ
 N_POOL = 4 * N_CENTRES  # boundary points among which a ladder's centres are chosen
-_TREES, _N_TREES, _N_FOR_TREES = 0.12, 20, 10_000  # by which share trees' error over k-NN's may differ, and how made
+_TREES, _N_TREES, _N_FOR_TREES = 0.15, 20, 10_000  # by which share trees' error over k-NN's may differ, and how made
 _N_TRIED = 9  # values of a knob between which its solutions are looked for
 
 _OCTAVES = range(2, 9)  # about those in which methods part, on the tracks that are audited
