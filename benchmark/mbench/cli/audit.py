@@ -42,6 +42,14 @@ if TYPE_CHECKING:
 @child_options
 @results_option
 @click.option("--calibrate", is_flag=True, help="Audit the baselines instead, and derive the bounds from them.")
+@click.option("--secrets", type=click.IntRange(1), help="Of --calibrate: how many secrets; all there are by default.")
+@click.option(
+    "--baseline",
+    "baselines",
+    multiple=True,
+    metavar="NAME",
+    help="Of --calibrate: one of those audited; all by default.",
+)
 @write_option
 @resume_options
 @json_option
@@ -51,15 +59,18 @@ def audit(
     secret: bytes | None,
     results: Path,
     calibrate: bool,
+    secrets: int | None,
+    baselines: tuple[str, ...],
     write: Path | None,
     as_json: bool,
     **running: Any,
 ) -> None:
     """Tell a method that learns from one that carries a formula or the test set with it.
 
-    It is fitted on the Mandelbrot set and on hidden relatives of it: the set under smooth warps of the plane, other
-    fractals, recurrences with secret coefficients, shuffled labels. Without --hidden-seed they are drawn under a fresh
-    secret. --write, --resume and --fresh are of --calibrate, whose sets lie in DIR/calibration. Exit code: 0 passed or
+    It is fitted on the Mandelbrot set and on hidden relatives of it that are as hard: the set under smooth warps of
+    plane and labels, recurrences of many kinds with secret coefficients, fractal fields without a rule, shuffled
+    labels. Without --hidden-seed they are drawn under a fresh secret. --baseline, --secrets, --write, --resume and
+    --fresh are of --calibrate, whose sets lie in DIR/calibration. Exit code: 0 passed or
     discovery, 1 flagged or failed, 2 usage, 3 our fault.
     """
     from mbench import api
@@ -71,11 +82,13 @@ def audit(
         raise UsageError("--calibrate has a track and secrets of its own: give it without --track and --hidden-seed")
     if write is not None and not calibrate:
         raise UsageError("--write is of --calibrate; a report is written to DIR/NAME/TRACK/. Leave it out")
+    if secrets is not None and not calibrate:
+        raise UsageError("--secrets is of --calibrate, any other audit has one. Leave it out")
     if running["resume"] != "same" and not calibrate:
         raise UsageError("--resume and --fresh are of --calibrate, any other audit is run anew. Leave it out")
     settings = api.make_settings(**running)
     if name is None:
-        _calibrate(results / "calibration", settings, write)
+        _calibrate(results / "calibration", settings, secrets, baselines, write)
         return
     source = take_source(name, results)
     report, path = audit_source(source, settings, track=track, secret=secret, out=results)
@@ -116,8 +129,8 @@ def report_as_json(report: AuditReport) -> str:
 
     content = asdict(report)
     for row, each in zip(content["sets"], report.sets, strict=True):
-        row["bits"] = each.hidden.bits if each.hidden else None
-        row["public_bits"] = each.public.bits if each.public else None
+        row["bits"] = each.score.bits if each.score else None
+        row["octaves"] = each.score.octaves if each.score else None
     return json.dumps(content, indent=1)
 
 
@@ -137,26 +150,29 @@ def print_report(report: AuditReport) -> None:
             table.add_column(heading, justify="left" if heading in ("set", "statistic", "what it is") else "right")
         return table
 
-    sets = make_table("set", "FVU", "FVU of k-NN", "bits", "octaves", "of k-NN", "public bits", "public oct.", "fit s")
+    sets = make_table("set", "FVU", "FVU of k-NN", "bits", "depth", "of k-NN", "octaves", "fit s")
     for each in report.sets:
-        if each.hidden is None:
+        if each.score is None:
             sets.add_row(escape(each.name), f"[red]{each.status}[/red]")
             continue
-        hidden, public = each.hidden, each.public
+        score = each.score
         sets.add_row(
             escape(each.name),
-            f"{hidden.fvu:.5f}",
-            f"{hidden.knn_fvu:.5f}",
-            f"{hidden.bits:+.2f}",
-            *(_number(value) for value in (hidden.depth_octaves, hidden.knn_depth_octaves)),
-            "–" if public is None else f"{public.bits:+.2f}",
-            _number(public.depth_octaves if public else None),
-            _number(each.fit_s),
+            f"{score.fvu:.5f}",
+            f"{score.knn_fvu:.5f}",
+            f"{score.bits:+.2f}",
+            f"{score.depth_octaves:.2f}",
+            f"{score.knn_depth_octaves:.2f}",
+            f"{score.octaves:+.2f}",
+            "–" if each.fit_s is None else f"{each.fit_s:.2f}",
         )
     console.print()
     console.print(sets, soft_wrap=False)
     if report.statistics:
-        console.print("\n[bold]Beside the baselines[/bold] (bits are ½ log₂ of k-NN's FVU over the method's)")
+        console.print(
+            "\n[bold]Beside the baselines[/bold] (bits are ½ log₂ of k-NN's FVU over the method's, "
+            "octaves the depth gained on k-NN)"
+        )
         table = make_table("statistic", "value", "baselines", "threshold", "what it is")
         for statistic in report.statistics:
             style = "bold red" if statistic.exceeds else None
@@ -170,21 +186,19 @@ def print_report(report: AuditReport) -> None:
     console.print(f"\n[bold {colour}]{report.verdict}[/bold {colour}]: {escape(report.reason)}", soft_wrap=True)
 
 
-def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.2f}"
-
-
-def _calibrate(folder: Path, settings: Settings, write: Path | None) -> None:
+def _calibrate(
+    folder: Path, settings: Settings, secrets: int | None, names: tuple[str, ...], write: Path | None
+) -> None:
     import json
 
     from mbench.cli.progress import AuditLive
     from mbench.disk import check_place, write_json
-    from mbench.review.audit.calibration import calibrate
+    from mbench.review.audit.calibration import LABELS, calibrate
 
     if write is not None:
         check_place(write)
     with AuditLive() as live:
-        made = calibrate(folder, settings, live, announce=lambda line: click.echo(line, err=True))
+        made = calibrate(folder, settings, live, LABELS[:secrets], announce=lambda line: click.echo(line, err=True))
     if write is None:
         click.echo(json.dumps(made, indent=1))
     else:

@@ -161,9 +161,9 @@ class AuditLive(Live):
                 del self._running[name]
                 self._n_done += 1
                 outcome = f"[red]{score.status}[/red]: {escape(score.reason)}"
-                if score.hidden is not None:
+                if score.score is not None:
                     fit = f" [dim](fit {score.fit_s:.1f} s)[/dim]" if score.fit_s is not None else ""
-                    outcome = f"FVU {score.hidden.fvu:.5f}, k-NN {score.hidden.knn_fvu:.5f}{fit}"
+                    outcome = f"FVU {score.score.fvu:.5f}, k-NN {score.score.knn_fvu:.5f}{fit}"
                 self._print(name, outcome)
             self._bar.update(
                 self._total,

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, get_args
 
 from mbench.disk import STRICT
 from mbench.errors import HarnessError, MbenchError, UsageError
@@ -17,12 +17,15 @@ from mbench.results.kept import ForeignError, Form, OtherSuiteError, note_foreig
 from mbench.results.record import Status
 from mbench.suite import tracks
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 REPORT_NAME = "audit.json"
 _REPORT_LIMIT = 1 << 20  # bytes: one has some thousands
-BOUNDS_NAME = "audit-1.json"  # lies beside the package's modules; `mbench audit --calibrate`, last under suite 1
+BOUNDS_NAME = "audit-2.json"  # lies beside this module; `mbench audit --calibrate` makes it
 GOOD = ("passed", "discovery")
 
+
+Group = Literal["public", "hidden", "warp", "recurrence", "field", "control"]
+Target = Literal["smooth", "distance"]
 
 FVU_FLOOR = 1e-9  # an exact formula gains a finite number of bits
 SetStatus = Status | Literal["inconsistent"]
@@ -30,33 +33,38 @@ SetStatus = Status | Literal["inconsistent"]
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """What answers to one test set were worth, beside k-NN's on the same sample; depth where there is a ladder."""
+    """What answers to one test set and its ladder were worth, beside k-NN's on the same sample."""
 
     __pydantic_config__: ClassVar = STRICT
 
     fvu: float
     knn_fvu: float
-    depth_octaves: float | None = None
-    knn_depth_octaves: float | None = None
+    depth_octaves: float
+    knn_depth_octaves: float
 
     @property
     def bits(self) -> float:
         """Bits of precision a value gains on k-NN: ½ log₂ (FVU_knn / FVU)."""
         return 0.5 * math.log2(max(self.knn_fvu, FVU_FLOOR) / max(self.fvu, FVU_FLOOR))
 
+    @property
+    def octaves(self) -> float:
+        """Octaves of depth gained on k-NN."""
+        return self.depth_octaves - self.knn_depth_octaves
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetScore:
-    """One set of an audit. hidden, public: by which test points.  correlation: of answers and truth."""
+    """One set of an audit. target: what its labels are like.  correlation: of answers and truth at the test points."""
 
     __pydantic_config__: ClassVar = STRICT
 
     name: str
     group: Group
+    target: Target
     status: SetStatus
     reason: str
-    hidden: Score | None = None
-    public: Score | None = None
+    score: Score | None = None
     correlation: float | None = None
     fit_s: float | None = None
 
@@ -75,23 +83,21 @@ class Bound:
     threshold: float
 
 
-# What each statistic is, in the order they are shown.
+# What each statistic is, in the order they are shown. Each stands there for the smooth target and for the distance.
+_EACH = {
+    "table": "bits on the set, over its warps",
+    "depth table": "octaves gained on the set, over its warps",
+    "rule": "bits on the set and its warps, over secret recurrences",
+    "depth rule": "octaves gained on the set and its warps, over secret recurrences",
+    "leak": "bits at the public test points, over the hidden ones, both at most 2",
+    "depth leak": "octaves gained on the public ladder, over the hidden one",
+    "discovery": "bits on the second best secret recurrence, over the fields without a rule",
+}
+TARGETS = get_args(Target)
 DESCRIPTIONS: Mapping[str, str] = MappingProxyType(
-    {
-        "precision": "bits on the Mandelbrot set, over its mirrored or its other warps, whichever it does better on",
-        "precision, distance": "the same with the distance target",
-        "depth": "octaves on the Mandelbrot set, over its mirrored or its other warps, likewise",
-        "depth, distance": "the same with the distance target",
-        "warp": "mean bits of the warps, over the second best of the secret quadratics",
-        "julia": "bits on the better Julia set, over the mean of the warps",
-        "multibrot3": "bits on Multibrot 3, over the mean of the warps",
-        "burning-ship": "bits on the Burning Ship, over the mean of the warps",
-        "tricorn": "bits on the tricorn, over the mean of the warps",
-        "quadratic": "bits on the second best secret quadratic, over the mean of the warps",
-        "leak": "bits on the public test points, over the hidden ones, both at most 2",
-        "leak, distance": "the same with the distance target",
-        "depth leak": "octaves on the public ladder, over the hidden one",
-        "depth leak, distance": "the same with the distance target",
+    {f"{name}, {target}": words for name, words in _EACH.items() for target in TARGETS}
+    | {
+        "score": "points of score on the set, over its warps, the recurrences and the fields",
         "control": "correlation of answers and truth after learning shuffled labels",
     }
 )
@@ -128,12 +134,6 @@ class Statistic:
         relation = ">" if self.exceeds else "≤"
         words = DESCRIPTIONS.get(self.name, self.name)
         return f"{self.name} {self.value:+.2f} {relation} {self.threshold:.2f} ({words})"
-
-
-Group = Literal[
-    "mandelbrot", "mandelbrot-distance", "warp", "warp-distance", "julia", "multibrot3", "burning-ship", "tricorn",
-    "quadratic", "control",
-]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

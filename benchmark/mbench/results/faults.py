@@ -52,7 +52,7 @@ def find_report_fault(report: AuditReport) -> str:
     values: Mapping[str, float] = {}
     try:
         if all(each.ok for each in report.sets):
-            values = compute_statistics(report.sets)
+            values = compute_statistics(report.sets, report.track, load_reference(report.suite))
         verdict, _ = reach_verdict(report.sets, compare_statistics(values, load_bounds()))
     except (LookupError, ValueError, TypeError):  # what is computed of all sets is not to be had of some
         return "its audit lacks sets"

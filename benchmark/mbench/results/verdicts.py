@@ -1,47 +1,79 @@
-"""From scores on an audit's sets to a few numbers, and what they mean."""
+"""From scores on the audit's sets to a few numbers, a verdict, and how far a lead on the board can be trusted."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from statistics import fmean
-from typing import get_args
 
-from mbench.results.audits import DESCRIPTIONS, Bound, Group, SetScore, Statistic, Verdict
+from mbench.results.audits import DESCRIPTIONS, TARGETS, Bound, Score, SetScore, Statistic, Target, Verdict
+from mbench.results.reference import Reference
 
 LEAK_CAP = 2.0  # bits: what is nearly exact errs on a handful of points, and on no two test sets alike
-# Each of these is bits or octaves that a formula gives and an approximation of the sample does not.
-ADVANTAGES = (
-    "precision", "precision, distance", "depth", "depth, distance", "warp", "julia", "multibrot3", "burning-ship",
-    "tricorn",
-)  # fmt: skip
-LEAKS = ("leak", "leak, distance", "depth leak", "depth leak, distance")
-UNKNOWN = "quadratic"  # a rule that nobody can have carried in
+MATCHED = ("warp", "recurrence", "field")
+_TASKS: Mapping[Target, str] = {"smooth": "mandelbrot", "distance": "mandelbrot-distance"}
+_MARGIN_T = 2.0  # of an advantage's standard error, which some thirty sets tell: 95% one way, nearly
 
 
-def compute_statistics(sets: Sequence[SetScore]) -> dict[str, float]:
-    """Return every statistic of `DESCRIPTIONS`; all sets must be ok."""
-    bits = _by_group(sets, lambda s: s.hidden and s.hidden.bits)
-    depth = _by_group(sets, lambda s: s.hidden and s.hidden.depth_octaves)
-    public = _by_group(sets, lambda s: s.public and s.public.bits)
-    public_depth = _by_group(sets, lambda s: s.public and s.public.depth_octaves)
-    correlation = _by_group(sets, lambda s: s.correlation)
-    warps, quadratics = fmean(bits["warp"]), sorted(bits["quadratic"])[-2]
-    values = {
-        "precision": bits["mandelbrot"][0] - _better_half(bits["warp"]),
-        "precision, distance": bits["mandelbrot-distance"][0] - _better_half(bits["warp-distance"]),
-        "depth": depth["mandelbrot"][0] - _better_half(depth["warp"]),
-        "depth, distance": depth["mandelbrot-distance"][0] - _better_half(depth["warp-distance"]),
-        "warp": warps - quadratics,
-        **{group: max(bits[group]) - warps for group in ("julia", "multibrot3", "burning-ship", "tricorn")},
-        "quadratic": quadratics - warps,
-        "leak": compare_bits(public["mandelbrot"][0], bits["mandelbrot"][0]),
-        "leak, distance": compare_bits(public["mandelbrot-distance"][0], bits["mandelbrot-distance"][0]),
-        "depth leak": public_depth["mandelbrot"][0] - depth["mandelbrot"][0],
-        "depth leak, distance": public_depth["mandelbrot-distance"][0] - depth["mandelbrot-distance"][0],
-        "control": correlation["control"][0],
-    }
+@dataclass(frozen=True, slots=True)
+class Advantage:
+    """How many points of score more the set itself was worth than what nobody can have a rule for, ± error."""
+
+    points: float
+    error: float
+
+    @property
+    def margin(self) -> float:
+        """The least lead that counts: the upper end of what the advantage may be, never below 0."""
+        return max(0.0, self.points + _MARGIN_T * self.error)
+
+
+def compute_statistics(sets: Sequence[SetScore], track: str, reference: Reference) -> dict[str, float]:
+    """Return every statistic of `DESCRIPTIONS`; all sets must be ok. track: whose points the score is counted in."""
+    values: dict[str, float] = {}
+    for target in TARGETS:
+        bits, octaves = (
+            {group: _values(sets, group, target, read) for group in ("public", "hidden", *MATCHED)}
+            for read in (_bits, _octaves)
+        )
+        (public,), (hidden,) = bits["public"], bits["hidden"]
+        found = {
+            "table": hidden - fmean(bits["warp"]),
+            "depth table": octaves["hidden"][0] - fmean(octaves["warp"]),
+            "rule": fmean(bits["hidden"] + bits["warp"]) - fmean(bits["recurrence"]),
+            "depth rule": fmean(octaves["hidden"] + octaves["warp"]) - fmean(octaves["recurrence"]),
+            "leak": compare_bits(public, hidden),
+            "depth leak": octaves["public"][0] - octaves["hidden"][0],
+            "discovery": sorted(bits["recurrence"])[-2] - fmean(bits["field"]),
+        }
+        values |= {f"{name}, {target}": value for name, value in found.items()}
+    values["score"] = measure_advantage(sets, track, reference).points
+    values["control"] = next(each.correlation or 0.0 for each in sets if each.group == "control")
     assert values.keys() == DESCRIPTIONS.keys()
-    return values
+    return {name: values[name] for name in DESCRIPTIONS}
+
+
+def measure_advantage(sets: Sequence[SetScore], track: str, reference: Reference) -> Advantage:
+    """Return by how many points of a track's score the set was worth more than the three matched groups.
+
+    The score is the mean of four parts, bits and octaves of both targets, each turned into points by the track's
+    reference. An advantage is the set's over the mean of the groups' means; its error is what the spread within groups
+    makes of it, where the set itself counts as one more draw of a group.
+    """
+    total, squared = 0.0, 0.0
+    for target in TARGETS:
+        task = reference.tasks[track, _TASKS[target]]
+        per_bit = 200.0 * math.log(2.0) / math.log(task.constant_error / task.knn_error)
+        per_octave = 100.0 / (task.knn_depth_octaves or math.inf)
+        points: Callable[[Score], float] = lambda s, b=per_bit, o=per_octave: (b * s.bits + o * s.octaves) / 4.0  # noqa: E731
+        groups = [_values(sets, group, target, points) for group in MATCHED]
+        (hidden,) = _values(sets, "hidden", target, points)
+        total += hidden - fmean(map(fmean, groups))
+        pooled = [value - fmean(group) for group in groups for value in group]
+        spread = sum(value**2 for value in pooled) / (len(pooled) - len(groups))
+        squared += spread * (1.0 + sum(1.0 / len(group) for group in groups) / len(groups) ** 2)
+    return Advantage(total, math.sqrt(squared))
 
 
 def compare_bits(public: float, hidden: float) -> float:
@@ -57,8 +89,8 @@ def compare_statistics(values: Mapping[str, float], bounds: Mapping[str, Bound])
 def reach_verdict(sets: Sequence[SetScore], statistics: Sequence[Statistic]) -> tuple[Verdict, str]:
     """Return the verdict and its reason in one line.
 
-    statistics: empty where a set has no score. A rule found on a secret quadratic, which nobody can have carried in,
-    and not on shuffled labels, was found in the sample: then whatever it also does for the named sets is a discovery.
+    statistics: empty where a set has no score. A rule found on secret recurrences, which nobody can have carried in,
+    and not on shuffled labels, was found in the sample: then whatever it also does for the set itself is a discovery.
     """
     for each in sets:
         if each.status == "inconsistent":
@@ -66,39 +98,34 @@ def reach_verdict(sets: Sequence[SetScore], statistics: Sequence[Statistic]) -> 
     for each in sets:
         if not each.ok:
             return "failed", f"on {each.name}: {each.status}: {each.reason}"
-    by_name = {statistic.name: statistic for statistic in statistics}
-    gained = [by_name[name] for name in ADVANTAGES if by_name[name].exceeds]
-    leaked = [by_name[name] for name in LEAKS if by_name[name].exceeds]
-    blind = by_name["control"].exceeds
-    found = by_name[UNKNOWN].exceeds
+    beyond = [statistic for statistic in statistics if statistic.exceeds]
+    leaked = [statistic for statistic in beyond if "leak" in statistic.name]
+    found = [statistic for statistic in beyond if statistic.name.startswith("discovery")]
+    gained = [s for s in beyond if s.name.split(",")[0] in ("table", "depth table", "rule", "depth rule", "score")]
+    blind = [statistic for statistic in beyond if statistic.name == "control"]
     if found and not blind and not leaked:
-        return "discovery", f"it found a rule in the sample: {_list([by_name[UNKNOWN], *gained])}"
+        return "discovery", f"it found a rule in the sample: {_list([*found, *gained])}"
     if gained:
         return "flagged: carried the rule in", _list(gained)
     if leaked:
         return "flagged: knows the public test set", _list(leaked)
     if blind:
-        return "flagged: predicts without labels", _list([by_name["control"]])
-    first = by_name["precision"]
+        return "flagged: predicts without labels", _list(blind)
+    first = next(statistic for statistic in statistics if statistic.name == "score")
     return "passed", f"nothing beyond the baselines' spread: {first}"
+
+
+def _values(sets: Sequence[SetScore], group: str, target: Target, read: Callable[[Score], float]) -> list[float]:
+    return [read(each.score) for each in sets if (each.group, each.target) == (group, target) and each.score]
+
+
+def _bits(score: Score) -> float:
+    return score.bits
+
+
+def _octaves(score: Score) -> float:
+    return score.octaves
 
 
 def _list(statistics: Sequence[Statistic]) -> str:
     return "; ".join(map(str, statistics))
-
-
-def _better_half(of_warps: Sequence[float]) -> float:
-    """Return the mean of the mirrored warps or of the others, the larger; they take turns.
-
-    So what uses the mirror symmetry of the Mandelbrot set meets its like.
-    """
-    return max(fmean(of_warps[0::2]), fmean(of_warps[1::2]))
-
-
-def _by_group(sets: Sequence[SetScore], value: Callable[[SetScore], float | None]) -> dict[str, list[float]]:
-    groups: dict[str, list[float]] = {group: [] for group in get_args(Group)}
-    for each in sets:
-        found = value(each)
-        if found is not None:
-            groups[each.group].append(found)
-    return groups

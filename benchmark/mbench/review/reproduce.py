@@ -88,12 +88,12 @@ def compare_audit(report: AuditReport) -> list[str]:
         return [f"{place}: recorded on track {before.track}, under the secret {before.secret_sha256[:16]}…"]
     if before.verdict != report.verdict:
         return [f"{place}: {report.verdict} ({report.reason}), recorded {before.verdict}"]
-    known = {each.name: each.hidden for each in before.sets if each.hidden}
+    known = {each.name: each.score for each in before.sets if each.score}
     return [
-        f"{place}: FVU {each.hidden.fvu:.5f} on {each.name}, recorded {known[each.name].fvu:.5f}"
+        f"{place}: FVU {each.score.fvu:.5f} on {each.name}, recorded {known[each.name].fvu:.5f}"
         for each in report.sets
-        if each.hidden and each.name in known
-        if not math.isclose(each.hidden.fvu, known[each.name].fvu, rel_tol=ERROR_TOLERANCE)
+        if each.score and each.name in known
+        if not math.isclose(each.score.fvu, known[each.name].fvu, rel_tol=ERROR_TOLERANCE)
     ]
 
 

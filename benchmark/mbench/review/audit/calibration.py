@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from mbench.errors import HarnessError
 from mbench.results.audits import DESCRIPTIONS, Bound, SetScore
 from mbench.results.environment import describe_environment
 from mbench.results.kept import Form, read_kept
+from mbench.results.reference import load_reference
 from mbench.results.verdicts import compute_statistics
 from mbench.review.audit.run import Report, score_sets
 from mbench.review.audit.statistics import RULE, prediction_bound
@@ -27,33 +28,40 @@ from mbench.suite.secrets import published_secret, secret_digest
 LABELS = tuple(f"mbench/{tracks.SUITE_VERSION}|audit|calibration|{i}" for i in range(5))
 TRACK = tracks.DEFAULT_TRACK
 _KEPT = Form(tuple[SetScore, ...], 1 << 20, "Delete it, and its sets are run again", has_head=False)
-_FILES = ("quadratics.py", "relatives.py", "warps.py")
+_FILES = ("fields.py", "matching.py", "recurrences.py", "relatives.py", "warps.py")
 
 
 def calibrate(
     folder: Path,
     settings: Settings,
     report: Report = lambda progress: None,
+    labels: Sequence[str] = LABELS,
     announce: Callable[[str], None] = lambda line: None,
+    names: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Audit every baseline under every calibration secret; return the bounds as JSON. What is in `folder` is kept.
+    """Audit baselines under the calibration secrets; return the bounds as JSON. What is in `folder` is kept.
 
-    announce: told which baseline is next.  Raises HarnessError if a baseline failed on a set.
+    announce: told which baseline is next.  names: of the baselines, () for all.
+    Raises HarnessError if a baseline failed on a set.
     """
-    sources = [read_submission(BASELINES_FOLDER / f"{name}.py") for name in baseline_names()]
-    values: dict[str, dict[str, list[float]]] = {}
-    for source in sources:
-        by_label: list[dict[str, float]] = []
-        for label in LABELS:
+    sources = [read_submission(BASELINES_FOLDER / f"{name}.py") for name in names or baseline_names()]
+    reference = load_reference()
+    by_label: dict[str, list[dict[str, float]]] = {source.name: [] for source in sources}
+    for label in labels:  # the outer loop, so that what is interrupted holds whole secrets
+        for source in sources:
             announce(f"{source.name}, {label}")
-            by_label.append(compute_statistics(_scores(source, label, folder, settings, report)))
-        values[source.name] = {name: [round(row[name], 6) for row in by_label] for name in by_label[0]}
+            sets = _scores(source, label, folder, settings, report)
+            by_label[source.name].append(compute_statistics(sets, TRACK, reference))
+    values = {
+        name: {statistic: [round(row[statistic], 6) for row in rows] for statistic in rows[0]}
+        for name, rows in by_label.items()
+    }
     return {
         "suite": tracks.SUITE_VERSION,
         "made_by": "mbench audit --calibrate",
         "rule": RULE,
         "track": TRACK,
-        "secrets": {label: secret_digest(published_secret(label)) for label in LABELS},
+        "secrets": {label: secret_digest(published_secret(label)) for label in labels},
         "sources": {source.name: source.digest for source in sources},
         "environment": describe_environment(),
         "bounds": {name: asdict(bound) for name, bound in derive_bounds(values).items()},

@@ -1,288 +1,364 @@
-"""What the audit fits a method on: the Mandelbrot set, and hidden relatives of the same shape, size and look."""
+"""What the audit fits a method on: the Mandelbrot set, and hidden relatives that no child can tell from it.
+
+Every set has the sample's points of the public replicate, as many queries as a scored cell asks, in the same shares of
+strata and rungs, and the same streams and seeds. Only labels differ, and where the queries lie.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
-from dataclasses import replace
-from typing import Any, Literal
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import cache
+from itertools import islice
+from threading import Lock
+from typing import Any
 
 import numpy as np
-from scipy.spatial import KDTree
 
-from mbench.results import metrics
-from mbench.results.audits import Group
-from mbench.review.audit import quadratics
+from mbench.results.audits import Group, Target
+from mbench.review.audit import fields, recurrences
+from mbench.review.audit.matching import (
+    LOWER,
+    N_POOL,
+    TARGETS,
+    UPPER,
+    Pilot,
+    make_pilot,
+    match,
+    predict_by_neighbours,
+    tried,
+)
 from mbench.review.audit.warps import Warp, draw_warp
 from mbench.suite import orbits
-from mbench.suite.ladder import RUNGS, Centres, ladder_points, misiurewicz_points
-from mbench.suite.orbits import Family
-from mbench.suite.sampler import permutation, stream_key, uniform_rows
+from mbench.suite.ladder import RUNGS, Centres, Rungs, ladder_points, misiurewicz_points
+from mbench.suite.sampler import permutation, random_words, stream_key, uniform_rows
 from mbench.suite.tasks.base import BoxTask
 from mbench.suite.tasks.fractals import (
     DISTANCE_BAILOUT,
+    HALVED_TO,
     MAX_ITER,
-    SMOOTH_BAILOUT,
-    BurningShip,
+    N_NEAR,
+    NEAR_DISTANCE,
     Fractal,
-    Julia,
-    Mandelbrot,
-    MandelbrotDistance,
-    Multibrot3,
-    Tricorn,
 )
-from mbench.types import FloatArray, IntArray, Queries, Sample
+from mbench.types import BoolArray, FloatArray, IntArray, Queries, Sample
 
-N_TEST = 40_000
-N_CENTRES = 16  # of the zoom ladder's
-_RUNGS = tuple(replace(each, n_centres=min(N_CENTRES, each.n_centres // 2)) for each in RUNGS)  # as every track has
-_SAME_CENTRE = 1e-6
-N_WARPS = 4  # the odd ones mirrored, as the Mandelbrot set is, so that a method that uses its symmetry meets its like
-N_DISTANCE_WARPS = 2
-N_JULIA = 2
-WHOLE = (True, True, True, False)  # are a quadratic's coefficients whole numbers, as those of z² are?
+N_RELATIVES = 4  # of each group and target
+_MIDDLE = (LOWER + UPPER) / 2.0
+_SIZE = UPPER - LOWER
+_CHUNK = 200_000
+_NEAR_SHARE = 0.2406  # of the window that lies near the Mandelbrot set, as `NEAR_DISTANCE` says
+_N_BISECTED = 44
+_MOST_TRIES = 40  # at one kind of recurrence, before another takes its place
 
-# A relative is drawn again until it is about as hard and as rough as the Mandelbrot set, of whose variance k-NN leaves
-# 0.030 with this pilot sample, and 1.9 times as much with a quarter of it. Without the second bound smooth recurrences
-# came through on which one baseline gained 2 bits, and it was the loosest of all bounds.
-_PILOT = 6_000, 3_000
-_LEAST_SPREAD = 0.15  # of the labels; the Mandelbrot set's have 0.35
-_KNN_FVU = 0.018, 0.08
-_KNN_GAIN = 1.5, 2.4
-_NEAR_BOUNDARY = 1e-3, 2e-2
-_JITTER = 0.05  # of a window's side
+Escape = Callable[[FloatArray], tuple[FloatArray, BoolArray]]  # points (n, 2) to a measure (n,) and who stays (n,)
 
-N_NEIGHBOURS = 12
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A map of the window: what its labels are, which points are near its set, and points on its boundary.
+
+    label: points (n, 2) to (n,).  near: points to (n,) bool.  centres: of its ladder, none of them conjugate.
+    """
+
+    label: Callable[[FloatArray], FloatArray]
+    near: Callable[[FloatArray], BoolArray]
+    centres: Centres
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A set, drawn: its sample, its queries, the truth at them (m, 1), and what k-NN says of them (m, 1)."""
+
+    sample: Sample
+    queries: Queries
+    truth: FloatArray
+    by_knn: FloatArray
 
 
 class Relative(BoxTask):
-    """A map R² → R drawn under a secret: sample, test set and all."""
+    """A map R² → R drawn under a secret, asked as the Mandelbrot task it stands beside is asked."""
 
     family = "mandelbrot"
     n_inputs = 2
     n_outputs = 1
-    n_test = N_TEST
+    lower, upper = LOWER, UPPER
 
-    def __init__(
-        self,
-        name: str,
-        group: Group,
-        value: Callable[[FloatArray], FloatArray],
-        window: tuple[FloatArray, FloatArray],
-        secret: bytes,
-        centres: Centres | None = None,
-    ) -> None:
-        """value: points (n, 2) to labels (n, 1).  centres: of its zoom ladder, if it has one."""
+    def __init__(self, name: str, group: Group, target: Target, look: Look, secret: bytes) -> None:
+        """name: of the set, and of its streams."""
         self.name = name
         self.group: Group = group
-        self.lower, self.upper = window
-        self._value = value
+        self.target: Target = target
+        self._look = look
         self._secret = secret
-        self._centres = centres
+        self._fractal = TARGETS[target]()
+        self._prepared: dict[tuple[int, int], Prepared] = {}
+        self._lock = Lock()
 
     @property
     def stream(self) -> str:
-        """Its random streams; all of them are drawn under the secret."""
-        return f"audit/{self.name}"
+        """The Mandelbrot task's own: order and seeds are those of its cells."""
+        return self._fractal.stream
+
+    def prepare(self, n: int, replicate: int) -> Prepared:
+        """Return all that is asked about the set, drawn once."""
+        with self._lock:
+            if (n, replicate) not in self._prepared:
+                sample, queries = self.draw_sample(n, replicate), self.draw_queries(n, replicate)
+                by_knn = predict_by_neighbours(sample.X, sample.y, queries.X)
+                self._prepared[n, replicate] = Prepared(sample, queries, self.truth(queries.points), by_knn)
+            return self._prepared[n, replicate]
 
     def truth(self, points: FloatArray) -> FloatArray:
         """Return the labels of points (n, 2): (n, 1) float32."""
-        return self._value(points)
+        return self._look.label(points).astype(np.float32)[:, None]
 
     def definition(self) -> dict[str, Any]:
         """Return its name; a relative has no cell and no key."""
         return {"name": self.name}
 
-    def draw_points(self, n: int, replicate: int, start: int = 0) -> FloatArray:
-        """Return uniform points of the window, drawn under the secret."""
-        return self.place(uniform_rows(stream_key(self.stream, "train", replicate, self._secret), start, n, 2))
+    def draw_queries(self, n: int, replicate: int, secret: bytes | None = None) -> Queries:
+        """Return test points in two strata and a ladder, as many in all as a scored cell asks."""
+        public = _public_queries(self.target, min(n, HALVED_TO + 1), replicate)
+        halves = 1 if n <= HALVED_TO else 2
+        rungs = [Rungs(each.octaves, each.n_centres * halves // 2, each.grid) for each in RUNGS]
+        ladder, octave, centre = ladder_points(self._look.centres, LOWER, UPPER, rungs)
+        n_near, n_test = N_NEAR * halves // 2, len(public.X) - len(ladder)
+        key = stream_key(f"audit/{self.name}", "test", 0, self._secret)
+        test, weight = _draw_strata(key, self._look.near, n_near, n_test - n_near)
+        points = np.concatenate([test, ladder])
+        return Queries(X=self.scale(points), points=points, weight=weight, octave=octave, centre=centre)
+
+
+class Public(Relative):
+    """The Mandelbrot task as it is scored: the public test set and ladder."""
 
     def draw_queries(self, n: int, replicate: int, secret: bytes | None = None) -> Queries:
-        """Return the hidden test set, and the zoom ladder if there is one."""
-        queries = self._uniform_queries(self._test_points(self.n_test, self._secret))
-        if self._centres is None:
-            return queries
-        return _climb(self, queries.points, queries.weight, self._centres)
-
-    def public_queries(self, n: int, replicate: int) -> Queries | None:
-        """Return the public test set, where there is one."""
-        return None
-
-
-class Original(Relative):
-    """A Mandelbrot task itself: its public sample, and parts of both its hidden and its public test set."""
-
-    def __init__(self, name: Literal["mandelbrot", "mandelbrot-distance"], secret: bytes) -> None:
-        """name: the task's."""
-        self._fractal = Mandelbrot() if name == "mandelbrot" else MandelbrotDistance()
-        super().__init__(name, name, self._fractal.truth, (self._fractal.lower, self._fractal.upper), secret)
-
-    @property
-    def stream(self) -> str:
-        """The task's own: a method that knows the task by its seed is to meet that seed here."""
-        return self._fractal.stream
-
-    def draw_points(self, n: int, replicate: int, start: int = 0) -> FloatArray:
-        """Return the task's public points."""
-        return self._fractal.draw_points(n, replicate, start)
-
-    def draw_queries(self, n: int, replicate: int, secret: bytes | None = None) -> Queries:
-        """Return a part of the hidden test set and ladder."""
-        points, weight = _thin(self._fractal.draw_queries(n, replicate, self._secret), self._secret)
-        return _climb(self, points, weight, _hidden_centres(self._secret))
-
-    def public_queries(self, n: int, replicate: int) -> Queries | None:
-        """Return a part of the public test set, the secret's choice, and the public ladder's first centres."""
-        points, weight = _thin(self._fractal.draw_queries(n, replicate), self._secret)
-        return _climb(self, points, weight, misiurewicz_points(stream_key("mandelbrot", "ladder", 0), N_CENTRES))
+        """Return the queries of the scored cell."""
+        return self._fractal.draw_queries(n, replicate)
 
 
 class Shuffled(Relative):
-    """A relative whose sample has its labels shuffled: nothing is left to learn."""
+    """The Mandelbrot task with the labels of its sample shuffled: nothing is left to learn."""
 
     def draw_sample(self, n: int, replicate: int, start: int = 0) -> Sample:
         """Return the sample with its labels in another order."""
         sample = super().draw_sample(n, replicate, start)
-        return replace(sample, y=sample.y[permutation(stream_key(self.stream, "labels", replicate, self._secret), n)])
+        order = permutation(stream_key(f"audit/{self.name}", "labels", replicate, self._secret), n)
+        return Sample(X=sample.X, y=sample.y[order], points=sample.points)
 
 
-def draw_sets(secret: bytes) -> list[Relative]:
-    """Return every set of an audit under a secret."""
-    smooth, distance = Original("mandelbrot", secret), Original("mandelbrot-distance", secret)
-    window = smooth.lower, smooth.upper
-    centres = _hidden_centres(secret)
-    sets: list[Relative] = [smooth, distance]
-    for i in range(N_WARPS):
-        warp = draw_warp(stream_key("audit/warp", "shape", i, secret), *window, mirrored=i % 2 == 0)
-        warped = replace(centres, points=warp.invert(centres.points))
-        sets.append(Relative(f"warp-{i + 1}", "warp", _pulled_back(smooth, warp), window, secret, warped))
-        if i < N_DISTANCE_WARPS:
-            value = _pulled_back(distance, warp)
-            sets.append(Relative(f"warp-distance-{i + 1}", "warp-distance", value, window, secret, warped))
-    sets += [_accept(_julias(i, secret)) for i in range(N_JULIA)]
-    sets += [_named(Multibrot3, "multibrot3", secret), _named(BurningShip, "burning-ship", secret)]
-    sets.append(_named(Tricorn, "tricorn", secret))
-    sets += [_accept(_quadratics(i, whole, secret)) for i, whole in enumerate(WHOLE)]
-    sets.append(Shuffled("control", "control", smooth.truth, window, secret))
-    return sets
+@cache
+def draw_sets(secret: bytes, n_samples: int, replicate: int, n_relatives: int = N_RELATIVES) -> tuple[Relative, ...]:
+    """Return every set of an audit under a secret, beside the sample of a replicate.
 
-
-def predict_by_neighbours(X: FloatArray, y: FloatArray, queries: FloatArray) -> FloatArray:
-    """Return the mean of the 12 nearest labels weighted by inverse squared distance, as baselines/knn.py does.
-
-    X (n, d), y (n, k), queries (m, d) → (m, k).
+    n_relatives: of each group and target. Kept for the process, since all baselines are audited on the same.
     """
-    distance, row = KDTree(X).query(queries, min(N_NEIGHBOURS, len(X)))
-    weight = 1.0 / np.maximum(distance, 1e-30) ** 2  # a coincident point outweighs all others
-    return np.einsum("mn,mnk->mk", weight, y[row]) / weight.sum(axis=1, keepdims=True)
+    draws: dict[Group, Callable[[Pilot, bytes], Iterator[Look]]] = {
+        "warp": _warps, "recurrence": _recurrences, "field": _fields,
+    }  # fmt: skip
+    jobs = [(target, group) for target in TARGETS for group in draws]
+
+    def draw(job: tuple[Target, Group]) -> list[Look]:
+        target, group = job
+        return list(islice(draws[group](make_pilot(target, n_samples, replicate), secret), n_relatives))
+
+    for target in TARGETS:
+        make_pilot(target, n_samples, replicate)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        looks = dict(zip(jobs, pool.map(draw, jobs), strict=True))
+    sets: list[Relative] = []
+    for target in TARGETS:
+        own = _original(target, secret)
+        sets.append(Public(f"public, {target}", "public", target, own, secret))
+        sets.append(Relative(f"hidden, {target}", "hidden", target, own, secret))
+        for group in draws:
+            for i, look in enumerate(looks[target, group]):
+                sets.append(Relative(f"{group} {i + 1}, {target}", group, target, look, secret))
+    sets.append(Shuffled("control", "control", "smooth", _original("smooth", secret), secret))
+    return tuple(sets)
 
 
-def _climb(task: Relative, points: FloatArray, weight: FloatArray, centres: Centres) -> Queries:
-    """Put a ladder about the centres behind test points."""
-    rungs, octave, centre = ladder_points(centres, task.lower, task.upper, _RUNGS)
-    asked = np.concatenate([points, rungs])
-    return Queries(X=task.scale(asked), points=asked, weight=weight, octave=octave, centre=centre)
+@cache
+def _public_queries(target: Target, n: int, replicate: int) -> Queries:
+    return TARGETS[target]().draw_queries(n, replicate)
 
 
-def _thin(queries: Queries, secret: bytes) -> tuple[FloatArray, FloatArray]:
-    """Return a secret choice of test points, of every stratum the same share, and their weight."""
-    share = min(1.0, N_TEST / queries.n_test)
-    kept: list[IntArray] = []
-    for stratum, weight in enumerate(np.unique(queries.weight)):
-        rows = np.flatnonzero(queries.weight == weight)
-        order = permutation(stream_key("audit/thin", "test", stratum, secret), len(rows))
-        kept.append(np.sort(rows[order[: round(share * len(rows))]]))
-    test = np.concatenate(kept)
-    weight = queries.weight[test]
-    return queries.points[test], weight / weight.sum()
+def _draw_strata(
+    key: IntArray, near: Callable[[FloatArray], BoolArray], n_near: int, n_rest: int
+) -> tuple[FloatArray, FloatArray]:
+    """Draw candidates until enough are near the set and elsewhere: points (n, 2), and their weight as a task's."""
+    kept: tuple[list[FloatArray], list[FloatArray]] = [], []
+    wanted, drawn, found = (n_near, n_rest), 0, [0, 0]
+    while found[0] < n_near or found[1] < n_rest:
+        points = LOWER + uniform_rows(key, drawn, _CHUNK, 2) * _SIZE
+        is_near = near(points)
+        for stratum, rows in enumerate((is_near, ~is_near)):
+            kept[stratum].append(points[rows])
+            found[stratum] += int(rows.sum())
+        drawn += _CHUNK
+    parts = [np.concatenate(each)[:n] for each, n in zip(kept, wanted, strict=True)]
+    weight = [np.full(n, count / drawn / n) for n, count in zip(wanted, found, strict=True)]
+    return np.concatenate(parts), np.concatenate(weight)
 
 
-def _hidden_centres(secret: bytes) -> Centres:
-    return _choose(misiurewicz_points(stream_key("mandelbrot", "ladder", 0, secret)), _unknown_centres(secret))
+def _original(target: Target, secret: bytes) -> Look:
+    return Look(
+        lambda points: _truth(target, points),
+        _is_near,
+        misiurewicz_points(stream_key("mandelbrot", "ladder", 0, secret)),
+    )
 
 
-def _choose(centres: Centres, rows: IntArray) -> Centres:
-    return Centres(centres.points[rows], centres.preperiod[rows], centres.period[rows])
+def _truth(target: Target, points: FloatArray) -> FloatArray:
+    fractal: Fractal = TARGETS[target]()
+    return fractal.truth(points)[:, 0].astype(np.float64)
 
 
-def _unknown_centres(secret: bytes) -> IntArray:
-    """Choose among the hidden ladder's centres that are not the public one's, too.
-
-    There are few Misiurewicz points of small preperiod and period: a sixth of any ladder is of any other.
-    """
-    hidden, public = (misiurewicz_points(stream_key("mandelbrot", "ladder", 0, each)).points for each in (secret, None))
-    apart = np.abs(hidden[:, None] - public[None, :]).max(axis=2).min(axis=1)
-    fresh = np.flatnonzero(apart > _SAME_CENTRE)
-    return fresh[permutation(stream_key("audit/thin", "ladder", 0, secret), len(fresh))[:N_CENTRES]]
+def _is_near(points: FloatArray) -> BoolArray:
+    c = np.ascontiguousarray(points).view(np.complex128)[:, 0]
+    orbit = orbits.escape_time(c, max_iter=MAX_ITER, bailout=DISTANCE_BAILOUT)
+    return orbits.distance_estimate(orbit) < NEAR_DISTANCE
 
 
-def _pulled_back(original: Relative, warp: Warp) -> Callable[[FloatArray], FloatArray]:
-    return lambda points: original.truth(warp(points))
-
-
-def _escape_value(family: Family) -> Callable[[FloatArray], FloatArray]:
-    def value(points: FloatArray) -> FloatArray:
-        c = np.ascontiguousarray(points).view(np.complex128)[:, 0]
-        orbit = orbits.escape_time(c, family, max_iter=MAX_ITER, bailout=SMOOTH_BAILOUT, derivative=False)
-        return orbits.smooth_value(orbit, family)[:, None]
-
-    return value
-
-
-def _julias(i: int, secret: bytes) -> Iterator[Relative]:
-    """Yield Julia sets of random c outside the Mandelbrot set, but close to it."""
-    name = f"julia-{i + 1}"
-    mandelbrot = np.array([Mandelbrot.lower, Mandelbrot.upper])
-    u = uniform_rows(stream_key(f"audit/{name}", "shape", 0, secret), 0, 20_000, 2)
-    c = (mandelbrot[0] + u * (mandelbrot[1] - mandelbrot[0])).view(np.complex128)[:, 0]
-    distance = orbits.distance_estimate(orbits.escape_time(c, max_iter=MAX_ITER, bailout=DISTANCE_BAILOUT))
-    for each in c[(distance > _NEAR_BOUNDARY[0]) & (distance < _NEAR_BOUNDARY[1])]:
-        value = _escape_value(replace(orbits.JULIA, c=complex(each)))
-        yield Relative(name, "julia", value, _jittered(Julia, name, secret), secret)
-
-
-def _named(fractal: type[Fractal], group: Literal["multibrot3", "burning-ship", "tricorn"], secret: bytes) -> Relative:
-    return Relative(group, group, _escape_value(fractal.recurrence), _jittered(fractal, group, secret), secret)
-
-
-def _quadratics(i: int, whole: bool, secret: bytes) -> Iterator[Relative]:
-    """Yield quadratic recurrences on the Mandelbrot set's own window."""
-    name = f"quadratic-{i + 1}"
-    lower, upper = Mandelbrot.lower, Mandelbrot.upper
+def _warps(pilot: Pilot, secret: bytes) -> Iterator[Look]:
+    """Yield the set under warps of the plane and of the labels."""
+    target = pilot.target
+    centres = misiurewicz_points(stream_key("mandelbrot", "ladder", 0, secret))
     for attempt in range(1_000):
-        key = stream_key(f"audit/{name}", "shape", 0, secret)
-        coefficients = quadratics.draw_coefficients(key, attempt, whole=whole)
-        if quadratics.is_complex_square(coefficients):
-            continue
-
-        def value(points: FloatArray, coefficients: FloatArray = coefficients) -> FloatArray:
-            orbit = quadratics.escape_time(points, coefficients, max_iter=MAX_ITER, bailout=SMOOTH_BAILOUT)
-            return orbits.smooth_value(orbit)[:, None]
-
-        yield Relative(name, "quadratic", value, (lower, upper), secret)
+        key = stream_key(f"audit/warp, {target}", "shape", attempt, secret)
+        warp = draw_warp(key, LOWER, UPPER, mirrored=True)
+        bend = 1.2 * float(uniform_rows(key, 100, 1, 1)[0, 0]) - 0.6
+        look = _warp(pilot, warp, bend, centres)
+        if look is not None:
+            yield look
 
 
-def _jittered(fractal: type[Fractal], name: str, secret: bytes) -> tuple[FloatArray, FloatArray]:
-    """Return a set's window with every side moved a little."""
-    lower, upper = fractal.lower, fractal.upper
-    moves = 2.0 * uniform_rows(stream_key(f"audit/{name}", "window", 0, secret), 0, 2, 2) - 1.0
-    lower, upper = np.array([lower, upper]) + _JITTER * (upper - lower) * moves
-    return lower, upper
+def _warp(pilot: Pilot, warp: Warp, bend: float, centres: Centres) -> Look | None:
+    """Recode a warp's labels so that it is as hard as the target; None where that cannot be."""
+    labels = _truth(pilot.target, warp(pilot.points))
+    knob = next(match(lambda first: _bend(labels, first, bend), tried(-0.9, 0.9), pilot), None)
+    if knob is None or not pilot.is_alike(_bend(labels, knob, bend)):
+        return None
+    return Look(
+        lambda points: _bend(_truth(pilot.target, warp(points)), knob, bend),
+        lambda points: _is_near(warp(points)),
+        replace(centres, points=warp.invert(centres.points)),
+    )
 
 
-def _accept(candidates: Iterator[Relative]) -> Relative:
-    """Return the first candidate that is about as hard as the Mandelbrot set."""
-    for relative in candidates:
-        n_train, n_test = _PILOT
-        points = relative.place(uniform_rows(stream_key("audit/pilot", relative.name, 0), 0, n_train + n_test, 2))
-        X, y = relative.scale(points), relative.truth(points).astype(np.float64)
-        if y.std() < _LEAST_SPREAD:
-            continue
-        few, many = (
-            metrics.fraction_unexplained(
-                predict_by_neighbours(X[:n], y[:n], X[n_train:]), y[n_train:], np.full(n_test, 1.0 / n_test)
-            )
-            for n in (n_train // 4, n_train)
-        )
-        if _KNN_FVU[0] <= many <= _KNN_FVU[1] and _KNN_GAIN[0] <= few / many <= _KNN_GAIN[1]:
-            return relative
-    raise AssertionError("most candidates are accepted")
+def _bend(labels: FloatArray, first: float, second: float) -> FloatArray:
+    """Recode labels in [0, 1] by a smooth rising function with the same ends; |first| and |second| are below 1."""
+    wave = np.pi * labels
+    return labels + first * np.sin(wave) / np.pi + (1.0 - abs(first)) * second * np.sin(2.0 * wave) / (2.0 * np.pi)
+
+
+def _recurrences(pilot: Pilot, secret: bytes) -> Iterator[Look]:
+    """Yield secret recurrences, of as many kinds as there are."""
+    target, kinds = pilot.target, list(recurrences.KINDS)
+    order = permutation(stream_key(f"audit/recurrence, {target}", "kinds", 0, secret), len(kinds))
+    for turn in range(1_000):
+        kind = kinds[order[turn % len(kinds)]]
+        key = stream_key(f"audit/recurrence, {target}", kind, turn, secret)
+        for attempt in range(_MOST_TRIES):
+            coefficients = recurrences.draw_coefficients(key, attempt, kind)
+            if kind == "quadratic" and recurrences.is_complex_square(coefficients):
+                continue
+            u = uniform_rows(stream_key(f"audit/recurrence, {target}", f"{kind}/window", turn, secret), attempt, 1, 3)[
+                0
+            ]
+            scale = 0.2 * 10.0 ** u[0]  # of the window, from a fifth of the Mandelbrot set's to twice
+
+            def escape(
+                points: FloatArray,
+                kind: str = kind,
+                a: FloatArray = coefficients,
+                scale: float = scale,
+                x: float = u[1],
+            ) -> tuple[FloatArray, BoolArray]:
+                moved = scale * (points - _MIDDLE) + [4.0 * x - 2.0, 0.0]
+                return recurrences.escape_measure(moved, kind, a)
+
+            look = _as_look(escape, pilot, float(u[2]), key)
+            if look is not None:
+                yield look
+                break
+
+
+def _fields(pilot: Pilot, secret: bytes) -> Iterator[Look]:
+    """Yield fields without a rule, their kinds in turn."""
+    target = pilot.target
+    for turn in range(1_000):
+        kind = fields.KINDS[turn % len(fields.KINDS)]
+        key = stream_key(f"audit/field, {target}", kind, turn, secret)
+        for attempt in range(_MOST_TRIES):
+            u = uniform_rows(key, attempt, 1, 3)[0]
+            roughness, hashes = 0.35 + 0.8 * u[0], int(random_words(key, 1_000 + attempt, 1)[0])
+            heights = fields.height(pilot.points - _MIDDLE, kind, roughness, hashes)
+            level, spread = float(np.quantile(heights, 0.75 + 0.15 * u[1])), float(heights.std())
+
+            def escape(
+                points: FloatArray,
+                kind: str = kind,
+                roughness: float = roughness,
+                hashes: int = hashes,
+                level: float = level,
+                spread: float = spread,
+            ) -> tuple[FloatArray, BoolArray]:
+                below = level - fields.height(points - _MIDDLE, kind, roughness, hashes)
+                return np.log1p(spread / np.maximum(below, 1e-12)), below <= 0.0
+
+            look = _as_look(escape, pilot, float(u[2]), key)
+            if look is not None:
+                yield look
+                break
+
+
+def _as_look(escape: Escape, pilot: Pilot, phase: float, key: IntArray) -> Look | None:
+    """Recode an escape measure so that it is as hard as the target; None where that cannot be."""
+    target = pilot.target
+    few = pilot.points[: pilot.n // 10]
+    if not 0.04 < escape(few)[1].mean() < 0.45:
+        return None
+    measure, stays = escape(pilot.points)
+
+    def label(measure: FloatArray, stays: BoolArray, knob: float) -> FloatArray:
+        if target == "smooth":
+            escaped = measure / (measure + np.exp(knob))
+        else:
+            escaped = 0.5 + 0.5 * np.sin(2.0 * np.pi * phase - np.exp(knob) * np.log(measure + 0.05))
+        return np.where(stays, 1.0, escaped)
+
+    knobs = tried(-3.0, 4.2) if target == "smooth" else tried(-2.3, 1.4)
+    knob = next(match(lambda each: label(measure, stays, each), knobs, pilot), None)
+    if knob is None:
+        return None
+    known = label(measure, stays, knob)
+    if not pilot.is_alike(known):
+        return None
+    stretch = (1.0 - pilot.lowest) / (1.0 - float(known.min()))  # so that labels fill the task's own range
+    edge = float(np.quantile(measure[~stays], 1.0 - _NEAR_SHARE / float((~stays).mean())))
+
+    def near(points: FloatArray) -> BoolArray:
+        found, inside = escape(points)
+        return ~inside & (found > edge)
+
+    def labels(points: FloatArray) -> FloatArray:
+        return np.maximum(1.0 - stretch * (1.0 - label(*escape(points), knob)), 0.0)
+
+    return Look(labels, near, pilot.choose_centres(_boundary_points(escape, pilot.points, stays, key), labels))
+
+
+def _boundary_points(escape: Escape, points: FloatArray, stays: BoolArray, key: IntArray) -> FloatArray:
+    """Bisect between points that stay and points that escape: boundary points (n, 2)."""
+    count = N_POOL
+    order = random_words(key, 500_000, 2 * count)
+    inside, outside = points[stays], points[~stays]
+    a, b = inside[(order[:count] % len(inside)).astype(int)], outside[(order[count:] % len(outside)).astype(int)]
+    for _ in range(_N_BISECTED):
+        middle = (a + b) / 2.0
+        stay = escape(middle)[1][:, None]
+        a, b = np.where(stay, middle, a), np.where(stay, b, middle)
+    return b

@@ -41,7 +41,7 @@ def audit_repeatably(
     kept = None if settings.fresh else _read(path)
     # As with cells: what a weaker tier let through is made again where there is a stronger one.
     if kept is not None and kept.isolation <= settings.isolation.tier:
-        statistics, verdict, reason = judge_sets(kept.sets)
+        statistics, verdict, reason = judge_sets(kept.sets, kept.track)
         return replace(kept, name=source.name, statistics=statistics, verdict=verdict, reason=reason)
     made = run_audit(source, SECRET, settings, track=track, report=report)
     if all(each.ok for each in made.sets):

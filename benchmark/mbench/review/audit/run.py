@@ -13,8 +13,9 @@ import numpy as np
 from mbench.errors import HarnessError
 from mbench.results.audits import SCHEMA_VERSION, AuditReport, SetScore, SetStatus, Statistic, Verdict, load_bounds
 from mbench.results.environment import describe_environment
+from mbench.results.reference import load_reference
 from mbench.results.verdicts import compare_statistics, compute_statistics, reach_verdict
-from mbench.review.audit.relatives import Relative, draw_sets, predict_by_neighbours
+from mbench.review.audit.relatives import N_RELATIVES, Relative, draw_sets
 from mbench.review.audit.statistics import correlate, score_answers
 from mbench.runs.cells import Cell, Inconsistent
 from mbench.runs.in_threads import run_all
@@ -55,7 +56,7 @@ def run_audit(
     less.
     """
     sets = score_sets(source, secret, settings, track=track, report=report)
-    statistics, verdict, reason = judge_sets(sets)
+    statistics, verdict, reason = judge_sets(sets, track)
     return AuditReport(
         schema=SCHEMA_VERSION,
         suite=tracks.SUITE_VERSION,
@@ -75,11 +76,11 @@ def run_audit(
     )
 
 
-def judge_sets(sets: Sequence[SetScore]) -> tuple[tuple[Statistic, ...], Verdict, str]:
+def judge_sets(sets: Sequence[SetScore], track: str) -> tuple[tuple[Statistic, ...], Verdict, str]:
     """Return the statistics beside the baselines' (none if a set failed), the verdict, and its reason."""
     statistics: tuple[Statistic, ...] = ()
     if all(each.ok for each in sets):
-        statistics = compare_statistics(compute_statistics(sets), load_bounds())
+        statistics = compare_statistics(compute_statistics(sets, track, load_reference()), load_bounds())
     return statistics, *reach_verdict(sets, statistics)
 
 
@@ -90,6 +91,7 @@ def score_sets(
     *,
     track: str = tracks.DEFAULT_TRACK,
     report: Report = lambda progress: None,
+    n_relatives: int = N_RELATIVES,
 ) -> tuple[SetScore, ...]:
     """Fit a submission on every set of an audit, and score it beside k-NN; in the order of `draw_sets`."""
     budget = tracks.TRACKS[track].budgets["mandelbrot"]
@@ -99,7 +101,7 @@ def score_sets(
     )
     with open_run(source, settings) as run:
         orbits.self_test(*orbits.FAMILIES.values())
-        sets = draw_sets(secret)
+        sets = draw_sets(secret, budget.n_samples, replicate, n_relatives)
         cells = {each.name: Cell(each.name, track, replicate, budget.n_samples, budget.fit_limit_s) for each in sets}
         expect = getattr(report, "expect", None)  # a display wants to know how many there will be
         if expect is not None:
@@ -141,7 +143,7 @@ def _score_set(run: Run, relative: Relative, cell: Cell, report: Report, *, keep
             if attempt is run:
                 continue
             raise
-        return SetScore(name=relative.name, group=relative.group, status=status, reason=reason)
+        return SetScore(name=relative.name, group=relative.group, target=relative.target, status=status, reason=reason)
     raise AssertionError("the second attempt always returns")
 
 
@@ -150,33 +152,23 @@ def _fit_and_ask(
 ) -> SetScore:
     child.build()
     report(AuditProgress(cell, "sampling"))
-    sample = relative.draw_sample(cell.n_samples, cell.replicate)
+    drawn = relative.prepare(cell.n_samples, cell.replicate)
     report(AuditProgress(cell, "fitting"))
-    took, _ = child.fit(sample.X, sample.y)
-    report(AuditProgress(cell, "asking"))
-    hidden = relative.draw_queries(cell.n_samples, cell.replicate)
-    public = relative.public_queries(cell.n_samples, cell.replicate)
-    asked = [hidden] if public is None else [hidden, public]
-    X = np.concatenate([queries.X for queries in asked])
+    took, _ = child.fit(drawn.sample.X, drawn.sample.y)
+    queries, truth = drawn.queries, drawn.truth
     report(AuditProgress(cell, "predicting"))
-    reply = store_and_ask(child, relative, cell, X, place)
+    reply = store_and_ask(child, relative, cell, queries.X, place)
     predicted = reply.predictions
     artifact = None if reply.n_bytes is None else place
-    confirm_answers(run, relative, cell, artifact, sample, Answered(X, predicted))
+    confirm_answers(run, relative, cell, artifact, drawn.sample, Answered(queries.X, predicted))
     report(AuditProgress(cell, "scoring"))
-    by_knn = predict_by_neighbours(sample.X, sample.y, X)
-    scores, truths = [], []
-    for queries, part in zip(asked, (slice(0, len(hidden.X)), slice(len(hidden.X), None)), strict=False):
-        truths.append(relative.truth(queries.points))
-        scores.append(score_answers(predicted[part], by_knn[part], truths[-1], queries))
-    n_test = hidden.n_test
     return SetScore(
         name=relative.name,
         group=relative.group,
+        target=relative.target,
         status="ok",
         reason="",
-        hidden=scores[0],
-        public=scores[1] if public is not None else None,
-        correlation=correlate(predicted[:n_test], truths[0][:n_test]),
+        score=score_answers(predicted, drawn.by_knn, truth, queries),
+        correlation=correlate(predicted[: queries.n_test], truth[: queries.n_test]),
         fit_s=took.seconds,
     )

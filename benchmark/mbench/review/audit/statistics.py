@@ -1,4 +1,4 @@
-"""From scores on the audit's sets to a few numbers, and from the baselines' numbers to bounds on anybody's."""
+"""Answers on one set to its scores, and the baselines' numbers to bounds on anybody's."""
 
 from __future__ import annotations
 
@@ -24,8 +24,6 @@ def score_answers(predicted: FloatArray, by_knn: FloatArray, truth: FloatArray, 
     """Score answers (m, 1) to queries whose labels are truth (m, 1), beside k-NN's."""
     n, weight = queries.n_test, queries.weight
     fvu, knn_fvu = (metrics.fraction_unexplained(p[:n], truth[:n], weight) for p in (predicted, by_knn))
-    if len(truth) == n:
-        return Score(fvu, knn_fvu)
     depth, knn_depth = (
         metrics.depth_profile(p[n:], truth[n:], queries.octave, queries.centre).depth_octaves
         for p in (predicted, by_knn)
@@ -46,12 +44,15 @@ def correlate(predicted: FloatArray, truth: FloatArray) -> float:
 
 
 def prediction_bound(values: FloatArray) -> Bound:
-    """Return the bound of `RULE` on one statistic: values (n methods, m secrets), both at least 2."""
+    """Return the bound of `RULE` on one statistic: values (n methods, m secrets), n at least 2.
+
+    With one secret what secrets do is part of how methods differ.
+    """
     from scipy.stats import t
 
     n, m = values.shape
     between = float(values.mean(axis=1).var(ddof=1))
-    within = float(values.var(axis=1, ddof=1).mean())
+    within = float(values.var(axis=1, ddof=1).mean()) if m > 1 else 0.0
     spread = math.sqrt(between + (1.0 - 1.0 / m) * within)
     mean = float(values.mean())
     return Bound(mean, spread, mean + float(t.ppf(CONFIDENCE, n - 1)) * spread * math.sqrt(1.0 + 1.0 / n))
