@@ -27,6 +27,9 @@ GOOD = ("passed", "discovery")
 Group = Literal["public", "hidden", "warp", "recurrence", "field", "control"]
 Target = Literal["smooth", "distance"]
 
+N_RELATIVES = 4  # of each matched group and target
+MATCHED: tuple[Group, ...] = ("warp", "recurrence", "field")
+
 FVU_FLOOR = 1e-9  # an exact formula gains a finite number of bits
 SetStatus = Status | Literal["inconsistent"]
 
@@ -72,6 +75,15 @@ class SetScore:
     def ok(self) -> bool:
         """Was the set learned and answered?"""
         return self.status == "ok"
+
+
+def list_sets(n_relatives: int = N_RELATIVES) -> list[str]:
+    """Return the names of an audit's sets, in their order."""
+    names = []
+    for target in get_args(Target):
+        names += [f"public, {target}", f"hidden, {target}"]
+        names += [f"{group} {i + 1}, {target}" for group in MATCHED for i in range(n_relatives)]
+    return [*names, "control"]
 
 
 @dataclass(frozen=True, slots=True)

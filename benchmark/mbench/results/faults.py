@@ -10,8 +10,9 @@ from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 
-from mbench.results.audits import AuditReport, load_bounds
+from mbench.results.audits import AuditReport, list_sets, load_bounds
 from mbench.results.record import Record
+from mbench.results.reference import load_reference
 from mbench.results.verdicts import compare_statistics, compute_statistics, reach_verdict
 from mbench.suite import tracks
 from mbench.suite.tasks import find_task
@@ -50,6 +51,8 @@ def find_report_fault(report: AuditReport) -> str:
     if report.suite != tracks.SUITE_VERSION:
         return ""
     values: Mapping[str, float] = {}
+    if [each.name for each in report.sets] != list_sets():
+        return "its audit lacks sets"
     try:
         if all(each.ok for each in report.sets):
             values = compute_statistics(report.sets, report.track, load_reference(report.suite))

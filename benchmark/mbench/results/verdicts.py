@@ -7,11 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from mbench.results.audits import DESCRIPTIONS, TARGETS, Bound, Score, SetScore, Statistic, Target, Verdict
+from mbench.results.audits import DESCRIPTIONS, MATCHED, TARGETS, Bound, Score, SetScore, Statistic, Target, Verdict
 from mbench.results.reference import Reference
 
 LEAK_CAP = 2.0  # bits: what is nearly exact errs on a handful of points, and on no two test sets alike
-MATCHED = ("warp", "recurrence", "field")
 _TASKS: Mapping[Target, str] = {"smooth": "mandelbrot", "distance": "mandelbrot-distance"}
 _MARGIN_T = 2.0  # of an advantage's standard error, which some thirty sets tell: 95% one way, nearly
 

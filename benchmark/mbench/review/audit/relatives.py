@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from mbench.results.audits import Group, Target
+from mbench.results.audits import N_RELATIVES, Group, Target
 from mbench.review.audit import fields, recurrences
 from mbench.review.audit.matching import (
     LOWER,
@@ -45,7 +45,6 @@ from mbench.suite.tasks.fractals import (
 )
 from mbench.types import BoolArray, FloatArray, IntArray, Queries, Sample
 
-N_RELATIVES = 4  # of each group and target
 _MIDDLE = (LOWER + UPPER) / 2.0
 _SIZE = UPPER - LOWER
 _CHUNK = 200_000

@@ -8,14 +8,21 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
-
 from mbench.errors import HarnessError
-from mbench.results.audits import SCHEMA_VERSION, AuditReport, SetScore, SetStatus, Statistic, Verdict, load_bounds
+from mbench.results.audits import (
+    N_RELATIVES,
+    SCHEMA_VERSION,
+    AuditReport,
+    SetScore,
+    SetStatus,
+    Statistic,
+    Verdict,
+    load_bounds,
+)
 from mbench.results.environment import describe_environment
 from mbench.results.reference import load_reference
 from mbench.results.verdicts import compare_statistics, compute_statistics, reach_verdict
-from mbench.review.audit.relatives import N_RELATIVES, Relative, draw_sets
+from mbench.review.audit.relatives import Relative, draw_sets
 from mbench.review.audit.statistics import correlate, score_answers
 from mbench.runs.cells import Cell, Inconsistent
 from mbench.runs.in_threads import run_all
