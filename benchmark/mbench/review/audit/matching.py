@@ -19,7 +19,8 @@ from mbench.types import FloatArray, IntArray
 
 N_NEIGHBOURS = 12
 _N_TEST = 30_000
-_SLOPE = 0.05  # by which the fall of k-NN's error, from a quarter of the points to all, may differ
+SLOPE, ROUGH_SLOPE = 0.05, 0.2
+_N_ROUGH = 3_000
 N_POOL = 4 * N_CENTRES  # boundary points among which a ladder's centres are chosen
 _TREES, _N_TREES, _N_FOR_TREES = 0.15, 20, 10_000  # by which share trees' error over k-NN's may differ, and how made
 _N_TRIED = 9  # values of a knob between which its solutions are looked for
@@ -65,12 +66,12 @@ class Pilot:
     points: (n + test, 2), the sample's first.  aim: how hard the Mandelbrot task is on them.
     """
 
-    def __init__(self, target: Target, n: int, replicate: int) -> None:
+    def __init__(self, target: Target, n: int, replicate: int, n_test: int = _N_TEST) -> None:
         """n, replicate: of the sample."""
         fractal, key = TARGETS[target](), stream_key("audit/pilot", "points", 0)
         self.target: Target = target
-        self.n = n
-        asked = LOWER + uniform_rows(key, 0, _N_TEST, 2) * (UPPER - LOWER)
+        self.n, self.replicate = n, replicate
+        asked = LOWER + uniform_rows(key, 0, n_test, 2) * (UPPER - LOWER)
         learned = fractal.draw_points(n, replicate)
         self.points = np.concatenate([learned, asked])
         size = UPPER - LOWER
@@ -146,10 +147,19 @@ def make_pilot(target: Target, n: int, replicate: int) -> Pilot:
     return Pilot(target, n, replicate)
 
 
-def match(recode: Callable[[float], FloatArray], knobs: FloatArray, pilot: Pilot) -> Iterator[float]:
+@cache
+def make_rough_pilot(target: Target, replicate: int) -> Pilot:
+    """Return one of so few points that most candidates are seen through at little cost."""
+    return Pilot(target, _N_ROUGH, replicate, _N_ROUGH)
+
+
+def match(
+    recode: Callable[[float], FloatArray], knobs: FloatArray, pilot: Pilot, slope: float = SLOPE
+) -> Iterator[float]:
     """Yield each value of a knob with which a candidate is as hard as the pilot's task, and falls as it does.
 
     recode: a knob's value to the labels of the pilot's points.  knobs: rising values that it is tried at.
+    slope: by which share the fall of k-NN's error, from a quarter of the points to all, may differ.
     """
 
     def excess(knob: float) -> float:
@@ -161,7 +171,7 @@ def match(recode: Callable[[float], FloatArray], knobs: FloatArray, pilot: Pilot
             continue
         found = float(brentq(excess, low, high, xtol=1e-3 * (high - low)))  # type: ignore[arg-type]
         reached = pilot.measure(recode(found))
-        if abs(reached.slope / pilot.aim.slope - 1.0) <= _SLOPE:
+        if abs(reached.slope / pilot.aim.slope - 1.0) <= slope:
             yield found
 
 

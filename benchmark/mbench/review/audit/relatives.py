@@ -22,10 +22,12 @@ from mbench.review.audit import fields, recurrences
 from mbench.review.audit.matching import (
     LOWER,
     N_POOL,
+    ROUGH_SLOPE,
     TARGETS,
     UPPER,
     Pilot,
     make_pilot,
+    make_rough_pilot,
     match,
     predict_by_neighbours,
     tried,
@@ -50,6 +52,7 @@ _SIZE = UPPER - LOWER
 _CHUNK = 200_000
 _NEAR_SHARE = 0.2406  # of the window that lies near the Mandelbrot set, as `NEAR_DISTANCE` says
 _N_BISECTED = 44
+_STAYING = 0.04, 0.45  # share of the window whose orbits stay
 _MOST_TRIES = 40  # at one kind of recurrence, before another takes its place
 
 Escape = Callable[[FloatArray], tuple[FloatArray, BoolArray]]  # points (n, 2) to a measure (n,) and who stays (n,)
@@ -318,10 +321,7 @@ def _fields(pilot: Pilot, secret: bytes) -> Iterator[Look]:
 def _as_look(escape: Escape, pilot: Pilot, phase: float, key: IntArray) -> Look | None:
     """Recode an escape measure so that it is as hard as the target; None where that cannot be."""
     target = pilot.target
-    few = pilot.points[: pilot.n // 10]
-    if not 0.04 < escape(few)[1].mean() < 0.45:
-        return None
-    measure, stays = escape(pilot.points)
+    rough = make_rough_pilot(target, pilot.replicate)
 
     def label(measure: FloatArray, stays: BoolArray, knob: float) -> FloatArray:
         if target == "smooth":
@@ -331,6 +331,12 @@ def _as_look(escape: Escape, pilot: Pilot, phase: float, key: IntArray) -> Look 
         return np.where(stays, 1.0, escaped)
 
     knobs = tried(-3.0, 4.2) if target == "smooth" else tried(-2.3, 1.4)
+    seen = escape(rough.points)
+    if not _STAYING[0] < seen[1].mean() < _STAYING[1]:
+        return None
+    if next(match(lambda each: label(*seen, each), knobs, rough, ROUGH_SLOPE), None) is None:
+        return None
+    measure, stays = escape(pilot.points)
     knob = next(match(lambda each: label(measure, stays, each), knobs, pilot), None)
     if knob is None:
         return None
