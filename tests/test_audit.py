@@ -311,7 +311,7 @@ def test_a_formula_is_flagged(audit):
     ("predict", "verdict", "reason"),
     [
         ("return X[:, 0] - X[:, 0].mean()", "flagged: inconsistent predictions", "on mandelbrot: predict() answered"),
-        ("return X[:, 0] + len(X)", "flagged: inconsistent predictions", "of the same sample and seed answers"),
+        ("return X[:, 0] + len(X)", "flagged: inconsistent predictions", "the stored estimator answers"),
         ("raise ValueError('[bold]no')", "failed", "on mandelbrot: crash: predict(X) raised ValueError: [bold]no"),
     ],
 )
@@ -357,7 +357,7 @@ def test_what_cannot_be_stored_is_to_learn_the_same_twice(audit, estimator, monk
     monkeypatch.setattr(run, "judge_sets", lambda sets: ((), "passed", ""))
     (score,) = audit(estimator(**bodies)).sets
     assert score.status == status, score.reason
-    assert ("pass spec.seed" in score.reason) == (status == "inconsistent")
+    assert ("keep all of it in self" in score.reason) == (status == "inconsistent")
 
 
 # On disk

@@ -222,9 +222,9 @@ def open_stored(run: Run, task: Task, cell: Cell, stored: Stored) -> Iterator[As
 
 
 def ask_loaded_child(run: Run, task: Task, cell: Cell, artifact: Path, answered: Answered) -> None:
-    """Ask a fresh child that loads an estimator stored before any query. Raises Unconfirmed if it answers otherwise.
+    """Ask a fresh child that loads an estimator stored before any query.
 
-    Raises ChildFailure, too, where the estimator cannot be loaded.
+    Raises Unconfirmed where it answers otherwise, or not at all.
     """
     with run.child_for(task, cell) as child:
         limit_s = tracks.predict_limit_s(cell.fit_limit_s, N_ASKED)
@@ -252,11 +252,13 @@ def confirm_answers(
     never saw the queries in their first order: so nothing is gained by an estimator that will not be pickled, and who
     keeps a model in a module's global is asked as well.
     """
+    first = None
     if artifact is not None:
         try:
-            ask_loaded_child(run, task, cell, artifact, answered)
-        except ChildFailure:  # Unconfirmed, too
-            pass
-        else:
-            return
-    ask_refitted_child(run, task, cell, sample, answered)
+            return ask_loaded_child(run, task, cell, artifact, answered)
+        except Unconfirmed as failure:
+            first = failure
+    try:
+        ask_refitted_child(run, task, cell, sample, answered)
+    except Unconfirmed as second:
+        raise (first or second) from second  # what is wrong with the first is what its author can mend
