@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from mbench.types import BoolArray, FloatArray, IntArray
 
@@ -55,7 +55,7 @@ class Surroundings:
         if keep is not None:
             points, self._row = points[keep], self._row[keep]
         self._points, self._labels = points, y[self._row]
-        self._tree = cKDTree(points)
+        self._tree = KDTree(points)
 
     def about(self, X: FloatArray, m: int, rows: IntArray | None = None) -> Neighbourhoods:
         """Return the m nearest of all points about X (q, d), fewer where there are fewer.
