@@ -167,6 +167,9 @@ COLUMNS: tuple[Column, ...] = (
     Column("badge", "Badge", "badge, or\nwhat it lacks", "The universal badge, or what is missing", _badge,
            group="identity", digits=None, absent=("site",), keep=ALWAYS, is_of_board=True),
     Column("audit", "Audit", "audit", "The audit's verdict", lambda s: s.verdict, is_of_board=True, **_WORDS),
+    Column("audit_margin", "Audit margin", "audit\nmargin", "The least lead in points that counts, by its own audit",
+           lambda s: s.audit_margin, group="identity", digits=1, absent=("terminal", "board", "pictures"),
+           is_of_board=True),
     Column("verdict", "Verdict", "verdict", "The audit's verdict with its reason", _verdict, is_of_board=True,
            **_WORDS),
 )  # fmt: skip

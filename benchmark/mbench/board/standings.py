@@ -28,6 +28,7 @@ from mbench.results.audits import AuditReport
 from mbench.results.metrics import Profile
 from mbench.results.reference import Reference, note_track_without_skills
 from mbench.results.scoring import Entry, score_entry
+from mbench.results.verdicts import measure_advantage
 from mbench.suite import tracks
 from mbench.types import FloatArray
 
@@ -42,6 +43,7 @@ class Standing:
     over replicates.  parts: what each part of the test sets adds to the Mandelbrot score, where its records say.
     is_claim: are its numbers its author's word?  rerun: when, where and in which tier a maintainer ran a submission
     again, "" where nobody did.  source_bytes: of all its files.
+    audit_margin: the least lead that counts, in points, as its audit measured it.
     """
 
     entry: Entry
@@ -57,6 +59,7 @@ class Standing:
     is_claim: bool = False
     rerun: str = ""
     source_bytes: int | None = None
+    audit_margin: float | None = None
 
     @property
     def name(self) -> str:
@@ -187,6 +190,7 @@ def _stand(candidate: Candidate, track: str, reference: Reference) -> Standing |
         overall_interval=_interval([each.overall for each in replicates]),
         profiles=MappingProxyType({task: profile for task, profile in profiles.items() if profile is not None}),
         parts=find_parts(records, track, reference),
+        audit_margin=_margin(candidate.audit, track, reference),
         is_claim=track in candidate.claims,
         rerun="" if candidate.rerun is None or track in candidate.claims else str(candidate.rerun),
         source_bytes=candidate.source_bytes,
@@ -218,6 +222,15 @@ def _why_unranked(candidate: Candidate, entry: Entry, track: str) -> tuple[str, 
     elif candidate.audit.verdict == "failed":
         reasons.append(f"audit failed: {candidate.audit.reason}")
     return tuple(reasons)
+
+
+def _margin(audit: AuditReport | None, track: str, reference: Reference) -> float | None:
+    """Return an audit's margin on a track; None where there is none of this suite, or no reference to count it by."""
+    if audit is None or audit.suite != tracks.SUITE_VERSION or not all(each.ok for each in audit.sets):
+        return None
+    if not reference.covers(track) or reference.suite != audit.suite:
+        return None
+    return measure_advantage(audit.sets, track, reference).margin
 
 
 def list_of(standing: Standing) -> str:
@@ -267,7 +280,11 @@ def _rank(eligible: Sequence[Standing]) -> tuple[tuple[Standing, ...], tuple[Pai
         shared[i, j] = shared[j, i] = variance or 0.0
     p, difference = compare_pairs(_cell_scores(eligible), shared)
     adjusted = adjust_pairs(p)
-    separated = adjusted <= SIGNIFICANCE
+    # A lead counts beyond what the leader's own audit leaves open.
+    margins = np.array([standing.audit_margin or 0.0 for standing in eligible])
+    lead = scores[:, None] - scores[None, :]
+    beyond = np.where(lead > 0.0, lead > margins[:, None], -lead > margins[None, :])
+    separated = (adjusted <= SIGNIFICANCE) & beyond
     ranks = share_ranks(scores, separated)
     pairs = [
         Pair(i, j, float(difference[i, j]), float(adjusted[i, j]), None if variance is None else variance**0.5)

@@ -108,7 +108,7 @@ def _run_stages(claim: Claim, settings: Settings, secret: bytes, out: Path, foun
     from mbench.cli.progress import AuditLive, LiveProgress
     from mbench.results.audits import load_bounds
     from mbench.review.audit.run import run_audit
-    from mbench.review.verify import Accepted, check_hidden, check_rerun, judge_audit, run_again
+    from mbench.review.verify import Accepted, check_audited, check_hidden, check_rerun, judge_audit, run_again
 
     running = {
         "jobs": settings.jobs,
@@ -125,4 +125,5 @@ def _run_stages(claim: Claim, settings: Settings, secret: bytes, out: Path, foun
     with AuditLive() as audit:
         report = run_audit(claim.source, secret, settings, track=claim.track, report=audit)
     found.append(Accepted(records, report))
+    yield from check_audited(replace(claim, records=records), report)
     yield judge_audit(claim, report)

@@ -34,6 +34,11 @@ FVU_FLOOR = 1e-9  # an exact formula gains a finite number of bits
 SetStatus = Status | Literal["inconsistent"]
 
 
+def count_bits(fvu: float, knn_fvu: float) -> float:
+    """Return the bits of precision a value gains on k-NN: ½ log₂ (FVU_knn / FVU)."""
+    return 0.5 * math.log2(max(knn_fvu, FVU_FLOOR) / max(fvu, FVU_FLOOR))
+
+
 @dataclass(frozen=True, slots=True)
 class Score:
     """What answers to one test set and its ladder were worth, beside k-NN's on the same sample."""
@@ -48,7 +53,7 @@ class Score:
     @property
     def bits(self) -> float:
         """Bits of precision a value gains on k-NN: ½ log₂ (FVU_knn / FVU)."""
-        return 0.5 * math.log2(max(self.knn_fvu, FVU_FLOOR) / max(self.fvu, FVU_FLOOR))
+        return count_bits(self.fvu, self.knn_fvu)
 
     @property
     def octaves(self) -> float:
@@ -150,7 +155,10 @@ class Statistic:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditReport:
-    """One audit of one submission. secret_sha256: of the secret that its sets were drawn under."""
+    """One audit of one submission. secret_sha256: of the secret that its sets were drawn under.
+
+    replicate: whose public sample all its sets have.
+    """
 
     __pydantic_config__: ClassVar = STRICT
 
@@ -160,6 +168,7 @@ class AuditReport:
     source_digest: str
     track: str
     secret_sha256: str
+    replicate: int
     verdict: Verdict
     reason: str
     sets: tuple[SetScore, ...]

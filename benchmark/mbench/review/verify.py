@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,7 +12,7 @@ from typing import Any
 
 from mbench.api import run_evaluation
 from mbench.errors import MissingDataError, UsageError
-from mbench.results.audits import REPORT_NAME, AuditReport, Bound, Score, find_report
+from mbench.results.audits import REPORT_NAME, AuditReport, Bound, Target, count_bits, find_report
 from mbench.results.environment import describe_environment
 from mbench.results.faults import find_faults, find_report_fault
 from mbench.results.lookalikes import check_folder_name
@@ -31,6 +32,7 @@ from mbench.suite.tasks import load_task
 # The audit's bounds are of the Mandelbrot tasks. On the curve, whose error lies at its jump, k-NN's two test sets were
 # 0.3 bits apart; a test set known by heart is worth many bits.
 OTHER_LEAK_BITS = 1.0
+_TASKS: Mapping[Target, str] = {"smooth": "mandelbrot", "distance": "mandelbrot-distance"}
 FLIPPED_DIGITS = 1  # that another machine may see otherwise: more would be worth claiming
 
 
@@ -191,13 +193,13 @@ def compare_test_sets(
     task: str, public: Sequence[Record], hidden: Sequence[Record], knn_error: float, bounds: Mapping[str, Bound]
 ) -> Check:
     """Compare records of one task on two test sets, means over replicates. knn_error: what bits are counted from."""
-    what, kind = f"hidden test set, {task}", ", distance" if task == "mandelbrot-distance" else ""
+    what, kind = f"hidden test set, {task}", "distance" if task == "mandelbrot-distance" else "smooth"
     bad = [record for record in (*public, *hidden) if record.metrics is None]
     if bad or not public or not hidden:
         return Check(what, False, f"{bad[0].status}: {bad[0].reason}" if bad else "nothing to compare")
     errors = [fmean(r.metrics.error for r in records if r.metrics) for records in (public, hidden)]
-    leak = compare_bits(*(Score(error, knn_error).bits for error in errors))
-    bound = bounds[f"leak{kind}"].threshold if task in tracks.FAMILIES["mandelbrot"] else OTHER_LEAK_BITS
+    leak = compare_bits(*(count_bits(error, knn_error) for error in errors))
+    bound = bounds[f"leak, {kind}"].threshold if task in tracks.FAMILIES["mandelbrot"] else OTHER_LEAK_BITS
     detail = f"error {errors[0]:.5f} public, {errors[1]:.5f} hidden: {leak:+.2f} bits, at most {bound:.2f}"
     depths = [
         [r.metrics.profile.depth_octaves for r in records if r.metrics and r.metrics.profile]
@@ -205,9 +207,35 @@ def compare_test_sets(
     ]
     if not all(depths):
         return Check(what, leak <= bound, detail)
-    gain, depth_bound = fmean(depths[0]) - fmean(depths[1]), bounds[f"depth leak{kind}"].threshold
+    gain, depth_bound = fmean(depths[0]) - fmean(depths[1]), bounds[f"depth leak, {kind}"].threshold
     detail += f"; {fmean(depths[0]):.2f} and {fmean(depths[1]):.2f} octaves: {gain:+.2f}, at most {depth_bound:.2f}"
     return Check(what, leak <= bound and gain <= depth_bound, detail)
+
+
+def check_audited(claim: Claim, report: AuditReport) -> list[Check]:
+    """Hold the audit's errors and depths on the public Mandelbrot sets against the recorded ones of the same replicate.
+
+    Who behaves otherwise where it believes itself audited is found out here: the set, the sample and the queries are
+    those of the scored cell.
+    """
+    checks = []
+    for each in report.sets:
+        if each.group != "public" or each.score is None:
+            continue
+        task = _TASKS[each.target]
+        known = [r for r in claim.records if (r.task, r.replicate) == (task, report.replicate) and r.metrics]
+        what = f"audited as scored, {task} r{report.replicate}"
+        if not known or known[0].metrics is None or known[0].metrics.profile is None:
+            checks.append(Check(what, False, "there is no record of it"))
+            continue
+        error, depth = known[0].metrics.error, known[0].metrics.profile.depth_octaves
+        detail = (
+            f"error {each.score.fvu:.5f} and {each.score.depth_octaves:.2f} octaves, {error:.5f} and {depth:.2f} scored"
+        )
+        alike = math.isclose(error, each.score.fvu, rel_tol=ERROR_TOLERANCE)
+        deep = math.isclose(depth, each.score.depth_octaves, rel_tol=ERROR_TOLERANCE)
+        checks.append(Check(what, alike and deep, detail))
+    return checks
 
 
 def judge_audit(claim: Claim, report: AuditReport) -> Check:

@@ -71,6 +71,7 @@ def run_audit(
         source_digest=source.digest,
         track=track,
         secret_sha256=secret_digest(secret),
+        replicate=_choose_replicate(secret, track),
         verdict=verdict,
         reason=reason,
         sets=sets,
@@ -102,10 +103,7 @@ def score_sets(
 ) -> tuple[SetScore, ...]:
     """Fit a submission on every set of an audit, and score it beside k-NN; in the order of `draw_sets`."""
     budget = tracks.TRACKS[track].budgets["mandelbrot"]
-    # Which of the public samples is nobody's choice: what knows one of them by its points is likely to meet it.
-    replicate = (
-        int(random_words(stream_key("audit", "replicate", 0, secret), 0, 1)[0]) % tracks.TRACKS[track].replicates
-    )
+    replicate = _choose_replicate(secret, track)
     with open_run(source, settings) as run:
         orbits.self_test(*orbits.FAMILIES.values())
         sets = draw_sets(secret, budget.n_samples, replicate, n_relatives)
@@ -122,6 +120,11 @@ def score_sets(
 
         scores = {score.name: score for score in run_all(sets, work, jobs=settings.jobs, cancel=run.cancel)}
     return tuple(scores[each.name] for each in sets)
+
+
+def _choose_replicate(secret: bytes, track: str) -> int:
+    """Say which of the public samples an audit has: nobody's choice, so that what knows one of them may meet it."""
+    return int(random_words(stream_key("audit", "replicate", 0, secret), 0, 1)[0]) % tracks.TRACKS[track].replicates
 
 
 def _score_set(run: Run, relative: Relative, cell: Cell, report: Report, *, keeping: bool = True) -> SetScore:
@@ -167,6 +170,7 @@ def _fit_and_ask(
     reply = store_and_ask(child, relative, cell, queries.X, place)
     predicted = reply.predictions
     artifact = None if reply.n_bytes is None else place
+    child.list_imports()  # as a scored cell does
     confirm_answers(run, relative, cell, artifact, drawn.sample, Answered(queries.X, predicted))
     report(AuditProgress(cell, "scoring"))
     return SetScore(
