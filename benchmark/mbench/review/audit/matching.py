@@ -136,9 +136,10 @@ class Pilot:
         size = UPPER - LOWER
         learned = self.points[: self.n]
         predicted = predict_by_neighbours(learned / size, label(learned)[:, None], points / size)
-        return np.array(depth_profile(predicted, label(points)[:, None], octave - octave.min(), centre).centres) * len(
-            centres
-        )
+        truth = label(points)[:, None]
+        with np.errstate(divide="ignore", invalid="ignore"):  # a window may lie in a plateau
+            profile = depth_profile(predicted, truth, octave - octave.min(), centre)
+        return np.array(profile.centres) * len(centres)
 
 
 @cache

@@ -24,10 +24,11 @@ def score_answers(predicted: FloatArray, by_knn: FloatArray, truth: FloatArray, 
     """Score answers (m, 1) to queries whose labels are truth (m, 1), beside k-NN's."""
     n, weight = queries.n_test, queries.weight
     fvu, knn_fvu = (metrics.fraction_unexplained(p[:n], truth[:n], weight) for p in (predicted, by_knn))
-    depth, knn_depth = (
-        metrics.depth_profile(p[n:], truth[n:], queries.octave, queries.centre).depth_octaves
-        for p in (predicted, by_knn)
-    )
+    with np.errstate(divide="ignore", invalid="ignore"):  # a relative's window may lie in a plateau
+        depth, knn_depth = (
+            metrics.depth_profile(p[n:], truth[n:], queries.octave, queries.centre).depth_octaves
+            for p in (predicted, by_knn)
+        )
     return Score(fvu, knn_fvu, depth, knn_depth)
 
 
