@@ -32,14 +32,14 @@ def make_sets(
 ) -> tuple[SetScore, ...]:
     """Return every set of an audit, learned as k-NN learns it, but for what is said.
 
-    bits, octaves: gained on k-NN, by a set's name, else by its group and target, else by its group alone.
+    bits, octaves: gained on k-NN, by a set's name, else what stands before its target, its group and target, its group.
     correlation: of answers and truth after learning the control's shuffled labels.
     """
     sets = []
     for name in list_sets():
         kind, _, target = name.partition(", ")
         group = kind.split()[0]
-        keys = (name, f"{group}, {target}", group)
+        keys = (name, kind, f"{group}, {target}", group)
         gained, deeper = (next((says[key] for key in keys if key in says), 0.0) for says in (bits or {}, octaves or {}))
         is_control = group == "control"
         sets.append(
