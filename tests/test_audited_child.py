@@ -27,6 +27,7 @@ import numpy as np
 
 HOME = os.getcwd()
 PLACE = os.path.dirname(HOME)
+ABOVE = os.path.dirname(PLACE)  # of one run, its name drawn at random
 
 def digest(data):
     return hashlib.sha256(data).hexdigest()[:16]
@@ -48,10 +49,11 @@ def tell(step, **more):
         "step": step, "argv": sys.argv, "cwd": os.getcwd(), "environ": dict(os.environ), "files": list_files(),
         "limits": {n: resource.getrlimit(getattr(resource, n)) for n in dir(resource) if n.startswith("RLIMIT_")},
         "path": sys.path, "modules": sorted(sys.modules), "random": random_state, "threads": threading.active_count(),
-        "affinity": sorted(os.sched_getaffinity(0)), "nice": os.getpriority(os.PRIO_PROCESS, 0), "umask": os.umask(0o022),
+        "affinity": sorted(os.sched_getaffinity(0)), "nice": os.getpriority(os.PRIO_PROCESS, 0),
+        "umask": os.umask(0o022),
         "descriptors": len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else None, **more,
     }
-    print(json.dumps(seen, sort_keys=True).replace(PLACE, "PLACE"), flush=True)
+    print(json.dumps(seen, sort_keys=True).replace(PLACE, "PLACE").replace(ABOVE, "ABOVE"), flush=True)
 
 class Witness:
     def __init__(self):
