@@ -131,9 +131,12 @@ def test_a_child_sees_nothing_in_an_audit_that_it_does_not_see_when_it_is_scored
     target = name.partition(", ")[2] or "smooth"
     scored, audited = testimony[TASKS[target]], testimony[name]
     assert len(scored) == len(audited)
+    # Which queries coincide hangs on where they lie, and that is another set's own: windows share their centre.
+    places = set() if name.startswith("public") else {"again", "n_again"}
     for one, other in zip(scored, audited, strict=True):
-        for key, value in other.items():
-            assert value == one[key], f"{one['step']}: {key}"
+        assert one.keys() == other.keys()
+        for key in one.keys() - places:
+            assert other[key] == one[key], f"{one['step']}: {key}"
 
 
 @pytest.mark.parametrize("name", list_sets(1))

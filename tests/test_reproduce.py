@@ -1,3 +1,5 @@
+import copy
+import hashlib
 import json
 from dataclasses import replace
 
@@ -6,8 +8,8 @@ import pytest
 from mbench import api
 from mbench.board import candidates
 from mbench.errors import HarnessError, UsageError
-from mbench.results import lookup
-from mbench.results.audits import read_report
+from mbench.results import faults, lookup
+from mbench.results.audits import DESCRIPTIONS, Bound, list_sets, read_report
 from mbench.results.record import SCHEMA_VERSION, Costs, Metrics, Result
 from mbench.results.store import ResultStore, read_result, write_result
 from mbench.review import forecast, reproduce
@@ -34,9 +36,22 @@ def recorded(tmp_path, monkeypatch):
 
 @pytest.fixture
 def small(monkeypatch):
-    """Make an audit quick: fewer test points."""
-    monkeypatch.setattr(relatives, "N_TEST", 6_000)
-    monkeypatch.setattr(relatives.Relative, "n_test", 6_000)
+    """Make an audit quick: the few sets that are drawn of each kind stand for all of them, under their names."""
+
+    def draw(secret, n_samples, replicate, n_relatives):
+        few = {each.name: each for each in relatives.draw_sets(hashlib.sha256(b"tests").digest(), 2_000, 0, 1)}
+        made = []
+        for name in list_sets(n_relatives):
+            kind, _, target = name.partition(", ")
+            each = copy.copy(few[f"{kind.split()[0]} 1, {target}"] if kind[-1].isdigit() else few[name])
+            each.name = name
+            made.append(each)
+        return tuple(made)
+
+    monkeypatch.setattr(run, "draw_sets", draw)
+    wide = {name: Bound(0.0, 10.0, 100.0) for name in DESCRIPTIONS}  # none is made for so few sets
+    for module in (run, faults):
+        monkeypatch.setattr(module, "load_bounds", lambda: wide)
 
 
 @pytest.fixture
@@ -215,8 +230,9 @@ def test_an_audit_is_kept_and_judged_by_the_bounds_of_today(small, settings, tmp
         repeatable.audit_repeatably(source, tmp_path, settings)
 
 
-def test_a_failed_audit_is_not_kept(submission_file, estimator, settings, tmp_path, monkeypatch):
-    monkeypatch.setattr(run, "draw_sets", lambda secret: relatives.draw_sets(secret)[:1])
+def test_a_failed_audit_is_not_kept(small, submission_file, estimator, settings, tmp_path, monkeypatch):
+    draw = run.draw_sets
+    monkeypatch.setattr(run, "draw_sets", lambda *of: draw(*of)[:1])
     source = read_submission(submission_file(estimator(predict="raise ValueError")))
     assert repeatable.audit_repeatably(source, tmp_path / "kept", settings).verdict == "failed"
     assert not (tmp_path / "kept").exists()
@@ -235,7 +251,7 @@ def test_reproduce_records_results_and_audit_and_then_agrees_with_them(mbench, s
     assert "audit of nearest: passed" in second.stdout
     assert "Everything agrees with what is recorded." in second.stdout
     report = candidate.audit
-    worse = replace(report.sets[0], hidden=replace(report.sets[0].hidden, fvu=report.sets[0].hidden.fvu * 1.1))
+    worse = replace(report.sets[0], score=replace(report.sets[0].score, fvu=report.sets[0].score.fvu * 1.1))
     changed = [
         replace(report, verdict="failed", reason="for a reason"),
         replace(report, sets=(worse, *report.sets[1:])),

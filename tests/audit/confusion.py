@@ -11,9 +11,8 @@ from collections import Counter
 from pathlib import Path
 
 from mbench.api import make_settings
-from mbench.results.audits import load_bounds, read_report, write_report
-from mbench.results.verdicts import compare_statistics, compute_statistics, reach_verdict
-from mbench.review.audit.run import run_audit
+from mbench.results.audits import read_report, write_report
+from mbench.review.audit.run import judge_sets, run_audit
 from mbench.submission import BASELINES_FOLDER, read_submission
 from mbench.suite.secrets import make_secret, read_secret, secret_digest, write_secret
 
@@ -66,10 +65,8 @@ def audit_all(submissions, secrets, folder, settings, only_kept=False):
 
 def judge(report):
     """Return verdict and reason by the bounds of today, which may be others than the audit was made with."""
-    statistics = ()
-    if all(each.ok for each in report.sets):
-        statistics = compare_statistics(compute_statistics(report.sets), load_bounds())
-    return reach_verdict(report.sets, statistics)
+    _, verdict, reason = judge_sets(report.sets, report.track)
+    return verdict, reason
 
 
 def expected(kind, name):
