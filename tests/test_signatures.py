@@ -14,7 +14,7 @@ EXEMPT = {
     "api.py": "what Python users call takes its options by name",
     "nn/": "scikit-learn's estimators take every parameter in __init__, and set_params finds them there",
     "suite/kernels.py": "numba compiles plain arrays and numbers fastest",
-    "review/audit/quadratics.py": "likewise",
+    "review/audit/recurrences.py": "likewise",
 }
 
 
