@@ -209,7 +209,7 @@ def _calibrate(
     if write is not None:
         check_place(write)
     with AuditLive() as live:
-        made = calibrate(folder, settings, live, LABELS[:secrets], announce=lambda line: click.echo(line, err=True))
+        made = calibrate(folder, settings, live, LABELS[:secrets], lambda line: click.echo(line, err=True), names)
     if write is None:
         click.echo(json.dumps(made, indent=1))
     else:
