@@ -41,5 +41,5 @@ def make_consistent(record: Record) -> Record:
 
 
 def believe_audits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have boards take the invented audits, which have no sets, at their word: they are not what is tested."""
+    """Have boards take the invented audits at their word: they are not what is tested."""
     monkeypatch.setattr("mbench.board.candidates.find_report_fault", lambda report: "")

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 from accepted_folders import accept_claim, believe_audits, make_consistent
+from audit_reports import make_report
 
 from mbench.api import make_settings, run_evaluation
-from mbench.results.audits import AuditReport, Statistic, write_report
+from mbench.results.audits import Statistic, write_report
 from mbench.results.curves import CURVES_NAME, FOLDER_NAME, Curve, Point, write_curves
 from mbench.results.metrics import Profile
 from mbench.results.record import SCHEMA_VERSION, Costs, Metrics, Record, Result
@@ -69,11 +70,9 @@ def record_of_skill(name: str, digest: str, track: str, task: str, replicate: in
 
 
 def write_audit(folder: Path, digest: str, verdict: str) -> None:
-    report = AuditReport(
-        schema=1, suite=tracks.SUITE_VERSION, name=HOSTILE, source_digest=digest, track="standard",
-        secret_sha256=HOSTILE, verdict=verdict, reason=HOSTILE, sets=(),
-        statistics=(Statistic(HOSTILE, 1.0, 0.5, 2.0),), threads=1, device="cpu", isolation="A", environment={},
-        created="2026-01-01T00:00:00+00:00",
+    report = make_report(
+        digest, track="standard", name=HOSTILE, secret_sha256=HOSTILE, verdict=verdict, reason=HOSTILE,
+        statistics=(Statistic(HOSTILE, 1.0, 0.5, 2.0),),
     )  # fmt: skip
     write_report(folder / "audit.json", report)
 

@@ -11,6 +11,7 @@ from types import MappingProxyType
 import numpy as np
 import pytest
 from accepted_folders import accept_claim, believe_audits, make_consistent
+from audit_reports import make_report
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -20,7 +21,7 @@ from mbench.board.standings import build_board
 from mbench.board.tables import board_as_json, board_rows, format_board
 from mbench.cli.tables import print_board
 from mbench.results import lookup
-from mbench.results.audits import AuditReport, write_report
+from mbench.results.audits import write_report
 from mbench.results.kept import listening
 from mbench.results.metrics import Profile
 from mbench.results.record import SCHEMA_VERSION, Costs, Metrics, Record, Result
@@ -70,11 +71,7 @@ def make_cell(name, task, replicate, skill, **changes):
 
 
 def make_audit(digest, verdict="passed", reason="nothing found"):
-    return AuditReport(
-        schema=1, suite=tracks.SUITE_VERSION, name="any", source_digest=digest, track="quick", secret_sha256="s",
-        verdict=verdict, reason=reason, sets=(), statistics=(), threads=1, device="cpu", isolation="A", environment={},
-        created="2026-01-01T00:00:00+00:00",
-    )  # fmt: skip
+    return make_report(digest, name="any", verdict=verdict, reason=reason)
 
 
 def make_candidate(name, skill=100.0, noise=0.5, *, seed=0, verdict="passed", origin="baseline", tasks=STANDARD.tasks):

@@ -5,12 +5,12 @@ from types import MappingProxyType
 
 import numpy as np
 import pytest
+from audit_reports import make_report
 
 from mbench.board.candidates import Candidate
 from mbench.board.noise import Parts, find_parts, measure_noise
 from mbench.board.standings import build_board
 from mbench.board.tables import describe_statistics
-from mbench.results.audits import AuditReport
 from mbench.results.metrics import Profile
 from mbench.results.record import SCHEMA_VERSION, Costs, Metrics, Record
 from mbench.results.reference import Reference, TaskReference
@@ -186,12 +186,7 @@ def test_unknown_parts_and_other_test_sets_are_said_to_be_unknown(rng):
 def make_candidate(name, cells):
     records = as_records(cells, name)
     records += [make_cell(name, task, r) for task in STANDARD.tasks if task not in FRACTALS for r in range(5)]
-    audit = AuditReport(
-        schema=1, suite=tracks.SUITE_VERSION, name=name, source_digest=name, track="quick", secret_sha256="s",
-        verdict="passed", reason="nothing found", sets=(), statistics=(), threads=1, device="cpu", isolation="A",
-        environment={}, created="2026-01-01T00:00:00+00:00",
-    )  # fmt: skip
-    return Candidate(name, "baseline", tuple(records), audit)
+    return Candidate(name, "baseline", tuple(records), make_report(name, name=name))
 
 
 def without_parts(candidate):

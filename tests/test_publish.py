@@ -3,9 +3,10 @@ from dataclasses import replace
 
 import pytest
 from accepted_folders import make_consistent
+from audit_reports import make_report
 
 from mbench.board.candidates import find_submissions
-from mbench.results.audits import AuditReport, read_report, write_report
+from mbench.results.audits import read_report, write_report
 from mbench.results.metrics import Profile
 from mbench.results.record import Metrics
 from mbench.results.store import ResultStore, read_result
@@ -47,12 +48,7 @@ def evaluated(tmp_path, make_record):
             if card and task == "mandelbrot":
                 Page(60, 40).save(made / "card.png", record.fit_id)
         if audit:
-            report = AuditReport(
-                schema=1, suite=tracks.SUITE_VERSION, name="idea", source_digest=digest, track="quick",
-                secret_sha256="s", verdict="passed", reason="fine", sets=(), statistics=(), threads=1, device="cpu",
-                isolation="A", environment={}, created="2026-01-01T00:00:00+00:00",
-            )  # fmt: skip
-            write_report(made / "audit.json", report)
+            write_report(made / "audit.json", make_report(digest))
         return place
 
     return write
@@ -69,7 +65,7 @@ def test_a_result_becomes_a_folder_that_verify_accepts_as_a_claim(mbench, evalua
     assert files(folder) == {"submission.py", "part.py", "result.json", "README.md", "card.png", "audit.json"}
     assert result.stdout.rstrip().endswith("mbench verify submissions/idea")
     (claim,) = read_claims(folder)
-    claim = replace(claim, audit=None)  # the invented one has no sets
+    claim = replace(claim, audit=None)  # it is invented
     assert [check.what for check in check_claim(claim) if not check.ok] == []
     (found,) = find_submissions(folder.parent)
     assert (len(found.records), found.foreign, "quick" in found.claims) == (len(QUICK.tasks), (), True)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from accepted_folders import make_consistent
+from audit_reports import make_report
 from click.testing import CliRunner
 
 from mbench import cli
@@ -14,7 +15,7 @@ from mbench.api import run_evaluation
 from mbench.board.candidates import find_submissions
 from mbench.board.standings import build_board
 from mbench.errors import HarnessError, UsageError
-from mbench.results.audits import DESCRIPTIONS, AuditReport, Bound, write_report
+from mbench.results.audits import DESCRIPTIONS, Bound, write_report
 from mbench.results.environment import describe_environment
 from mbench.results.lookup import refresh_results
 from mbench.results.metrics import Profile
@@ -271,11 +272,7 @@ def test_psnr_and_parameters_are_compared_and_times_are_not(make_record, changes
 )  # fmt: skip
 def test_an_audit_has_to_come_out_as_the_one_that_the_board_goes_by(folder, brought, found, ok):
     place = folder()
-    report = AuditReport(
-        schema=1, suite=tracks.SUITE_VERSION, name="idea", source_digest=read_submission(place).digest, track="quick",
-        secret_sha256="s", verdict=found, reason="why", sets=(), statistics=(), threads=1, device="cpu",
-        isolation="A", environment={}, created="2026-01-01T00:00:00+00:00",
-    )  # fmt: skip
+    report = make_report(read_submission(place).digest, verdict=found, reason="why")
     if brought:
         write_report(place / "audit.json", replace(report, verdict=brought))
     (claim,) = read_claims(place)
@@ -358,14 +355,6 @@ def test_every_check_is_printed_and_one_failure_ends_with_one(verify, folder, mo
 KNN = "from sklearn.neighbors import KNeighborsRegressor\n\ndef build(spec):\n    return KNeighborsRegressor(5)\n"
 
 
-def make_report(source):
-    return AuditReport(
-        schema=1, suite=tracks.SUITE_VERSION, name=source.name, source_digest=source.digest, track="quick",
-        secret_sha256="s", verdict="passed", reason="why", sets=(), statistics=(), threads=1, device="cpu",
-        isolation="A", environment={}, created="2026-01-01T00:00:00+00:00",
-    )  # fmt: skip
-
-
 def inflate(record):
     """Make a record better than it is, by what a rerun has to bear with between machines."""
     profile = record.metrics.profile
@@ -389,7 +378,7 @@ def test_a_claim_that_is_better_than_its_rerun_gains_nothing(tmp_path, submissio
     records = run_again(claim, tmp_path / "again", lambda progress: None, RUNNING)
     assert check_rerun(claim, records).ok  # as another machine's rounding would be
     now = datetime(2026, 5, 4, tzinfo=UTC)
-    paths = accept(place, [Accepted(records, make_report(source))], SECRET, now)
+    paths = accept(place, [Accepted(records, make_report(source.digest, name=source.name))], SECRET, now)
     assert [path.relative_to(place.parent) for path in paths] == [
         Path("verified/idea/rerun.json"), Path("verified/idea/audit.json")
     ]  # fmt: skip
@@ -417,7 +406,7 @@ def test_a_rerun_is_published_where_it_is_asked_for_and_every_check_holds(
     place = folder()
 
     def stages(claim, settings, secret, out, found):
-        found.append(Accepted(claim.records, make_report(claim.source)))
+        found.append(Accepted(claim.records, make_report(claim.source.digest, name=claim.source.name)))
         yield Check("audit", holds, "as it may be")
 
     monkeypatch.setattr(importlib.import_module("mbench.cli.verify"), "_run_stages", stages)
