@@ -129,6 +129,7 @@ def assail(settings: Settings, model: Model, data: tuple[FloatArray, IntArray], 
             return (margins(network(rows), labels) > 0).double().mean().numpy()
 
     signs = study.random_stream(NAME, "noise", seed).integers(0, 2, x.shape) * 2 - 1
+    assert model.lipschitz_bound_ is not None
     bound = model.lipschitz_bound_ / model.target_scale_
     with torch.no_grad():
         # Two outputs' difference moves by √2 times their vector at most (Tsuzuku, Sato and Sugiyama, 2018).

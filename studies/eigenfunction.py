@@ -241,8 +241,8 @@ def _measure(
 ) -> dict[str, FloatArray]:
     networks, begun, curves, measured = trained
     a, b = draw_pair(settings, seed)
-    values, vectors = np.linalg.eig((a + b).T)
-    values = np.asarray(values, dtype=complex)
+    spectrum, vectors = np.linalg.eig((a + b).T)
+    values: ComplexArray = np.array(spectrum, dtype=np.complex128)
     first = leading(values)
     left = np.linalg.inv(vectors)[int(np.argmin(np.abs(values - first)))]  # left @ (A+B)ᵀ = λ left
     second = np.abs(quadratic_spectrum(a, b)).max()

@@ -95,6 +95,10 @@ def draw_data(n: int, seed: int) -> tuple[tuple[FloatArray, FloatArray], tuple[F
     return (sample.X, sample.y[:, 0]), (fresh.X, fresh.y[:, 0])
 
 
+def _nearness(distance: FloatArray) -> FloatArray:
+    return 1.0 / np.maximum(distance, 1e-12) ** 2
+
+
 def fit_error(
     settings: Settings,
     learned: tuple[FloatArray, FloatArray],
@@ -141,7 +145,8 @@ def run(settings: Settings, seed: int, watch: Watch) -> Measures:
     by_lot = 0.0
     for j, n in enumerate(settings.points):
         learned, asked = draw_data(n, seed)
-        neighbours = KNeighborsRegressor(12, weights=lambda d: 1.0 / np.maximum(d, 1e-12) ** 2).fit(*learned)
+        neighbours = KNeighborsRegressor(12, weights=_nearness)  # pyright: ignore[reportArgumentType]
+        neighbours.fit(*learned)
         nearest[j] = np.mean((neighbours.predict(asked[0]) - asked[1]) ** 2) / np.var(asked[1])
         for i, orders in enumerate(settings.orders):
             watch.say(f"{n:,} points, {orders} orders")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -81,7 +82,7 @@ class Network(nn.Module):
         """Draws from torch's global generator."""
         super().__init__()
         kind = "leaky_relu" if variant.leaky else "relu"
-        self.hidden = MLP(2, 1, settings.width, settings.depth, kind).layers[:-1]
+        self.hidden = nn.Sequential(*list(MLP(2, 1, settings.width, settings.depth, kind).layers)[:-1])
         self.output = variant.output
         if variant.output == "sigmoid × 2":
             last = self.last
@@ -166,7 +167,7 @@ def draw_task(
 
 def run(settings: Settings, seed: int, watch: Watch) -> Measures:
     """Train every variant on both tasks."""
-    found: dict[str, FloatArray] = {}
+    found: dict[str, Any] = {}
     for task in TASKS:
         learned, asked = draw_task(settings, task, seed)
         for name, variant in VARIANTS.items():

@@ -100,7 +100,7 @@ def fit(settings: Settings, seed: int, data: tuple[FloatArray, FloatArray], para
     return model.fit(*data)
 
 
-def measure(model: Model, x: FloatArray, y: FloatArray) -> dict[str, FloatArray]:
+def measure(model: Model, x: FloatArray, y: FloatArray) -> dict[str, Any]:
     """Return what a learned curve is: errors, slopes in units of the data, weights."""
     grid = np.linspace(-1, 1, N_TRUE)[:, None]
     curve = model.predict(grid)

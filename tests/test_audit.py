@@ -78,7 +78,11 @@ def judge(**gained):
 )
 def test_bits_are_half_the_logarithm_of_the_ratio_to_knn(fvu, knn_fvu, bits):
     assert Score(fvu, knn_fvu, 5.0, 4.5).bits == pytest.approx(bits)
-    assert Score(fvu, knn_fvu, 5.0, 4.5).octaves == 0.5
+
+
+def test_octaves_are_a_share_of_what_neighbours_reach():
+    assert Score(0.01, 0.01, 5.0, 4.0).octaves == pytest.approx(1.25)
+    assert Score(0.01, 0.01, 0.0, 4.0).octaves == Score(0.01, 0.01, 0.0, 6.0).octaves == -5.0
 
 
 def test_scores_are_of_the_test_set_and_depth_of_the_ladder():
@@ -139,7 +143,7 @@ def test_an_advantage_is_counted_in_the_points_of_the_score(track):
             if each.target == target and each.group in worth:
                 # Skill of an error: 100 ln(E0/E) / ln(E0/E_knn). Only differences of it matter here.
                 skill = 100 * -math.log(each.score.fvu) / math.log(known.constant_error / known.knn_error)
-                depth_skill = 100 * each.score.depth_octaves / known.knn_depth_octaves
+                depth_skill = 100 * each.score.depth_octaves / each.score.knn_depth_octaves
                 worth[each.group].append((skill + depth_skill) / 2 / 2)
         means = {group: sum(values) / len(values) for group, values in worth.items()}
         over_warps += means["hidden"] - means["warp"]

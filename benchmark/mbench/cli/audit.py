@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 @click.command(
     epilog=examples(
         "mbench audit my.py",
+        "mbench audit my.py --quick",
         "mbench audit submissions/example --hidden-seed secret.txt --json",
         "mbench audit my.py --track standard --jobs 4",
         "mbench audit --calibrate --write audit.json  # after a change of the audit or of the baselines",
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 @jobs_option
 @child_options
 @results_option
+@click.option("--quick", is_flag=True, help="A first look, on half of the relatives; no report is written.")
 @click.option("--calibrate", is_flag=True, help="Audit the baselines instead, and derive the bounds from them.")
 @click.option("--secrets", type=click.IntRange(1), help="Of --calibrate: how many secrets; all there are by default.")
 @click.option(
@@ -58,6 +60,7 @@ def audit(
     track: str,
     secret: bytes | None,
     results: Path,
+    quick: bool,
     calibrate: bool,
     secrets: int | None,
     baselines: tuple[str, ...],
@@ -82,8 +85,8 @@ def audit(
         raise UsageError("--calibrate has a track and secrets of its own: give it without --track and --hidden-seed")
     if write is not None and not calibrate:
         raise UsageError("--write is of --calibrate; a report is written to DIR/NAME/TRACK/. Leave it out")
-    if secrets is not None and not calibrate:
-        raise UsageError("--secrets is of --calibrate, any other audit has one. Leave it out")
+    if (secrets is not None or baselines) and not calibrate:
+        raise UsageError("--secrets and --baseline are of --calibrate: any other audit has one secret. Leave them out")
     if running["resume"] != "same" and not calibrate:
         raise UsageError("--resume and --fresh are of --calibrate, any other audit is run anew. Leave it out")
     settings = api.make_settings(**running)
@@ -91,22 +94,27 @@ def audit(
         _calibrate(results / "calibration", settings, secrets, baselines, write)
         return
     source = take_source(name, results)
-    report, path = audit_source(source, settings, track=track, secret=secret, out=results)
+    report, path = audit_source(source, settings, track=track, secret=secret, out=None if quick else results)
     if as_json:
         click.echo(report_as_json(report))
     else:
         print_report(report)
-        click.echo(f"\nWritten:\n  {path}")
+        click.echo(
+            f"\nWritten:\n  {path}" if path else "\nA first look: no report is written. Leave out --quick for one"
+        )
     if not report.ok:
         raise SystemExit(1)
 
 
 def audit_source(
-    source: Source, settings: Settings, *, track: str, secret: bytes | None, out: Path
-) -> tuple[AuditReport, Path]:
-    """Audit a submission with live progress, say what it is audited under, and write the report."""
+    source: Source, settings: Settings, *, track: str, secret: bytes | None, out: Path | None
+) -> tuple[AuditReport, Path | None]:
+    """Audit a submission with live progress, say what it is audited under, and write the report.
+
+    out: the results folder; None for a first look on half of the relatives, of which nothing is written.
+    """
     from mbench.cli.progress import AuditLive
-    from mbench.results.audits import REPORT_NAME, write_report
+    from mbench.results.audits import N_RELATIVES, REPORT_NAME, write_report
     from mbench.review.audit.run import run_audit
     from mbench.suite.secrets import make_secret, secret_digest
 
@@ -116,7 +124,10 @@ def audit_source(
     click.echo(f"audit of {source.name} on track {track}, isolation tier {isolation.tier}: {isolation.summary}; "
                f"under {kind} with SHA-256 {secret_digest(secret)[:16]}…", err=True)  # fmt: skip
     with AuditLive() as live:
-        report = run_audit(source, secret, settings, track=track, report=live)
+        n_relatives = N_RELATIVES if out is not None else N_RELATIVES // 2
+        report = run_audit(source, secret, settings, track=track, report=live, n_relatives=n_relatives)
+    if out is None:
+        return report, None
     path = out / source.name / track / REPORT_NAME
     write_report(path, report)
     return report, path
@@ -198,7 +209,7 @@ def _calibrate(
     if write is not None:
         check_place(write)
     with AuditLive() as live:
-        made = calibrate(folder, settings, live, LABELS[:secrets], announce=lambda line: click.echo(line, err=True))
+        made = calibrate(folder, settings, live, LABELS[:secrets], lambda line: click.echo(line, err=True), names)
     if write is None:
         click.echo(json.dumps(made, indent=1))
     else:

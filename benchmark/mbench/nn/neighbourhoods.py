@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.spatial import KDTree
@@ -63,7 +64,8 @@ class Surroundings:
         rows: (q,) of the sample that X is; none is its own neighbour, nor is its image.
         """
         asked = min(m + (0 if rows is None else self._n_images), len(self._points))
-        distance, index = (each.reshape(len(X), asked) for each in self._tree.query(X, asked))
+        found: Any = self._tree.query(X, asked)  # scipy's types mix distances and places
+        distance, index = (each.reshape(len(X), asked) for each in found)
         if rows is not None:
             own = self._row[index] == rows[:, None]
             left = min(m, max(1, asked - self._n_images))

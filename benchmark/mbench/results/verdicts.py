@@ -64,17 +64,17 @@ def compute_statistics(sets: Sequence[SetScore], track: str, reference: Referenc
 def measure_advantage(sets: Sequence[SetScore], track: str, reference: Reference) -> Advantage:
     """Return by how many points of a track's score the set was worth more than the matched groups.
 
-    The score is the mean of four parts, bits and octaves of both targets, each turned into points by the track's
-    reference. The error is what the spread among warps makes of a difference between one more of them and their mean.
+    The score is the mean of four parts, bits and depths of both targets: bits are turned into points by the track's
+    reference, depths by k-NN's on the same set. The error is what the spread among warps makes of a difference between
+    one more of them and their mean.
     """
     over_warps, over_all, squared = 0.0, 0.0, 0.0
     for target in TARGETS:
         task = reference.tasks[track, _TASKS[target]]
         per_bit = 200.0 * math.log(2.0) / math.log(task.constant_error / task.knn_error)
-        per_octave = 100.0 / (task.knn_depth_octaves or math.inf)
 
-        def points(score: Score, per_bit: float = per_bit, per_octave: float = per_octave) -> float:
-            return (per_bit * score.bits + per_octave * score.octaves) / 4.0
+        def points(score: Score, per_bit: float = per_bit) -> float:
+            return (per_bit * score.bits + 100.0 * score.depth_octaves / score.knn_depth_octaves) / 4.0
 
         groups = [_values(sets, group, target, points) for group in MATCHED]
         (hidden,) = _values(sets, "hidden", target, points)

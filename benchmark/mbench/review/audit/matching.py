@@ -36,7 +36,7 @@ def neighbours_of(X: FloatArray, queries: FloatArray) -> tuple[FloatArray, IntAr
 
     X (n, d), queries (m, d) → (m, 12) each.
     """
-    distance, row = KDTree(X).query(queries, min(N_NEIGHBOURS, len(X)))
+    distance, row = map(np.asarray, KDTree(X).query(queries, min(N_NEIGHBOURS, len(X))))
     weight = 1.0 / np.maximum(distance, 1e-30) ** 2  # a coincident point outweighs all others
     return weight / weight.sum(axis=1, keepdims=True), row
 

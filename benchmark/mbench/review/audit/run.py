@@ -56,13 +56,14 @@ def run_audit(
     *,
     track: str = tracks.DEFAULT_TRACK,
     report: Report = lambda progress: None,
+    n_relatives: int = N_RELATIVES,
 ) -> AuditReport:
     """Audit a submission on a track's budget, on sets drawn under a secret. Raises HarnessError for a failure of ours.
 
     The bounds are those of the track quick on every track: with more points the sets are learned better, and differ
     less.
     """
-    sets = score_sets(source, secret, settings, track=track, report=report)
+    sets = score_sets(source, secret, settings, track=track, report=report, n_relatives=n_relatives)
     statistics, verdict, reason = judge_sets(sets, track)
     return AuditReport(
         schema=SCHEMA_VERSION,
