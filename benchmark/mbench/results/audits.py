@@ -188,10 +188,40 @@ class AuditReport:
         return self.verdict in GOOD
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _FirstReport:
+    """An audit as suite 1 wrote it. Its sets and statistics were others; its verdict is what is shown."""
+
+    __pydantic_config__: ClassVar = STRICT
+
+    schema: int
+    suite: int
+    name: str
+    source_digest: str
+    track: str
+    secret_sha256: str
+    verdict: Verdict
+    reason: str
+    sets: tuple[dict[str, object], ...]
+    statistics: tuple[dict[str, object], ...]
+    threads: int
+    device: str
+    isolation: str
+    environment: dict[str, str]
+    created: str
+
+    def as_report(self) -> AuditReport:
+        """Return it in today's shape, without sets and statistics."""
+        said = {name: getattr(self, name) for name in self.__slots__}
+        return AuditReport(**said | {"sets": (), "statistics": (), "replicate": 0})
+
+
 _AGAIN = "Run `mbench audit` again"
 _REPORT = Form(
     AuditReport, _REPORT_LIMIT, _AGAIN, f"An audit of another version says nothing here. {_AGAIN}", SCHEMA_VERSION
 )
+
+_FIRST_REPORT = Form(_FirstReport, _REPORT_LIMIT, _AGAIN, _REPORT.again, schema=1, suite=1)
 
 
 def write_report(path: Path, report: AuditReport) -> None:
@@ -204,7 +234,11 @@ def read_report(path: Path, suite: int = tracks.SUITE_VERSION, *, is_strangers: 
 
     is_strangers: as in `Form`.
     """
-    report = read_kept(replace(_REPORT, suite=suite, is_strangers=is_strangers), path)
+    if suite == 1:
+        first = read_kept(replace(_FIRST_REPORT, is_strangers=is_strangers), path)
+        report = first and first.as_report()
+    else:
+        report = read_kept(replace(_REPORT, suite=suite, is_strangers=is_strangers), path)
     if report is None:
         raise UsageError(f"{path}: no such audit. Run `mbench audit`")
     return report
