@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from accepted_folders import accept_claim
-from audit_reports import fail_set, make_report, needs_bounds
+from audit_reports import fail_set, make_report, make_sets, needs_bounds
 from freeze_variances import measure_variance
 
 from mbench.board.candidates import find_submissions
@@ -287,9 +287,16 @@ def have_one_twice(report):
 
 
 def swap_groups(report):
-    """Call a warp a field: its name says otherwise."""
-    changed = [replace(each, group="field") if each.name == "warp 1, smooth" else each for each in report.sets]
-    return replace(report, sets=tuple(changed))
+    """Have a table of the set pass for a method that is good at a warp: each is called the other's group."""
+    made = make_report(report.source_digest, make_sets(bits={"hidden, smooth": 6.0}))
+    groups = {"hidden, smooth": "warp", "warp 1, smooth": "hidden"}
+    sets = tuple(replace(each, group=groups.get(each.name, each.group)) for each in made.sets)
+    return make_report(report.source_digest, sets)
+
+
+def swap_targets(report):
+    made = {"hidden, smooth": "distance", "hidden, distance": "smooth"}
+    return replace(report, sets=tuple(replace(each, target=made.get(each.name, each.target)) for each in report.sets))
 
 
 def fail_a_set(report):
@@ -312,6 +319,8 @@ AUDITS = {
     "without a group": (lose_a_group, "lacks sets"),
     "without a relative": (lose_a_relative, "lacks sets"),
     "with one twice": (have_one_twice, "lacks sets"),
+    "groups that its names are not of": (swap_groups, "lacks sets"),
+    "targets that its names are not of": (swap_targets, "lacks sets"),
     "a set failed": (fail_a_set, "says passed, and the sets in it say failed"),
     "forged statistics": (forge_statistics, "the statistics of its audit are not those of its sets"),
     "thresholds of its own": (widen_thresholds, "says passed, and the sets in it say flagged"),

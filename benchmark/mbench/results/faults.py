@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 
-from mbench.results.audits import AuditReport, list_sets, load_bounds
+from mbench.results.audits import AuditReport, SetScore, list_sets, load_bounds
 from mbench.results.record import Record
 from mbench.results.reference import load_reference
 from mbench.results.verdicts import compare_statistics, compute_statistics, reach_verdict
@@ -51,7 +51,7 @@ def find_report_fault(report: AuditReport) -> str:
     if report.suite != tracks.SUITE_VERSION:
         return ""
     values: Mapping[str, float] = {}
-    if [each.name for each in report.sets] != list_sets():
+    if [each.name for each in report.sets] != list_sets() or not all(map(_is_what_its_name_says, report.sets)):
         return "its audit lacks sets"
     try:
         if all(each.ok for each in report.sets):
@@ -65,6 +65,11 @@ def find_report_fault(report: AuditReport) -> str:
     if said.keys() != values.keys() or not all(_is_alike(said[name], values[name]) for name in values):
         return "the statistics of its audit are not those of its sets"
     return ""
+
+
+def _is_what_its_name_says(each: SetScore) -> bool:
+    kind, _, target = each.name.partition(", ")
+    return (each.group, each.target) == (kind.split()[0], target or "smooth")
 
 
 def _is_alike(said: float, computed: float) -> bool:
