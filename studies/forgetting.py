@@ -343,12 +343,12 @@ def oracles(found: Found) -> tuple[Oracle, ...]:
         high = loss().item()
         double.weight[place] -= 2 * h
         low = loss().item()
-    bound = max(float(np.nanmax(m[f"{L2}/norm"] / m[f"{PLAIN}/norm"])) for m in found.measures)
+    shrunk = float(np.fmax.reduce([np.fmax.reduce(m[f"{L2}/norm"] / m[f"{PLAIN}/norm"]) for m in found.measures]))
     return (
         Oracle("an interval of all points is plain training by PyTorch's Adam", 0.0, apart, 1e-4),
         Oracle("gradient against finite differences", (high - low) / (2 * h), slope[place].item(), 1e-6),
         Oracle("a threshold that all pass moves on at every step", 4.0, float(moved[f"{PLAIN}/steps"][-1]), 0.0),
-        Oracle("L2 leaves a smaller norm than none (the excess)", 0.0, max(bound - 1.0, 0.0), 0.0),
+        Oracle("L2 leaves a smaller norm than none (the excess)", 0.0, np.maximum(shrunk - 1.0, 0.0).item(), 0.0),
     )
 
 

@@ -17,7 +17,7 @@ SMALL = {
     "features-race": {"rows": 10, "width": 8, "depth": 2, "batch": 16, "steps": 24},
     "forgetting": {
         "points": 20, "width": 8, "outputs": 2, "layers": 2, "interval": 6, "shift": 2, "cycles": 2, "zeroed": 1,
-        "most": 60, "learning_rate": 0.02, "threshold": 0.5,
+        "most": 400, "learning_rate": 0.02, "threshold": 0.5,
     },
     "l1-toggle": {"width": 6, "points": 8, "cycles": 2, "phase": 25, "warm": 80, "on_phases": (25,)},
     "orders": {"orders": (0, 2), "points": (100, 200), "kernel_points": 100, "width": 8, "depth": 2, "steps": 20},

@@ -214,7 +214,7 @@ def resume_options(command: Callable[..., Any]) -> Callable[..., Any]:
         show_default=True, help="Keep cells already in the results folder: those whose libraries are of the same "
         "versions as now, or any.",
     )  # fmt: skip
-    return kept(click.option("--fresh", is_flag=True, help="Run every cell again.")(combined))
+    return kept(click.option("--fresh", is_flag=True, help="Run again what is done already.")(combined))
 
 
 def examples(*lines: str) -> str:

@@ -49,7 +49,7 @@ def _read_settings(ctx: click.Context, parameter: click.Parameter, texts: tuple[
               help="Where its film goes, .mp4, .gif or .webp. Default: film.mp4 beside the record.")  # fmt: skip
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=Path("results/studies"),
               show_default=True, metavar="DIR", help="Folder that gets one for the study.")  # fmt: skip
-@click.option("--fresh", is_flag=True, help="Run seeds again that are done.")
+@click.option("--fresh", is_flag=True, help="Run again what is done already.")
 @click.option("--check", is_flag=True, help="Run it as it is recorded; exit code 1 where it comes out otherwise.")
 @json_option
 def study(

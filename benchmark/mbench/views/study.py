@@ -44,14 +44,19 @@ def plot_range(axes: Axes, x: ArrayLike, y: FloatArray, label: str, colour: int 
     shade = SERIES[colour % len(SERIES)]
     dashes = "-" if colour < len(SERIES) else "--"
     x = np.asarray(x, dtype=np.float64)
-    axes.fill_between(x, np.nanmin(y, axis=0), np.nanmax(y, axis=0), color=shade, alpha=0.22, linewidth=0)
-    axes.plot(x, np.nanmean(y, axis=0), dashes, color=shade, linewidth=2, label=label)
+    axes.fill_between(x, np.fmin.reduce(y), np.fmax.reduce(y), color=shade, alpha=0.22, linewidth=0)
+    axes.plot(x, _mean(y), dashes, color=shade, linewidth=2, label=label)
+
+
+def _mean(values: FloatArray) -> FloatArray:
+    """Return the mean over seeds, of those that measured it; NaN where none did."""
+    return np.ma.filled(np.ma.masked_invalid(values).mean(axis=0), np.nan)
 
 
 def plot_bars(axes: Axes, values: Mapping[str, FloatArray], colour: int = 0) -> None:
     """Draw a horizontal bar to the mean of each entry, and a dot for each seed. values: each (seeds,)."""
     for place, each in enumerate(values.values()):
-        axes.barh(place, np.nanmean(each), color=SERIES[colour % len(SERIES)], alpha=0.55, height=0.7)
+        axes.barh(place, _mean(each), color=SERIES[colour % len(SERIES)], alpha=0.55, height=0.7)
         axes.plot(each, np.full(len(each), place), "o", color=TEXT, markersize=3.5)
     axes.set_yticks(range(len(values)), list(values))
     axes.invert_yaxis()
