@@ -264,8 +264,7 @@ def test_every_set_has_the_public_sample_and_labels_of_the_tasks_range(sets, nam
     assert sample.y.std() > 0.05
     assert sample.y.max() == 1.0  # of what stays
     pilot = make_pilot(each.target, N_SAMPLES, 0)
-    lowest = 0.0 if name.startswith("warp") else pilot.lowest
-    assert each.truth(pilot.points).min() == pytest.approx(lowest, abs=0.02)
+    assert np.quantile(each.truth(pilot.points), 0.01) == pytest.approx(pilot.low, abs=0.02)
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "control"])

@@ -23,6 +23,7 @@ SLOPE, ROUGH_SLOPE = 0.05, 0.2
 _N_ROUGH = 3_000
 N_POOL = 4 * N_CENTRES  # boundary points among which a ladder's centres are chosen
 _TREES, _N_TREES, _N_FOR_TREES = 0.15, 20, 10_000  # by which share trees' error over k-NN's may differ, and how made
+LOW = 0.01  # quantile of labels that is their low end
 _N_TRIED = 9  # values of a knob between which its solutions are looked for
 
 _OCTAVES = range(2, 9)  # about those in which methods part, on the tracks that are audited
@@ -82,7 +83,7 @@ class Pilot:
             return fractal.truth(points)[:, 0].astype(np.float64)
 
         own = label(self.points)
-        self.aim, self.lowest = self.measure(own), float(own.min())
+        self.aim, self.low = self.measure(own), float(np.quantile(own, LOW))
         self._of_trees = self._trees_over_neighbours(own)
         centres = misiurewicz_points(stream_key("mandelbrot", "ladder", 0)).points
         self._depth = float(self._depths(centres, label).mean())

@@ -100,9 +100,9 @@ def _kernel() -> Callable[..., None]:
                     below = (re + a[2]) * (re + a[2]) + im * im
                     re, im = a[0] * re + a[1] * (re + a[2]) / below, a[0] * im - a[1] * im / below
                 elif kind == 3:
-                    grow = math.exp(a[1] * y)
+                    grow = math.exp(abs(a[1] * y))  # bit for bit a mirror image: exp(-t) is not quite 1 / exp(t)
                     re = a[0] * math.sin(a[1] * x) * 0.5 * (grow + 1.0 / grow)
-                    im = a[0] * math.cos(a[1] * x) * 0.5 * (grow - 1.0 / grow)
+                    im = a[0] * math.cos(a[1] * x) * 0.5 * math.copysign(grow - 1.0 / grow, a[1] * y)
                 elif kind == 4:
                     re, im = a[0] * re + a[1] * w, a[0] * im + a[1] * v
                     w, v = x, y

@@ -20,6 +20,7 @@ import numpy as np
 from mbench.results.audits import N_RELATIVES, Group, Target
 from mbench.review.audit import fields, recurrences
 from mbench.review.audit.matching import (
+    LOW,
     LOWER,
     N_POOL,
     ROUGH_SLOPE,
@@ -330,20 +331,22 @@ def _as_look(escape: Escape, pilot: Pilot, phase: float, key: IntArray) -> Look 
             escaped = 0.5 + 0.5 * np.sin(2.0 * np.pi * phase - np.exp(knob) * np.log(measure + 0.05))
         return np.where(stays, 1.0, escaped)
 
+    def recode(measure: FloatArray, stays: BoolArray) -> Callable[[float], FloatArray]:
+        """Return labels (n,) by their knob, the lowest of them lifted: a rough map's very lowest lie apart."""
+        return lambda knob: (each := label(measure, stays, knob)).clip(np.quantile(each, LOW))
+
     knobs = tried(-3.0, 4.2) if target == "smooth" else tried(-2.3, 1.4)
     seen = escape(rough.points)
     if not _STAYING[0] < seen[1].mean() < _STAYING[1]:
         return None
-    if next(match(lambda each: label(*seen, each), knobs, rough, ROUGH_SLOPE), None) is None:
+    if next(match(recode(*seen), knobs, rough, ROUGH_SLOPE), None) is None:
         return None
     measure, stays = escape(pilot.points)
-    knob = next(match(lambda each: label(measure, stays, each), knobs, pilot), None)
-    if knob is None:
+    knob = next(match(recode(measure, stays), knobs, pilot), None)
+    if knob is None or not pilot.is_alike(recode(measure, stays)(knob)):
         return None
-    known = label(measure, stays, knob)
-    if not pilot.is_alike(known):
-        return None
-    stretch = (1.0 - pilot.lowest) / (1.0 - float(known.min()))  # so that labels fill the task's own range
+    low = float(np.quantile(label(measure, stays, knob), LOW))
+    stretch = (1.0 - pilot.low) / (1.0 - low)  # so that labels fill the task's own range
     edge = float(np.quantile(measure[~stays], 1.0 - _NEAR_SHARE / float((~stays).mean())))
 
     def near(points: FloatArray) -> BoolArray:
@@ -351,7 +354,7 @@ def _as_look(escape: Escape, pilot: Pilot, phase: float, key: IntArray) -> Look 
         return ~inside & (found > edge)
 
     def labels(points: FloatArray) -> FloatArray:
-        return np.maximum(1.0 - stretch * (1.0 - label(*escape(points), knob)), 0.0)
+        return 1.0 - stretch * (1.0 - label(*escape(points), knob).clip(low))
 
     return Look(labels, near, pilot.choose_centres(_boundary_points(escape, pilot.points, stays, key), labels))
 
