@@ -39,6 +39,12 @@ def draw_half(task, width):
 
 def compress(picture, n_bytes):
     """Return the best of WebP's qualities that fits, decoded, or None where none does."""
+    best = compress_to_bytes(picture, n_bytes)
+    return None if best is None else np.asarray(Image.open(io.BytesIO(best)).convert("L"), dtype=np.float64) / 255
+
+
+def compress_to_bytes(picture, n_bytes):
+    """Return the file of the best of WebP's qualities that fits, or None where none does."""
     image = Image.fromarray(np.round(255 * picture).astype(np.uint8))
     low, high, best = 0, 100, None
     while low <= high:
@@ -46,10 +52,10 @@ def compress(picture, n_bytes):
         buffer = io.BytesIO()
         image.save(buffer, "WEBP", quality=quality, method=4)
         if buffer.tell() <= n_bytes:
-            best, low = buffer, quality + 1
+            best, low = buffer.getvalue(), quality + 1
         else:
             high = quality - 1
-    return None if best is None else np.asarray(Image.open(best).convert("L"), dtype=np.float64) / 255
+    return best
 
 
 def look_up(task, picture, points):

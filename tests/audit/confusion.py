@@ -20,19 +20,22 @@ HERE = Path(__file__).parent
 PAGE = HERE.parents[1] / "docs" / "sandbox.md"
 MARKERS = "<!-- confusion -->", "<!-- end of confusion -->"
 DISCOVERY = HERE.parents[1] / "submissions" / "discovery"
+TABLES = ("memorised", "picture")  # each written by a file of its own, to the limit of a source
 KINDS = {"cheat": HERE / "cheats", "fair": HERE / "fair", "baseline": BASELINES_FOLDER}
 
 
 def list_submissions(folder):
-    """Return (kind, path) of everything to be audited; the memorised table is written into the folder."""
-    memorised = folder / "memorised.py"
-    if not memorised.exists():
-        spec = importlib.util.spec_from_file_location("make_memorised", HERE / "make_memorised.py")
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        module.write_memorised(memorised)
+    """Return (kind, path) of everything to be audited; what holds a table is written into the folder."""
     found = [(kind, path) for kind, place in KINDS.items() for path in sorted(place.glob("*.py"))]
-    return [*found, ("cheat", memorised), ("cheat", DISCOVERY)]
+    for name in TABLES:
+        path = folder / f"{name}.py"
+        if not path.exists():
+            spec = importlib.util.spec_from_file_location(name, HERE / f"make_{name}.py")
+            module = importlib.util.module_from_spec(spec)
+            spec.loader.exec_module(module)
+            getattr(module, f"write_{name}")(path)
+        found.append(("cheat", path))
+    return [*found, ("cheat", DISCOVERY)]
 
 
 def read_secrets(folder, n):
