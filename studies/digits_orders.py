@@ -34,12 +34,12 @@ class Settings(study.Settings):
     unscaled: the rate that is not scaled to the features.  unscaled_orders: which orders it is tried with.
     """
 
-    images: int = number(5_000, 100, 60_000)
+    images: int = number(6_000, 100, 60_000)
     orders: tuple[int, ...] = numbers((8, 32), 1, 256)
     unscaled_orders: tuple[int, ...] = numbers((32,), 1, 256)
     asked: int = number(2_000, 100, 10_000)
     batch: int = number(128, 1, 10_000)
-    steps: int = number(120, 10, 1_000_000)
+    steps: int = number(200, 10, 1_000_000)
     rate: float = number(0.01, 0.0, 1.0, above=True)
     unscaled: float = number(0.001, 0.0, 1.0, above=True)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from mbench.results import metrics
-from mbench.results.audits import SetScore
+from mbench.results.audits import SetScore, load_bounds
 from mbench.results.reference import load_reference
 from mbench.results.verdicts import measure_advantage
 from mbench.review.audit.relatives import draw_sets
@@ -103,7 +103,7 @@ def find_largest(answered: list[Answered], dose: str) -> tuple[float, float, flo
         else:
             high = middle
     gain = measure(best) - measure(plain)
-    margin = measure_advantage(best, TRACK, load_reference()).margin
+    margin = measure_advantage(best, TRACK, load_reference()).find_margin(load_bounds())
     return low, gain, max(0.0, gain - margin)
 
 

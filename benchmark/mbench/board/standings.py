@@ -24,7 +24,7 @@ from mbench.board.stats import (
     share_ranks,
 )
 from mbench.results.agreement import describe_strangers, find_strangers
-from mbench.results.audits import AuditReport
+from mbench.results.audits import AuditReport, load_bounds
 from mbench.results.metrics import Profile
 from mbench.results.reference import Reference, note_track_without_skills
 from mbench.results.scoring import Entry, score_entry
@@ -230,7 +230,7 @@ def _margin(audit: AuditReport | None, track: str, reference: Reference) -> floa
         return None
     if not reference.covers(track) or reference.suite != audit.suite:
         return None
-    return measure_advantage(audit.sets, track, reference).margin
+    return measure_advantage(audit.sets, track, reference).find_margin(load_bounds())
 
 
 def list_of(standing: Standing) -> str:

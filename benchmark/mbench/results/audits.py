@@ -96,9 +96,9 @@ def list_sets(n_relatives: int = N_RELATIVES) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """What the baselines say of one statistic: their mean, the spread of one method's one audit, the threshold."""
+    """What the baselines say of one statistic: their middle, the spread above it of one audit, and the threshold."""
 
-    mean: float
+    middle: float
     spread: float
     threshold: float
 
@@ -117,7 +117,9 @@ TARGETS = get_args(Target)
 DESCRIPTIONS: Mapping[str, str] = MappingProxyType(
     {f"{name}, {target}": words for name, words in _EACH.items() for target in TARGETS}
     | {
-        "score": "points of score on the set, over its warps, the recurrences and the fields",
+        "score, warp": "points of score on the set, over its warps",
+        "score, recurrence": "points of score on the set, over secret recurrences",
+        "score, field": "points of score on the set, over the fields without a rule",
         "control": "correlation of answers and truth after learning shuffled labels",
     }
 )
@@ -135,7 +137,7 @@ Verdict = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Statistic:
-    """One number of an audit beside the baselines' mean and the threshold that theirs imply."""
+    """One number of an audit beside the baselines' middle and the threshold that theirs imply."""
 
     __pydantic_config__: ClassVar = STRICT
 

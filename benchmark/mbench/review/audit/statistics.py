@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -14,9 +15,11 @@ CONFIDENCE = 0.999  # of the bound on each statistic, one-sided
 
 
 RULE = (
-    "threshold = mean + t·s·√(1 + 1/n): the upper bound, with confidence 0.999, on one audit of one more method drawn "
-    "as the n baselines are. mean and variance B are of the baselines' means over m secrets; s² = B + (1 - 1/m)·W with "
-    "W the mean variance among the secrets of one baseline; t is Student's quantile with n - 1 degrees of freedom"
+    "threshold = middle + t·s·√(1 + π/2n): the upper bound, with confidence 0.999, on one audit of one more method "
+    "drawn as the n baselines are. middle is the median of the baselines' means over their secrets, and B the mean "
+    "square of how far the means above it lie from it: a method that learns relatives better than the set spreads the "
+    "means below, and says nothing of those above. s² = B + W, with W the mean variance among the secrets of one "
+    "baseline, of those that had several; t is Student's quantile with n/2 degrees of freedom"
 )
 
 
@@ -44,16 +47,20 @@ def correlate(predicted: FloatArray, truth: FloatArray) -> float:
     return float(np.corrcoef(answers, truth[:, 0].astype(np.float64))[0, 1])
 
 
-def prediction_bound(values: FloatArray) -> Bound:
-    """Return the bound of `RULE` on one statistic: values (n methods, m secrets), n at least 2.
+def prediction_bound(values: Sequence[Sequence[float]]) -> Bound:
+    """Return the bound of `RULE` on one statistic: values of at least two methods, for each one a secret.
 
-    With one secret what secrets do is part of how methods differ.
+    What a secret does to all methods alike does not spread them, so that W counts whole beside B. With one secret it
+    is not known, and taken to be nothing.
     """
     from scipy.stats import t
 
-    n, m = values.shape
-    between = float(values.mean(axis=1).var(ddof=1))
-    within = float(values.var(axis=1, ddof=1).mean()) if m > 1 else 0.0
-    spread = math.sqrt(between + (1.0 - 1.0 / m) * within)
-    mean = float(values.mean())
-    return Bound(mean, spread, mean + float(t.ppf(CONFIDENCE, n - 1)) * spread * math.sqrt(1.0 + 1.0 / n))
+    n = len(values)
+    means = np.array([np.mean(row) for row in values])
+    middle = float(np.median(means))
+    above = means[means > middle] - middle
+    between = float(np.mean(above**2)) if len(above) else 0.0
+    within = float(np.mean([np.var(row, ddof=1) for row in values if len(row) > 1] or [0.0]))
+    spread = math.sqrt(between + within)
+    reach = float(t.ppf(CONFIDENCE, max(1, n // 2))) * math.sqrt(1.0 + math.pi / (2.0 * n))
+    return Bound(middle, spread, middle + reach * spread)
