@@ -114,8 +114,8 @@ def test_statistics_are_differences_of_means_of_groups():
         correlation=0.125,
     )  # fmt: skip
     of_score = [values.pop(f"score, {group}") for group in ("warp", "recurrence", "field")]
-    # In order: 1.5 - 2/4, 2 - 1; 4 - 0.5, 4 - 1/4; (1.5 + 2)/5 - (4 + 3 - 1)/4, (2 + 4)/5 - 0; (4 + 2)/5 - 0, (4 + 1)/5 - 2/4;
-    # 1.75 - 1.5, and at most 2 bits each; 3 - 0.25, 0 - -1/4. What is 3 bits behind k-NN counts as 1.
+    # In order: 1.5 - 2/4, 2 - 1; 4 - 0.5, 4 - 1/4; (1.5 + 2)/5 - (4 + 3 - 1)/4, (2 + 4)/5 - 0; (4 + 2)/5 - 0,
+    # (4 + 1)/5 - 2/4; 1.75 - 1.5, and at most 2 bits each; 3 - 0.25, 0 - -1/4. What is 3 bits behind k-NN counts as 1.
     assert values == pytest.approx(
         {
             "table, smooth": 1.0, "table, distance": 1.0, "depth table, smooth": 3.5, "depth table, distance": 3.75,
