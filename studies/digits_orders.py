@@ -183,7 +183,7 @@ def claims(settings: Settings) -> tuple[Claim, ...]:
         Claim(id="learns", words="the plain network beats a linear fit", kind="control", rule=above(0.0),
               measure=f"{points}: less a linear fit", cases={"": gain("none", "linear")}),
         Claim(id="same-rate", words=f"{few} orders gain on a plain network that is held at a small rate",
-              kind="control", rule=above(0.0), measure=f"{points}: less none at the rate 0.001",
+              kind="finding", rule=above(0.0), measure=f"{points}: less none at the rate 0.001",
               cases={words: gain(name, "none, rate 0.001") for words, name in same.items()}),
         Claim(id="turn", words="a whole turn costs points, as black equals white", kind="finding", rule=below(-0.5),
               measure=f"{points}: a whole turn less half a one",
