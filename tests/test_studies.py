@@ -23,6 +23,7 @@ SMALL = {
     "orders": {"orders": (0, 2), "points": (100, 200), "kernel_points": 100, "width": 8, "depth": 2, "steps": 20},
     "output-and-scale": {"rows": 12, "points": 200, "width": 8, "depth": 2, "batch": 16, "steps": 20},
     "regularisers": {"steps": 20, "width": 8, "depth": 2},
+    "taylor-line": {"points": 300, "rates": (0.1, 0.01), "steps": 40, "width": 8},
 }  # fmt: skip
 
 
