@@ -42,17 +42,18 @@ def ten_rows() -> str:
     return re.sub(r"(-|:)(?=-{3})-+", r"\1--", re.sub(r" {2,}", " ", table)).strip()  # a narrow source
 
 
+EXAMPLE = """\
+One example: `mlp` has a skill of {mlp.precision:.1f} and a depth skill of {mlp.depth:.1f},
+so a Mandelbrot score of {mlp.mandelbrot:.1f}. It does a little worse than interpolation.
+Its worth is {mlp.worth:.2f}: interpolation does as well with so many times the points.
+What it learned holds for {mlp.depth_octaves:.1f} octaves, down to windows {narrower:.0f} times narrower.
+Its overall is {mlp.overall:.1f}, since surfaces and functions suit it ({surfaces:.1f}, {functions:.1f})."""
+
+
 def example() -> str:
-    """Return README's example of how a score reads: one network beside k-NN."""
+    """Return README's example of how a score reads."""
     (mlp,) = [entry for entry in recorded_entries() if entry.name == "mlp"]
-    return (
-        f"One example: `mlp` has a skill of {mlp.precision:.1f} and a depth skill of {mlp.depth:.1f}, so a Mandelbrot score "
-        f"of {mlp.mandelbrot:.1f}.\n"
-        f"It does a little worse than interpolation, which does as well with {mlp.worth:.2f} times the points. What it "
-        f"learned\nholds for {mlp.depth_octaves:.1f} octaves, windows {2**mlp.depth_octaves:.0f} times narrower than the "
-        f"set. Its overall is {mlp.overall:.1f}, since surfaces and\nfunctions suit it ({mlp.families['surfaces']:.1f}, "
-        f"{mlp.families['functions']:.1f})."
-    )
+    return EXAMPLE.format(mlp=mlp, narrower=2**mlp.depth_octaves, **mlp.families)
 
 
 PLACES = {
