@@ -36,7 +36,7 @@ class PackageCopy:
 
     def __init__(self, folder):
         self.folder = folder
-        ignored = shutil.ignore_patterns("__pycache__", "*.png", "*.mp4", "*.npz")
+        ignored = shutil.ignore_patterns("__pycache__", "*.png", "*.webp", "*.mp4", "*.npz")
         for part in self.PARTS:
             if (ROOT / part).is_dir():
                 shutil.copytree(ROOT / part, folder / part, ignore=ignored)

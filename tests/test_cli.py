@@ -138,10 +138,10 @@ def test_a_wrong_command_is_usage(mbench, arguments):
     assert_message(mbench(*arguments), 2, "Usage:")
 
 
-def test_version_is_the_packages(mbench):
+def test_version_is_the_packages_and_the_suites(mbench):
     import mbench as package
 
-    assert package.__version__ in mbench("--version").stdout
+    assert mbench("--version").stdout == f"mbench {package.__version__}, suite {package.SUITE_VERSION}\n"
 
 
 # evaluate

@@ -1,6 +1,7 @@
 """Every verb, every option and every public name has its words, and README or docs name it."""
 
 import re
+from fnmatch import fnmatch
 from pathlib import Path
 
 import click
@@ -41,6 +42,14 @@ def documents() -> str:
     return "\n".join(path.read_text() for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))))
 
 
+def pages_left_out(folder: Path) -> set[str]:
+    """Return the pages of a site that its index names in no toctree."""
+    trees = re.findall(r"```\{toctree\}\n(.*?)```", (folder / "index.md").read_text(), re.DOTALL)
+    patterns = [line for tree in trees for line in tree.split() if not line.startswith(":")]
+    pages = {path.relative_to(folder).with_suffix("").as_posix() for path in folder.rglob("*.md")} - {"index"}
+    return {page for page in pages if not any(fnmatch(page, pattern) for pattern in patterns)}
+
+
 def is_named(words: str, text: str) -> bool:
     """Does a text name these words as a whole, wherever its lines are broken?"""
     return re.search(r"(?<![\w./-])" + re.escape(words).replace(r"\ ", r"\s+") + r"(?![\w-])", text) is not None
@@ -77,6 +86,29 @@ def test_every_public_name_is_named_in_the_documents():
     pieces = [f"`{name}`" for name in mbench.nn.__all__]
     assert len(pieces) > 10
     assert [piece for piece in pieces if piece not in text and not is_named(f"mbench.nn.{piece[1:-1]}", text)] == []
+
+
+@needs_checkout
+def test_every_page_stands_in_the_sites_contents():
+    assert pages_left_out(ROOT / "docs") == set()
+
+
+def test_a_page_that_no_contents_name_is_found(tmp_path):
+    (tmp_path / "index.md").write_text("# Site\n\n```{toctree}\n:glob:\n\nfirst\nsecond*\n```\n")
+    for name in ("first", "second_page", "third"):
+        (tmp_path / f"{name}.md").write_text(f"# {name}\n")
+    assert pages_left_out(tmp_path) == {"third"}
+
+
+@needs_checkout
+def test_the_citation_is_of_this_version_and_licence():
+    lines = dict(line.split(": ", 1) for line in (ROOT / "CITATION.cff").read_text().splitlines() if ": " in line)
+    assert lines["version"] == mbench.__version__
+    assert f'license = "{lines["license"]}"' in (ROOT / "pyproject.toml").read_text()
+
+
+def test_the_package_says_that_it_is_typed():
+    assert (Path(mbench.__file__).parent / "py.typed").exists()
 
 
 @pytest.mark.parametrize("module", [mbench, mbench.nn], ids=lambda module: module.__name__)

@@ -108,9 +108,9 @@ def test_a_verb_is_one_file_and_a_line_that_names_it(copy):
     shutil.copy(ROOT / "tests" / "test_documentation.py", copy.folder / "tests")
     with pytest.raises(AssertionError):  # it is named nowhere yet
         copy.run(DOCUMENTED)
-    readme = copy.folder / "README.md"
-    head, asked, rest = readme.read_text().partition("\n## What is asked\n")
+    page = copy.folder / "docs" / "commands.md"
+    head, asked, rest = page.read_text().partition("\n## What they are for\n")
     inside, heading, after = rest.partition("\n## ")
-    readme.write_text(f"{head}{asked}{inside}\n{line}{heading}{after}")
+    page.write_text(f"{head}{asked}{inside}\n{line}{heading}{after}")
     assert "passed" in copy.run(DOCUMENTED)
-    assert copy.changed() == {"benchmark/mbench/cli/families.py", "README.md"}
+    assert copy.changed() == {"benchmark/mbench/cli/families.py", "docs/commands.md"}

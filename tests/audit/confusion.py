@@ -1,7 +1,7 @@
 """Audit every cheat, every fair method and every baseline under several fresh secrets, and print who was called what.
 
 `python tests/audit/confusion.py --secrets 5` takes an hour or two on two cores; what is done is kept in `--out`, and
-the same command goes on from there. `--write` puts the table into docs/sandbox.md.
+the same command goes on from there. `--write` puts the table into docs/audit.md.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from mbench.submission import BASELINES_FOLDER, read_submission
 from mbench.suite.secrets import make_secret, read_secret, secret_digest, write_secret
 
 HERE = Path(__file__).parent
-PAGE = HERE.parents[1] / "docs" / "sandbox.md"
+PAGE = HERE.parents[1] / "docs" / "audit.md"
 MARKERS = "<!-- confusion -->", "<!-- end of confusion -->"
 DISCOVERY = HERE.parents[1] / "submissions" / "discovery"
 TABLES = ("memorised", "picture")  # each written by a file of its own, to the limit of a source

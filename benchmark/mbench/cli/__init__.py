@@ -117,13 +117,23 @@ def _interrupt(signum: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
+def _print_version(ctx: click.Context, parameter: click.Parameter, asked: bool) -> None:
+    if not asked or ctx.resilient_parsing:
+        return
+    from mbench.suite.tracks import SUITE_VERSION
+
+    click.echo(f"mbench {__version__}, suite {SUITE_VERSION}")
+    ctx.exit()
+
+
 @click.group(
     cls=Program,
     commands=Verbs(),
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
     epilog="Start with: mbench init my-idea && mbench evaluate my-idea",
 )
-@click.version_option(__version__, prog_name="mbench")
+@click.option("--version", is_flag=True, expose_value=False, is_eager=True, callback=_print_version,
+              help="Show the versions of mbench and of the suite, and exit.")  # fmt: skip
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def main(debug: bool) -> None:
     """How precisely and how deeply can an approximator learn the Mandelbrot set from a random sample of points?"""
