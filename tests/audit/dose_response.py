@@ -3,7 +3,7 @@
 `python tests/audit/dose_response.py --secrets 3` fits fair methods on every set of an audit, in this process, and mixes
 their answers with the truth: on the set alone, as a table of it would, and on the set and its warps, as a rule would.
 The largest share that passes is found for each secret, and its gain in points of the track's score, less what the
-board's margin takes from a lead. `--write` puts the table into docs/sandbox.md.
+board's margin takes from a lead. `--write` puts the table into docs/audit.md.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from mbench.suite import tracks
 from mbench.suite.secrets import published_secret
 from mbench.types import Spec
 
-PAGE = Path(__file__).parents[2] / "docs" / "sandbox.md"
+PAGE = Path(__file__).parents[2] / "docs" / "audit.md"
 MARKERS = "<!-- dose -->", "<!-- end of dose -->"
 METHODS = ("knn", "knn_mirror", "extra_trees", "rbf")
 TRACK = tracks.DEFAULT_TRACK
