@@ -19,6 +19,7 @@ exclude_patterns = ["_build", "jupyter_execute"]
 html_theme = "furo"
 html_static_path = ["_static"]
 html_css_files = ["mbench.css"]
+html_show_copyright = False
 myst_heading_anchors = 4
 
 # A notebook's cells run when the docs are built; one that raises ends the build.
