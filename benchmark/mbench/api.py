@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mbench.errors import UsageError
+from mbench.errors import MbenchError, UsageError
 from mbench.results.kept import listening
 from mbench.results.lookup import manner, newest_result
 from mbench.results.names import find_source, resolve_name
@@ -32,6 +32,7 @@ from mbench.suite.secrets import PUBLIC, name_test_set
 from mbench.suite.tasks import load_task
 from mbench.suite.tracks import SUITE_VERSION as SUITE_VERSION
 from mbench.types import FloatArray, IntArray
+from mbench.views.backend import import_matplotlib
 from mbench.views.pictures import Drawing, draw_pictures
 
 if TYPE_CHECKING:
@@ -111,11 +112,13 @@ def run_evaluation(
     pictures: bool = True,
     elsewhere: Elsewhere | None = None,
     report: Report = lambda progress: None,
+    scored: Callable[[Outcome], None] = lambda outcome: None,
     **running: Any,
 ) -> Outcome:
     """Evaluate a submission, write `out/NAME/TRACK/result.json` and the pictures beside it.
 
     elsewhere: where cells run instead of on this machine, which then draws the pictures only.
+    scored: is told what the run came to before anything is drawn. Pictures that fail cost a note.
     running: see `make_settings`. What was scored on a hidden test set lies in a folder of its own in that one, so that
     it never stands for the submission's public result.
     """
@@ -153,13 +156,24 @@ def run_evaluation(
             notes.append(
                 f"it reads {', '.join(unseen)}: no environment variable of yours reaches a submission's process"
             )
-        reference = load_reference()
-        if pictures:
-            drawings = draw_pictures(run, result.records, store, folder, reference)
-            paths += [drawing.path for drawing in drawings if drawing.path]
-            notes += [drawing.reason for drawing in drawings if drawing.reason]
-    entry = score_entry(source.name, track, whole.records, reference)
-    return Outcome(result, entry, missing, tuple(notes), tuple(paths))
+        entry = score_entry(source.name, track, whole.records, load_reference())
+        outcome = Outcome(result, entry, missing, tuple(notes), tuple(paths))
+        scored(outcome)
+        return _add_pictures(outcome, run, store, folder) if pictures else outcome
+
+
+def _add_pictures(outcome: Outcome, run: Run, store: ResultStore, folder: Path) -> Outcome:
+    """Draw what was learned: whatever goes wrong is a note, since the scores stand without it."""
+    try:
+        drawings = draw_pictures(run, outcome.result.records, store, folder, load_reference())
+    except Exception as error:
+        what = str(error) if isinstance(error, MbenchError) else f"{type(error).__name__}: {error}"
+        drawings = [Drawing(None, f"no pictures, {what}. The scores stand; `mbench render` draws from what is stored")]
+    return replace(
+        outcome,
+        notes=(*outcome.notes, *(each.reason for each in drawings if each.reason)),
+        paths=(*outcome.paths, *(each.path for each in drawings if each.path)),
+    )
 
 
 def _tell_hidden(kept: Sequence[Record], whole: Result) -> list[str]:
@@ -350,6 +364,7 @@ def write_film(
     Raises UsageError, before the first frame is asked for, where the path or an option doesn't fit, and later for a
     frame that does not fit; HarnessError where the disk refuses.
     """
+    import_matplotlib()
     from mbench.views.film_file import encode_film
     from mbench.views.film_frames import draw_frames, plan_showing
 
@@ -373,6 +388,7 @@ def study(
     `out/NAME/film.mp4`.  fresh: run the seeds again that are kept from before.
     Raises UsageError, before anything runs, for an unknown study or setting, a value out of range, and missing data.
     """
+    import_matplotlib()
     from mbench.runs.run_study import plan_study
 
     where = None if film is None else Path(film)

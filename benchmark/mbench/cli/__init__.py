@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import io
+import os
 import re
 import signal
 import sys
@@ -75,6 +76,7 @@ class Program(click.Group):
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):  # a terminal that does not know a letter is no fault of ours
                 stream.reconfigure(errors="replace")
+        os.environ["MPLBACKEND"] = "agg"  # a notebook exports its own, which this interpreter may not have
         with listening() as notes:
             try:
                 return self._invoke(ctx)

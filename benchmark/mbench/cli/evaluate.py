@@ -69,7 +69,7 @@ def evaluate(
     from mbench.board.formats import entry_as_json
     from mbench.cli.audit import audit_source, print_report, report_as_json
     from mbench.cli.progress import LiveProgress
-    from mbench.cli.tables import print_entry
+    from mbench.cli.tables import print_scores, print_written
     from mbench.errors import UsageError
     from mbench.results.kept import heard_notes
     from mbench.results.reference import load_reference
@@ -91,10 +91,18 @@ def evaluate(
         click.echo(f"{source.name} on track {track}, isolation tier {isolation.tier}: {isolation.summary}", err=True)
     if secret is not None:
         click.echo(f"test set {name_test_set(secret)}", err=True)
+    said: list[str] = []
     with connect(cluster, running) as elsewhere, LiveProgress(load_reference()) as live:
+
+        def say(outcome: api.Outcome) -> None:
+            said.extend(outcome.notes)
+            if not as_json:
+                with live.paused():
+                    print_scores(outcome)
+
         outcome = api.run_evaluation(
             source, track=track, tasks=tasks, replicates=replicates, out=results, pictures=pictures,
-            elsewhere=elsewhere, report=live, secret=secret, **running,
+            elsewhere=elsewhere, report=live, scored=say, secret=secret, **running,
         )  # fmt: skip
     content = entry_as_json(outcome.entry) | {"paths": [str(path) for path in outcome.paths]}
     content |= {"left_out": outcome.missing, "notes": [*outcome.notes, *heard_notes()]}
@@ -102,7 +110,7 @@ def evaluate(
         for line in outcome.warnings:
             click.echo(line, err=True)
     else:
-        print_entry(outcome)
+        print_written(outcome, said)
     report = None
     if audit and settings is not None:
         report, path = audit_source(source, settings, track=track, secret=secret, out=results)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from threading import Lock
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -50,6 +51,13 @@ class Live:
     ) -> None:
         """Stop drawing; what was printed stays."""
         self._bar.stop()
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Take the bar away while something else is printed, and draw it again below."""
+        self._bar.stop()
+        yield
+        self._bar.start()
 
     def _print(self, name: str, outcome: str) -> None:
         clock = f"{time.monotonic() - self._started:6.1f} s"

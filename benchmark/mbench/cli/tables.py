@@ -114,8 +114,8 @@ def _show_digits(digits: int, value: float | None) -> str:
     return NOTHING if value is None else f"{value:.{digits}f}"
 
 
-def print_entry(outcome: Outcome) -> None:
-    """Print what an evaluation came to: its tasks, the table beside the baselines, what is missing, the paths."""
+def print_scores(outcome: Outcome) -> None:
+    """Print what an evaluation came to: its tasks, the table beside the baselines, what is missing."""
     console = make_console()
     entry = outcome.entry
     reference = load_reference()
@@ -150,6 +150,14 @@ def print_entry(outcome: Outcome) -> None:
         console.print(f"[dim]Incomplete: {lacks}.[/dim]")
     for note in outcome.notes:
         console.print(f"[yellow]{escape(note)}[/yellow]")
+
+
+def print_written(outcome: Outcome, said: Sequence[str] = ()) -> None:
+    """Print the paths of an evaluation, and its notes but for those said before."""
+    console = make_console()
+    for note in outcome.notes:
+        if note not in said:
+            console.print(f"[yellow]{escape(note)}[/yellow]")
     console.print("\nWritten:")
     print_paths(outcome.paths)
 
