@@ -27,7 +27,7 @@ from mbench.results.agreement import describe_strangers, find_strangers
 from mbench.results.audits import AuditReport
 from mbench.results.metrics import Profile
 from mbench.results.reference import Reference, note_track_without_skills
-from mbench.results.scoring import Entry, score_entry
+from mbench.results.scoring import Entry, score_entry, score_replicates
 from mbench.results.verdicts import measure_advantage
 from mbench.suite import tracks
 from mbench.types import FloatArray
@@ -170,11 +170,7 @@ def _stand(candidate: Candidate, track: str, reference: Reference) -> Standing |
     entry = score_entry(candidate.name, track, records, reference)
     if not entry.tasks and track not in candidate.foreign:
         return None
-    numbers = sorted({record.replicate for record in records})
-    replicates = tuple(
-        score_entry(candidate.name, track, [r for r in records if r.replicate == number], reference)
-        for number in numbers
-    )
+    replicates = score_replicates(candidate.name, track, records, reference)
     profiles = {
         task: _mean_profile([r.metrics.profile for r in records if r.task == task and r.metrics and r.metrics.profile])
         for task in FRACTALS

@@ -8,8 +8,9 @@ from dataclasses import asdict
 from statistics import median
 from typing import Any
 
-from mbench.board.columns import Column, board_columns, find_column
-from mbench.board.formats import TableFormat, entry_as_json, format_csv, format_shown
+from mbench.board.columns import Column, board_columns, choose_columns, find_column, measure_spread
+from mbench.board.formats import TableFormat, entry_as_json, format_csv, format_markdown
+from mbench.board.latex import LatexRow, format_latex
 from mbench.board.standings import Board, Standing
 from mbench.board.stats import CONFIDENCE, SIGNIFICANCE, Interval
 from mbench.errors import one_line
@@ -57,23 +58,41 @@ def _show(column: Column, row: dict[str, Any]) -> str:
     return text
 
 
-def format_board(board: Board, table_format: TableFormat) -> str:
-    """Return the board with its lists and what they rest on. CSV is one table."""
+def format_board(board: Board, table_format: TableFormat, groups: Sequence[str] | None = None) -> str:
+    """Return the board with its lists and what they rest on. CSV is one table.
+
+    groups: of columns, in Markdown and LaTeX, as `format_table` takes them.
+    """
     rows = board_rows(board)
     if table_format == "json":
         return json.dumps(board_as_json(board), indent=1)
     if table_format == "csv":
         return format_csv(rows)
+    columns = board_columns("board") if groups is None and table_format == "md" else _choose(groups)
     parts = [describe_track(board)]
     for name, title in (("board", ""), ("discovery", TITLES["discovery"]), ("rejected", TITLES["rejected"])):
-        members = [row for row in rows if row["list"] == name]
-        if members:
-            columns = board_columns("board") if name == "board" else [find_column(each) for each in _VERDICT_COLUMNS]
-            parts += [title, format_shown(shown_rows(members, columns), columns, table_format)]
+        members = [(row, each) for row, each in zip(rows, board.standings, strict=True) if row["list"] == name]
+        if not members:
+            continue
+        shown = columns if name == "board" else [find_column(each) for each in _VERDICT_COLUMNS]
+        if table_format == "md":
+            parts += [title, format_markdown(shown_rows([row for row, _ in members], shown), shown)]
+        else:
+            parts += [title, format_latex([_latex_row(row, each, shown) for row, each in members], shown)]
     parts += describe_statistics(board)
     if table_format == "latex":
-        parts = [part if part.startswith("\\begin") else f"% {part}" for part in parts if part]
+        parts = [part if "\\begin" in part else f"% {part}" for part in parts if part]
     return "\n\n".join(part.strip() for part in parts if part)
+
+
+def _choose(groups: Sequence[str] | None) -> list[Column]:
+    return choose_columns(board_columns("terminal"), groups)
+
+
+def _latex_row(row: dict[str, Any], standing: Standing, columns: Sequence[Column]) -> LatexRow:
+    text = {column.name: column.show(row[column.name]) for column in columns}
+    text["name"] = _show(find_column("name"), row)
+    return LatexRow(text, row, measure_spread(columns, standing.replicates))
 
 
 TITLES = {

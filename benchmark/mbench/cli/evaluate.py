@@ -11,6 +11,7 @@ from mbench.cli.names import name_argument, take_source
 from mbench.cli.options import (
     audit_option,
     cluster_option,
+    columns_option,
     connect,
     examples,
     hidden_option,
@@ -28,6 +29,7 @@ from mbench.cli.options import (
         "mbench evaluate submissions/example",
         "mbench evaluate my.py --track standard --jobs 4",
         "mbench evaluate my.py --task mandelbrot --task image:cat.png --replicates 3",
+        "mbench evaluate my.py --all --columns score,cost",
         "mbench evaluate my.py --json > scores.json",
         "mbench evaluate my.py --audit --hidden-seed secret.txt",
         "mbench evaluate my.py --track standard --cluster tcp://10.0.0.1:8786",
@@ -42,6 +44,11 @@ from mbench.cli.options import (
 @results_option
 @hidden_option
 @audit_option
+@columns_option
+@click.option(
+    "--all", "all_rows", is_flag=True, help="Show the whole table of the baselines, not those beside it only."
+)
+@click.option("--printed", is_flag=True, help="Show all that the submission printed, too.")
 @click.option("--pictures/--no-pictures", default=True, show_default=True, help="Draw what was learned.")
 @json_option
 def evaluate(
@@ -53,6 +60,9 @@ def evaluate(
     results: Path,
     secret: bytes | None,
     audit: bool,
+    groups: tuple[str, ...] | None,
+    all_rows: bool,
+    printed: bool,
     pictures: bool,
     as_json: bool,
     **running: Any,
@@ -69,7 +79,7 @@ def evaluate(
     from mbench.board.formats import entry_as_json
     from mbench.cli.audit import audit_source, print_report, report_as_json
     from mbench.cli.progress import LiveProgress
-    from mbench.cli.tables import print_scores, print_written
+    from mbench.cli.score_card import make_card, print_card, print_last_line, print_written
     from mbench.errors import UsageError
     from mbench.results.kept import heard_notes
     from mbench.results.reference import load_reference
@@ -98,7 +108,7 @@ def evaluate(
             said.extend(outcome.notes)
             if not as_json:
                 with live.paused():
-                    print_scores(outcome)
+                    print_card(make_card(outcome, all_rows=all_rows, groups=groups), printed=printed)
 
         outcome = api.run_evaluation(
             source, track=track, tasks=tasks, replicates=replicates, out=results, pictures=pictures,
@@ -120,6 +130,8 @@ def evaluate(
             print_report(report)
     if as_json:
         click.echo(json.dumps(content, indent=1))
+    else:
+        print_last_line(make_card(outcome))
     if any(record.is_our_failure for record in outcome.result.records):
         raise SystemExit(3)
     if not all(record.ok for record in outcome.result.records) or (report is not None and not report.ok):
