@@ -803,7 +803,9 @@ def test_a_long_track_shows_how_many_cells_are_done(make_record):
 
 def test_every_verb_is_listed_once_under_what_a_person_wants_it_for(mbench):
     text = mbench("--help").stdout
-    listed = [line.split()[0] for line in text.splitlines() if line.startswith("  ") and line.split()[0] in main.commands]
+    listed = [
+        line.split()[0] for line in text.splitlines() if line.startswith("  ") and line.split()[0] in main.commands
+    ]
     assert sorted(listed) == sorted(main.commands)
     assert "Others" not in text
     assert text.index("Try an idea:") < text.index("  evaluate") < text.index("Compare:") < text.index("  leaderboard")

@@ -319,7 +319,7 @@ def test_a_hostile_name_comes_back_from_csv(make_entry):
 
 def test_a_hostile_name_is_escaped_in_latex(make_entry):
     table = format_table([make_entry("50% & $x_1$ \\input{x}")], "latex")
-    assert "50\\% \\& \\$x\\_1\\$ \\textbackslash input\\{x\\}" in table
+    assert "50\\% \\& \\$x\\_1\\$ \\textbackslash{}input\\{x\\}" in table
 
 
 @pytest.mark.parametrize(

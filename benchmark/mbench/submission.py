@@ -181,11 +181,12 @@ def pickle_submission(given: Any) -> Source:
     """
     is_estimator = all(callable(getattr(given, verb, None)) for verb in ("fit", "predict"))
     if isinstance(given, type) and is_estimator:
-        if _takes(given):
+        wanted = _list_wanted(given)
+        if not wanted:
             return pickle_build(_build_by(given), given)
-        if not _takes(given, None):
+        if wanted != ["spec"]:  # a class that takes it is a build function
             raise UsageError(
-                f"{given.__name__}: needs arguments. Give an object of it, or a function: lambda spec: "
+                f"{given.__name__}: needs {', '.join(wanted)}. Give an object of it, or a function: lambda spec: "
                 f"{given.__name__}(…)"
             )
     elif is_estimator:
@@ -198,14 +199,14 @@ def pickle_submission(given: Any) -> Source:
     return pickle_build(given)
 
 
-def _takes(kind: type, *arguments: Any) -> bool:
+def _list_wanted(kind: type) -> list[str]:
+    """Return the arguments that a class cannot be made without."""
     try:
-        inspect.signature(kind).bind(*arguments)
-    except TypeError:
-        return False
-    except ValueError:  # one written in C, say, that does not tell
-        return not arguments
-    return True
+        parameters = inspect.signature(kind).parameters.values()
+    except (ValueError, TypeError):  # one written in C, say, that does not tell
+        return []
+    variable = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return [each.name for each in parameters if each.default is each.empty and each.kind not in variable]
 
 
 def _build_by(kind: type) -> Callable[..., Any]:

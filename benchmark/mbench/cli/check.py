@@ -31,7 +31,7 @@ def check(name: str, results: Path, isolation: str | None, unsafe_no_sandbox: bo
     """
     import shlex
 
-    from mbench.cli.score_card import last_lines
+    from mbench.cli.printed import last_lines
     from mbench.errors import SubmissionError
     from mbench.runs.check import Finding, check_submission
     from mbench.sandbox.tiers import choose_isolation

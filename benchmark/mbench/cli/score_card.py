@@ -15,8 +15,8 @@ from mbench.api import Outcome
 from mbench.board.columns import ALWAYS, NOTHING, Column, choose_columns, entry_columns, find_column
 from mbench.board.places import Place, find_place
 from mbench.cli.console import make_console, print_whole
+from mbench.cli.printed import last_lines, tidy_lines
 from mbench.cli.tables import mark_entry, print_columns, print_paths
-from mbench.errors import one_line
 from mbench.results.lookup import recorded_baselines
 from mbench.results.record import STATUS_WORDS, Record
 from mbench.results.reference import load_reference
@@ -24,7 +24,6 @@ from mbench.results.scoring import Entry, TaskScore, score_entry
 from mbench.suite import tracks
 from mbench.words import count_of, list_words
 
-_LAST_LINES = 8
 _MOST_TASKS = 5  # that have columns of their own where a part of a track is compared
 _PLACE = Column("place", "Place", "place", "Where it stands", lambda _: None, group="identity", digits=0, keep=ALWAYS)
 
@@ -141,8 +140,8 @@ def _print_output(console: Console, records: Sequence[Record]) -> None:
         console.print(
             f"[bold]{escape(record.task)} r{record.replicate} printed[/bold]", "nothing" * (not record.output)
         )
-        for line in record.output.splitlines():
-            console.print(f"    {escape(one_line(line, 2_000))}", soft_wrap=True)
+        for line in tidy_lines(record.output):
+            console.print(f"    {escape(line)}", soft_wrap=True)
 
 
 def _print_place(console: Console, place: Place, card: Card) -> None:
@@ -181,8 +180,11 @@ def _columns_of(place: Place, groups: Sequence[str] | None) -> list[Column]:
         Column(task, task, task, f"Score of the task {task}", partial(_score_of, task), group="task", keep=1)
         for task in place.tasks
     ]
-    fit = find_column("fit_s")
-    return [find_column("name"), score, *(tasks if 1 < len(tasks) <= _MOST_TASKS else []), fit]
+    costs = [c for c in entry_columns("terminal") if c.group in ("cost", "running") and c.group in (groups or ())]
+    return [
+        find_column("name"), score, *(tasks if 1 < len(tasks) <= _MOST_TASKS else []),
+        *(costs or [find_column("fit_s")]),
+    ]  # fmt: skip
 
 
 def _score_of(task: str, entry: Entry) -> float | None:
@@ -232,8 +234,3 @@ def _what_lacks(entry: Entry, left_out: Mapping[str, str]) -> str:
     parts = [f"{list_words(never)} not run"] if never else []
     parts += [f"{n} of {wanted} replicates run of {list_words(tasks)}" for n, tasks in sorted(seldom.items())]
     return "; ".join(parts)
-
-
-def last_lines(output: str) -> list[str]:
-    """Return the end of what a submission printed."""
-    return [one_line(line, 200) for line in output.splitlines()[-_LAST_LINES:]]
