@@ -43,6 +43,7 @@ from mbench.suite.tracks import SUITE_VERSION as SUITE_VERSION
 from mbench.types import DEVICES, FloatArray, IntArray
 from mbench.views.backend import import_matplotlib
 from mbench.views.pictures import Drawing, draw_pictures
+from mbench.words import count_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -200,7 +201,7 @@ def _tell_hidden(kept: Sequence[Record], whole: Result) -> list[str]:
     if old := [record for record in hidden if record.harness_digest != protocol_digest()]:
         notes.append(f"cells run by another version of mbench, not shown, evaluate them again: {_name_cells(old)}")
     if others := [record for record in hidden if record.harness_digest == protocol_digest()]:
-        ways = sorted({f"{r.threads} thread{'s' if r.threads > 1 else ''} on {r.device}" for r in others})
+        ways = sorted({f"{count_of(r.threads, 'thread')} on {r.device}" for r in others})
         how = "not shown beside these, the same command as then shows them"
         notes.append(f"cells run with {' or '.join(ways)}, {how}: {_name_cells(others)}")
     return notes

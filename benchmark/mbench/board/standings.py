@@ -31,6 +31,7 @@ from mbench.results.scoring import Entry, score_entry, score_replicates
 from mbench.results.verdicts import measure_advantage
 from mbench.suite import tracks
 from mbench.types import FloatArray
+from mbench.words import count_of
 
 FRACTALS = tracks.FAMILIES["mandelbrot"]
 
@@ -199,7 +200,7 @@ def _why_unranked(candidate: Candidate, entry: Entry, track: str) -> tuple[str, 
     if faults := candidate.faults.get(track):
         reasons.append(f"cannot be: {', '.join(faults)}")
     if n_foreign := candidate.foreign.count(track):
-        reasons.append(f"{n_foreign} records are of another version of its source")
+        reasons.append(f"{count_of(n_foreign, 'record is', 'records are')} of another version of its source")
     if not entry.is_complete:
         reasons.append(f"incomplete: {', '.join(entry.missing)}")
     elif unscored := [family for family, score in entry.families.items() if score is None]:

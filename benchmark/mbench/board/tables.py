@@ -15,6 +15,7 @@ from mbench.board.standings import Board, Standing
 from mbench.board.stats import CONFIDENCE, SIGNIFICANCE, Interval
 from mbench.errors import one_line
 from mbench.suite import tracks
+from mbench.words import count_of
 
 LISTS = ("board", "discovery", "rejected")
 _LONGEST = 400  # letters of a stranger's words: a verdict with its reason, at 300, fits
@@ -105,8 +106,9 @@ def describe_track(board: Board) -> str:
     """Say in one line what the board is of."""
     n = tracks.TRACKS[board.track].replicates
     return (
-        f"Track {board.track} of suite {board.suite}, n = {n} replicate{'s' * (n > 1)} of each task: "
-        f"{len(board.ranked)} of {len(board.shown)} entries hold the badge, {len(board.discoveries)} discoveries, "
+        f"Track {board.track} of suite {board.suite}, n = {count_of(n, 'replicate')} of each task: "
+        f"{len(board.ranked)} of {count_of(len(board.shown), 'entry holds', 'entries hold')} the badge, "
+        f"{count_of(len(board.discoveries), 'discovery', 'discoveries')}, "
         f"{len(board.rejected)} rejected."
     )
 
@@ -121,19 +123,21 @@ def describe_statistics(board: Board) -> list[str]:
         lines.append(f"In brackets: {CONFIDENCE:.0%} intervals over n = {n} replicates, by Student's t.")
     if board.pairs:
         apart = sum(pair.is_separated for pair in board.pairs)
+        all_pairs = count_of(len(board.pairs), "pair")
+        verb = "is" if len(board.pairs) == 1 else "are"
         lines.append(
             f"Entries share a rank where a paired test over (task, replicate), n = {2 * n} cells, does not separate "
-            f"them: {apart} of {len(board.pairs)} pairs are separated at {SIGNIFICANCE:g} after Holm's correction."
+            f"them: {apart} of {all_pairs} {verb} separated at {SIGNIFICANCE:g} after Holm's correction."
         )
         known = [pair.test_set_sd for pair in board.pairs if pair.test_set_sd is not None]
         if known:
             lines.append(
                 f"All replicates share a test set; another one would move a difference by {median(known):.2f} (median "
-                f"standard deviation over {len(known)} pairs), which the test counts."
+                f"standard deviation over {count_of(len(known), 'pair')}), which the test counts."
             )
         if len(known) < len(board.pairs):
             lines.append(
-                f"What the shared test set does to {len(board.pairs) - len(known)} of {len(board.pairs)} pairs is not "
+                f"What the shared test set does to {len(board.pairs) - len(known)} of {all_pairs} is not "
                 "known, as older records don't keep it, and is not counted."
             )
     if board.agreement is not None:

@@ -12,6 +12,7 @@ import click
 
 from mbench.errors import UsageError
 from mbench.suite.tracks import DEFAULT_TRACK, SUITE_VERSION, TRACKS
+from mbench.words import count_of
 
 if TYPE_CHECKING:
     from mbench.results.store import ResultStore
@@ -207,7 +208,9 @@ def connect(address: str | None, running: dict[str, Any]) -> Iterator[Cluster | 
 
     demand = Demand(running["isolation"], running["unsafe_no_sandbox"], running["device"])
     with Cluster(address, demand) as cluster:
-        click.echo(f"{address}: {cluster.n_threads} cells at a time, isolation tier {cluster.tier}", err=True)
+        click.echo(
+            f"{address}: {count_of(cluster.n_threads, 'cell')} at a time, isolation tier {cluster.tier}", err=True
+        )
         yield cluster
 
 

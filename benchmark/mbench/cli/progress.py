@@ -21,6 +21,7 @@ from mbench.results.scoring import score_entry
 from mbench.runs.cells import Cell
 from mbench.runs.check import LOADING_TOLD_S
 from mbench.runs.progress import Progress as CellProgress
+from mbench.words import count_of
 
 if TYPE_CHECKING:
     from mbench.review.audit.run import AuditProgress
@@ -240,6 +241,6 @@ def print_film(film: Film, as_json: bool) -> None:
         click.echo(json.dumps({"path": str(film.path), "frames": film.n_frames, "seconds": film.seconds}))
     else:
         size = film.path.stat().st_size / 2**20
-        click.echo(f"Wrote {film.path}: {film.n_frames} frames, {film.seconds:.1f} s, {size:.1f} MB")
+        click.echo(f"Wrote {film.path}: {count_of(film.n_frames, 'frame')}, {film.seconds:.1f} s, {size:.1f} MB")
     for note in film.notes:
         click.echo(note, err=True)
