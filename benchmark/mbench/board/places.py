@@ -61,7 +61,12 @@ class Place:
     @property
     def what(self) -> str:
         """What the score is of."""
-        return list_words(self.tasks) if self.tasks else "Mandelbrot"
+        return list_words(self.tasks) if self.tasks else "all tasks"
+
+    @property
+    def score_name(self) -> str:
+        """What the score is: the board's, a task's, or the mean of several tasks' scores."""
+        return "mean task score" if len(self.tasks) > 1 else "task score" if self.tasks else "Mandelbrot score"
 
 
 def find_place(

@@ -125,7 +125,7 @@ class LiveProgress(Live):
                 outcome += f", {record.metrics.profile.depth_octaves:.2f} octaves"
             scores = self._scores([record])
             if scores:
-                outcome += f", score {scores[0]:.1f}"
+                outcome += f", task score {scores[0]:.1f}"
             if record.costs.fit_s is not None:
                 loading = record.costs.import_s or 0.0
                 words = f", {loading:.1f} s of loading libraries in it" if loading >= LOADING_TOLD_S else ""
@@ -139,7 +139,7 @@ class LiveProgress(Live):
 
     def _running_score(self) -> str:
         scores = self._scores(self._records)
-        return f"mean score so far {sum(scores) / len(scores):.1f}" if scores else "cells"
+        return f"mean task score so far {sum(scores) / len(scores):.1f}" if scores else "cells"
 
     def _scores(self, records: Sequence[Record]) -> list[float]:
         if self._reference is None:

@@ -98,7 +98,9 @@ def sum_up(card: Card) -> str:
     failed = [task.task for task in tasks if task.n_failed]
     but = f"; failed on {list_words(failed)}" if failed else ""
     if card.place is not None:
-        return f"{name} on {card.place.what}: score {card.place.own.score:.1f}, {card.place.words}{but}"
+        return (
+            f"{name} on {card.place.what}: {card.place.score_name} {card.place.own.score:.1f}, {card.place.words}{but}"
+        )
     sound = [task for task in tasks if task.error is not None and not task.n_failed]
     if sound:
         errors = list_words([f"error {task.error:.3g} on {task.task}" for task in sound])
@@ -147,8 +149,8 @@ def _print_output(console: Console, records: Sequence[Record]) -> None:
 def _print_place(console: Console, place: Place, card: Card) -> None:
     """Print the run among the baselines: those beside it, or all."""
     on = f"on {place.what}" if place.tasks else f"on all of track {card.entry.track}"
-    meaning = "skill 0 learned nothing, 100 is as good as 12 neighbours in the sample; score: on fractals the mean of "
-    meaning += "skill and depth skill, else the skill"
+    meaning = "skill: 0 learned nothing, 100 is as good as 12 neighbours in the sample; task score: the skill, of a "
+    meaning += "fractal the mean of skill and depth skill"
     console.print(f"\n[bold]Beside the recorded baselines {escape(on)}[/bold]\n[dim]{meaning}[/dim]", soft_wrap=True)
     chosen = range(len(place.peers)) if card.all_rows else place.neighbours
     columns = [_PLACE, *_columns_of(place, card.groups)]
@@ -175,7 +177,9 @@ def _columns_of(place: Place, groups: Sequence[str] | None) -> list[Column]:
     """Return the columns of a table of entries, or where a part of a track is compared, of that part."""
     if not place.tasks:
         return choose_columns(entry_columns("terminal"), groups)
-    score = Column("mean_score", "Score", "score", "The mean score of these tasks", lambda _: None, keep=ALWAYS)
+    score = Column(
+        "mean_score", "Task score", "task\nscore", "The mean score of these tasks", lambda _: None, keep=ALWAYS
+    )
     tasks = [
         Column(task, task, task, f"Score of the task {task}", partial(_score_of, task), group="task", keep=1)
         for task in place.tasks
@@ -193,7 +197,12 @@ def _score_of(task: str, entry: Entry) -> float | None:
 
 def _table_tasks(scores: Sequence[TaskScore]) -> Table:
     """Return a table of a run's tasks: what a task alone has, and of the board's columns those that it has."""
-    own = {"score": ("score", 1), "skill": ("skill", 1), "depth_skill": ("depth\nskill", 1), "error": ("error", 5)}
+    own = {
+        "score": ("task\nscore", 1),
+        "skill": ("skill", 1),
+        "depth_skill": ("depth\nskill", 1),
+        "error": ("error", 5),
+    }
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1))
     table.add_column("task")
     shown: list[tuple[str, Callable[[Any], str]]] = []

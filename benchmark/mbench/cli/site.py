@@ -74,6 +74,5 @@ def site(
         content = {"folder": str(folder), "pages": [str(path) for path in built.pages], "n_entries": built.n_entries}
         click.echo(json.dumps(content | {"notes": [*built.notes, *heard_notes()]}, indent=1))
         return
-    click.echo(
-        f"{count_of(len(built.pages), 'page')} of {count_of(built.n_entries, 'entry', 'entries')}. Open {built.pages[0]}"
-    )
+    entries = count_of(built.n_entries, "entry", "entries")
+    click.echo(f"{count_of(len(built.pages), 'page')} of {entries}. Open {built.pages[0]}")

@@ -108,15 +108,14 @@ def check_claim(claim: Claim) -> list[Check]:
     if claim.audit is not None and (fault := find_report_fault(claim.audit)):
         faults = (*faults, fault)
     failed = [f"{record.task} r{record.replicate} {record.status}" for record in claim.records if not record.ok]
+    ways = [f"{count_of(threads, 'thread')} on {device}" for threads, device in sorted(manners)]
     return [
         Check(
             "source", not others, f"the record is of {min(others)[:16]}…, this is {claim.source.digest[:16]}…"
             if others else f"the record is of this source, {claim.source.digest[:16]}…",
         ),
         Check("test set", test_sets == {PUBLIC}, ", ".join(sorted(test_sets))),
-        Check(
-            "one manner", len(manners) == 1, "; ".join(f"{count_of(n, 'thread')} on {name}" for n, name in sorted(manners))
-        ),
+        Check("one manner", len(manners) == 1, "; ".join(ways)),
         Check("tasks", not foreign, f"not of the track: {', '.join(foreign)}" if foreign else "those of the track"),
         Check(
             "definitions", not changed, f"scored on another definition of {', '.join(changed)}: evaluate it again"

@@ -139,8 +139,10 @@ def _subtitle(record: Record, reference: Reference) -> str:
     parts += [metric.show(score.further[metric.name]) for metric in others if metric.name in score.further]
     if score.depth_octaves is not None:
         parts.append(f"depth {score.depth_octaves:.2f} octaves")
-    if score.score is not None:
-        parts.append(f"score {score.score:.0f}")
+    if score.skill is not None:
+        parts.append(f"skill {score.skill:.0f}")
+    if score.depth_skill is not None:
+        parts.append(f"depth skill {score.depth_skill:.0f}")
     return "  ·  ".join(parts)
 
 
