@@ -180,7 +180,7 @@ def print_report(report: AuditReport) -> None:
         )
     console.print()
     console.print(sets, soft_wrap=False)
-    for status in dict.fromkeys(each.status for each in report.sets if each.score is None):
+    for status in dict.fromkeys(each.status for each in report.sets if each.status in STATUS_WORDS and not each.ok):
         console.print(f"[dim]{status}: {STATUS_WORDS[status]}.[/dim]", soft_wrap=True)
     if report.statistics:
         console.print(
