@@ -133,6 +133,12 @@ def test_a_recorded_baselines_own_source_is_one_row(make_result, others, place):
     assert (len(found.peers), found.is_recorded, found.own.entry.name) == (4, True, "fair")
 
 
+def test_the_last_line_is_the_users_own_whatever_there_is_to_note(mbench, submission_file, estimator):
+    (result := mbench("evaluate", submission_file(estimator(), "idea.py"), "--task", "curve", "--no-pictures"))
+    last = result.output.strip().splitlines()[-1]
+    assert re.fullmatch(r"idea on curve: task score 0\.0, \d+(st|nd|rd|th) of \d+, .* \w+", last)
+
+
 # Columns
 
 

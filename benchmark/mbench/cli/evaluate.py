@@ -81,7 +81,7 @@ def evaluate(
     from mbench.cli.progress import LiveProgress
     from mbench.cli.score_card import make_card, print_card, print_last_line, print_written
     from mbench.errors import UsageError
-    from mbench.results.kept import heard_notes
+    from mbench.results.kept import heard_notes, take_notes
     from mbench.results.reference import load_reference
     from mbench.suite.secrets import name_test_set
 
@@ -131,6 +131,8 @@ def evaluate(
     if as_json:
         click.echo(json.dumps(content, indent=1))
     else:
+        for words in take_notes():  # before the last line, which is the user's own
+            click.echo(f"Note: {words}", err=True)
         print_last_line(make_card(outcome))
     if any(record.is_our_failure for record in outcome.result.records):
         raise SystemExit(3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 import click
 
@@ -35,7 +36,7 @@ def tidy_lines(output: str) -> list[str]:
         skipped = len(frame[1]) if frame is not None and _OURS.search(frame[2]) else None
         if skipped is None:
             kept.append(_COPY.sub(r'\1\2"', line))
-    return [line for line, after in zip(kept, [*kept[1:], ""], strict=True) if line != _HEAD or _FRAME.match(after)]
+    return [line for line, after in pairwise([*kept, ""]) if line != _HEAD or _FRAME.match(after)]
 
 
 def last_lines(output: str) -> list[str]:

@@ -95,6 +95,8 @@ def print_columns(
 
     groups: those that were asked for; None where none were.
     """
+    if not shown:
+        return
     console = make_console()
     width = _ENOUGH if groups is not None and set(groups) >= set(GROUPS) else min(console.width, MOST_WIDTH)
     choice = choose_fitting(shown, width, columns)
