@@ -41,12 +41,17 @@ def _row(standing: Standing) -> dict[str, Any]:
     return row
 
 
-def shown_rows(rows: Sequence[dict[str, Any]], columns: Sequence[Column]) -> list[dict[str, str]]:
-    """Return rows as people read them: numbers rounded, intervals beside scores, what is unverified marked."""
-    return [{column.name: _show(column, row) for column in columns} for row in rows]
+def shown_rows(
+    rows: Sequence[dict[str, Any]], columns: Sequence[Column], *, halved: bool = False
+) -> list[dict[str, str]]:
+    """Return rows as people read them: numbers rounded, intervals beside scores, what is unverified marked.
+
+    halved: are intervals told by half their width behind ±, as where there is little room?
+    """
+    return [{column.name: _show(column, row, halved) for column in columns} for row in rows]
 
 
-def _show(column: Column, row: dict[str, Any]) -> str:
+def _show(column: Column, row: dict[str, Any], halved: bool = False) -> str:
     value = row[column.name]
     if column.name == "name":
         marks = [row["from"]] if row["from"] == "local" else []
@@ -54,8 +59,9 @@ def _show(column: Column, row: dict[str, Any]) -> str:
         marks += ["unverified"] if row["isolation"].endswith("unverified") else []
         return f"{value} ({', '.join(marks)})" if marks else value
     text = column.show(value)
-    if row.get(f"{column.name}_low") is not None:
-        text += f" [{column.show(row[f'{column.name}_low'])}, {column.show(row[f'{column.name}_high'])}]"
+    low, high = row.get(f"{column.name}_low"), row.get(f"{column.name}_high")
+    if low is not None and high is not None:
+        text += f" ± {column.show((high - low) / 2)}" if halved else f" [{column.show(low)}, {column.show(high)}]"
     return text
 
 
@@ -70,6 +76,8 @@ def format_board(board: Board, table_format: TableFormat, groups: Sequence[str] 
     if table_format == "csv":
         return format_csv(rows)
     columns = board_columns("board") if groups is None and table_format == "md" else _choose(groups)
+    if table_format == "latex":
+        columns = [column for column in columns if column.name != "badge"]  # sentences; who has none has no rank
     parts = [describe_track(board)]
     for name, title in (("board", ""), ("discovery", TITLES["discovery"]), ("rejected", TITLES["rejected"])):
         members = [(row, each) for row, each in zip(rows, board.standings, strict=True) if row["list"] == name]
@@ -80,7 +88,7 @@ def format_board(board: Board, table_format: TableFormat, groups: Sequence[str] 
             parts += [title, format_markdown(shown_rows([row for row, _ in members], shown), shown)]
         else:
             parts += [title, format_latex([_latex_row(row, each, shown) for row, each in members], shown)]
-    parts += describe_statistics(board)
+    parts += describe_statistics(board, halved=table_format == "latex")
     if table_format == "latex":
         parts = [part if "\\begin" in part else f"% {part}" for part in parts if part]
     return "\n\n".join(part.strip() for part in parts if part)
@@ -113,14 +121,17 @@ def describe_track(board: Board) -> str:
     )
 
 
-def describe_statistics(board: Board) -> list[str]:
-    """Say in a few lines what intervals and ranks rest on, with their n."""
+def describe_statistics(board: Board, *, halved: bool = False) -> list[str]:
+    """Say in a few lines what intervals and ranks rest on, with their n. halved: do intervals stand
+    behind scores as ±?
+    """
     n = tracks.TRACKS[board.track].replicates
     lines = []
     if n < 2:
         lines.append("One replicate, n = 1: no intervals, and no test to rank by. The order is that of the scores.")
     else:
-        lines.append(f"In brackets: {CONFIDENCE:.0%} intervals over n = {n} replicates, by Student's t.")
+        where = "Behind ±: halves of" if halved else "In brackets:"
+        lines.append(f"{where} {CONFIDENCE:.0%} intervals over n = {n} replicates, by Student's t.")
     if board.pairs:
         apart = sum(pair.is_separated for pair in board.pairs)
         all_pairs = count_of(len(board.pairs), "pair")

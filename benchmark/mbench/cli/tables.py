@@ -128,19 +128,20 @@ def print_board(board: Board, groups: Sequence[str] | None = None) -> None:
     console.print()
     members = [row for row in rows if row["list"] == "board"]
     columns = choose_columns(board_columns("terminal"), groups)
-    shown = shown_rows(members, columns)
+    shown = shown_rows(members, columns, halved=True)
     for cells in shown:  # the first reason; `--format md` has them all
         first, *more = cells["badge"].split("; ")
         cells["badge"] = f"{first} (+{len(more)})" if more else first
     print_columns(shown, columns, ["bold" if row["rank"] == 1 else None for row in members], groups)
+    verdicts = [find_column(name) for name in ("name", "mandelbrot", "verdict")]
     for name, title in TITLES.items():
         members = [row for row in rows if row["list"] == name]
         if members:
             console.print(f"\n[bold]{escape(title)}[/bold]")
-            for cells in shown_rows(members, [find_column(each) for each in ("name", "mandelbrot", "verdict")]):
+            for cells in shown_rows(members, verdicts, halved=True):
                 console.print(escape(f"  {cells['name']}  {cells['mandelbrot']}  {cells['verdict']}"), soft_wrap=True)
     console.print()
-    for line in describe_statistics(board):
+    for line in describe_statistics(board, halved=True):
         console.print(f"[dim]{escape(line)}[/dim]", soft_wrap=True)
 
 
