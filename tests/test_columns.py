@@ -99,11 +99,10 @@ def test_a_boards_tables_for_people_have_all_columns_but_those_that_say_they_are
     assert set(markdown_heads(format_board(board, "md"))) == (OF_AN_ENTRY | OF_A_BOARD) - absent
     assert latex_heads(format_board(board, "latex")) == [
         "rank", "name", "mandelbrot", "precision", "depth", "depth_octaves", "psnr_db", "worth", "images", "surfaces",
-        "functions", "digits", "overall", "n_replicates", "badge",
+        "functions", "digits", "overall", "n_replicates",
     ]  # fmt: skip
-    assert latex_heads(format_board(board, "latex", ("score",))) == markdown_heads(
-        format_board(board, "md", ("score",))
-    )
+    some = markdown_heads(format_board(board, "md", ("score",)))
+    assert (latex_heads(format_board(board, "latex", ("score",))), some[-1]) == (some[:-1], "badge")
 
 
 def test_formats_hold_the_same_values(entries):

@@ -119,7 +119,7 @@ def test_the_run_stands_between_two_neighbours_on_either_side_and_all_shows_ever
     make_result, others, make_card, capsys
 ):
     others += [make_result(f"low{i}", i) for i in range(6)]
-    names = re.compile(r"^ *\d+ (\w+) +\d", re.MULTILINE)
+    names = re.compile(r"^ *\d+ (\w+)(?: \(unverified\))? +\d", re.MULTILINE)
     print_card(make_card(make_result("idea", 90)))
     text = capsys.readouterr().out
     assert names.findall(text) == ["best", "good", "idea", "fair", "poor"]
