@@ -48,7 +48,9 @@ from mbench.cli.options import (
 @click.option(
     "--all", "all_rows", is_flag=True, help="Show the whole table of the baselines, not those beside it only."
 )
-@click.option("--printed", is_flag=True, help="Show all that the submission printed, too.")
+@click.option(
+    "--printed", is_flag=True, help="Show all that the submission printed, too (result.json holds it as output)."
+)
 @click.option("--pictures/--no-pictures", default=True, show_default=True, help="Draw what was learned.")
 @json_option
 def evaluate(
@@ -79,7 +81,7 @@ def evaluate(
     from mbench.board.formats import entry_as_json
     from mbench.cli.audit import audit_source, print_report, report_as_json
     from mbench.cli.progress import LiveProgress
-    from mbench.cli.score_card import make_card, print_card, print_last_line, print_written
+    from mbench.cli.score_card import Card, make_card, print_card, print_last_line, print_written
     from mbench.errors import UsageError
     from mbench.results.kept import heard_notes, take_notes
     from mbench.results.reference import load_reference
@@ -101,14 +103,14 @@ def evaluate(
         click.echo(f"{source.name} on track {track}, isolation tier {isolation.tier}: {isolation.summary}", err=True)
     if secret is not None:
         click.echo(f"test set {name_test_set(secret)}", err=True)
-    said: list[str] = []
+    cards: list[Card] = []
     with connect(cluster, running) as elsewhere, LiveProgress(load_reference()) as live:
 
         def say(outcome: api.Outcome) -> None:
-            said.extend(outcome.notes)
             if not as_json:
+                cards.append(make_card(outcome, all_rows=all_rows, groups=groups))
                 with live.paused():
-                    print_card(make_card(outcome, all_rows=all_rows, groups=groups), printed=printed)
+                    print_card(cards[0], printed=printed)
 
         outcome = api.run_evaluation(
             source, track=track, tasks=tasks, replicates=replicates, out=results, pictures=pictures,
@@ -120,7 +122,7 @@ def evaluate(
         for line in outcome.warnings:
             click.echo(line, err=True)
     else:
-        print_written(outcome, said)
+        print_written(outcome, cards[0].outcome.notes)
     report = None
     if audit and settings is not None:
         report, path = audit_source(source, settings, track=track, secret=secret, out=results)
@@ -133,7 +135,7 @@ def evaluate(
     else:
         for words in take_notes():  # before the last line, which is the user's own
             click.echo(f"Note: {words}", err=True)
-        print_last_line(make_card(outcome))
+        print_last_line(cards[0])
     if any(record.is_our_failure for record in outcome.result.records):
         raise SystemExit(3)
     if not all(record.ok for record in outcome.result.records) or (report is not None and not report.ok):
