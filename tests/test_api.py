@@ -19,7 +19,7 @@ from mbench.submission import read_submission
 from mbench.suite.tasks import load_task
 
 COLUMNS = [
-    *("task", "family", "replicate", "status", "reason"),
+    *("name", "track", "task", "family", "replicate", "status", "reason"),
     *("error", "psnr_db", "depth_octaves", "skill", "depth_skill"),
     *("fit_s", "fit_wall_s", "import_s", "predict_us_per_point", "n_params", "model_bytes", "peak_memory_mb"),
 ]

@@ -341,8 +341,10 @@ def test_json_holds_the_board(board):
 
 def test_latex_is_tabulars_and_comments(board):
     parts = format_board(board, "latex").split("\n\n")
-    assert sum(part.startswith("\\begin{tabular}") for part in parts) == 3
-    assert all(part.startswith(("\\begin{tabular}", "% ")) for part in parts)
+    assert sum("\\begin{tabular}" in part for part in parts) == 3
+    assert all(part.startswith("% ") for part in parts)
+    assert parts[1].splitlines()[-1] == "\\end{tabular}"
+    assert "$\\pm$" in parts[1]
 
 
 def test_a_board_without_entries_is_said_to_be_empty():

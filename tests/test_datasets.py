@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from PIL import Image
 from sklearn.datasets import _openml
 
 from mbench.errors import HarnessError, MissingDataError
@@ -176,3 +177,27 @@ def test_our_idx_files_are_byte_for_byte_the_published_ones():
     names = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
     for name, content in zip(names, packed, strict=True):
         assert hashlib.sha256(content).hexdigest() == datasets.MNIST_SHA256[name]
+
+
+# Pictures of one's own
+
+# How a picture that is stored with each of EXIF's orientations is turned to be looked at.
+UPRIGHT = {
+    1: lambda stored: stored,
+    2: lambda stored: stored[:, ::-1],
+    3: lambda stored: stored[::-1, ::-1],
+    4: lambda stored: stored[::-1],
+    5: lambda stored: stored.transpose(1, 0, 2),
+    6: lambda stored: np.rot90(stored, -1),
+    7: lambda stored: stored[::-1, ::-1].transpose(1, 0, 2),
+    8: lambda stored: np.rot90(stored, 1),
+}
+
+
+@pytest.mark.parametrize("orientation", UPRIGHT)
+def test_a_photo_of_a_phone_is_learned_upright(tmp_path, rng, orientation):
+    stored = rng.integers(256, size=(3, 5, 3)).astype(np.uint8)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(stored).save(tmp_path / "x.png", exif=exif)
+    assert np.array_equal(datasets.read_picture(str(tmp_path / "x.png")), UPRIGHT[orientation](stored))

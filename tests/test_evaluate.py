@@ -690,7 +690,7 @@ def test_a_sample_is_never_larger_than_what_there_is():
 @pytest.mark.parametrize(
     ("track", "tasks", "message"),
     [
-        ("huge", (), "unknown track 'huge'"),
+        ("huge", (), "track='huge': expected one of quick"),
         ("quick", ("mandelbrott",), "unknown task 'mandelbrott'"),
         ("quick", ("image:absent.png",), "no such file"),
         ("quick", ("",), "unknown task ''"),

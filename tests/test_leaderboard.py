@@ -271,10 +271,38 @@ def test_markdown_has_a_row_per_entry_and_a_dash_for_what_is_missing(make_entry)
     assert [row[:3] for row in cells[2:]] == [["one", "100.0", "100.0"], ["two", "–", "–"]]
 
 
-def test_latex_is_a_tabular(make_entry):
-    table = format_table([make_entry()], "latex")
-    assert table.startswith("\\begin{tabular}")
-    assert "psnr\\_db" in table
+def test_latex_is_a_tabular_of_booktabs_with_the_columns_asked_for(make_entry):
+    lines = format_table([make_entry()], "latex", ("cost",)).splitlines()
+    assert lines[0] == "% In the preamble: \\usepackage{booktabs}"
+    assert [line for line in lines if "rule" in line] == ["\\toprule", "\\midrule", "\\bottomrule"]
+    heads = [head.strip() for head in lines[3].removesuffix("\\\\").split("&")]
+    assert heads[:3] == ["Name", "Mandelbrot", "Overall"]
+    assert "Stored, MB" in heads
+    assert "Precision" not in heads
+    assert lines[1] == f"\\begin{{tabular}}{{l{'r' * (len(heads) - 1)}}}"
+
+
+def test_latex_has_half_of_each_interval_behind_its_score_and_the_best_in_bold(make_entry):
+    entries = [make_entry("one", error=0.1), make_entry("two", error=0.2)]
+    alone = {"one": [make_entry("one", error=error) for error in (0.08, 0.1, 0.12)]}
+    scores = [each.precision for each in alone["one"]]
+    mean = sum(scores) / 3
+    sd = (sum((score - mean) ** 2 for score in scores) / 2) ** 0.5
+    half = 4.302652729911275 * sd / 3**0.5  # Student's t of 2 degrees of freedom at 97.5%, from a table
+    one, two = (
+        line for line in format_table(entries, "latex", None, alone).splitlines() if line.startswith(("o", "t"))
+    )
+    assert f"\\textbf{{{entries[0].precision:.1f}}} $\\pm$ {half:.1f}" in one
+    assert "\\textbf" not in two
+    assert "pm" not in two
+
+
+def test_what_is_less_is_the_best_of_a_cost_and_what_is_alike_has_no_best(make_entry):
+    cheap, dear = make_entry("cheap"), replace(make_entry("dear"), fit_s=1e6)
+    lines = format_table([cheap, dear], "latex", ("cost",)).splitlines()
+    assert lines[5].count("\\textbf") == 1
+    assert f"\\textbf{{{cheap.fit_s:.1f}}}" in lines[5]
+    assert "\\textbf" not in lines[6]
 
 
 def test_a_hostile_name_stays_in_its_markdown_cell(make_entry):
@@ -291,7 +319,7 @@ def test_a_hostile_name_comes_back_from_csv(make_entry):
 
 def test_a_hostile_name_is_escaped_in_latex(make_entry):
     table = format_table([make_entry("50% & $x_1$ \\input{x}")], "latex")
-    assert "50\\% \\& \\$x\\_1\\$ \\textbackslash input\\{x\\}" in table
+    assert "50\\% \\& \\$x\\_1\\$ \\textbackslash{}input\\{x\\}" in table
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 
 from mbench import api
 from mbench.cli.console import make_console
-from mbench.cli.tables import why_without_skill
+from mbench.cli.score_card import why_without_skill
 from mbench.errors import MissingDataError, UsageError
 from mbench.results.estimators import find_target
 from mbench.results.store import ResultStore

@@ -217,7 +217,7 @@ def test_a_lead_that_lies_at_few_centres_shares_the_rank(rng):
     older = build_board([without_parts(each) for each in entries], "standard", REFERENCE)
     assert [standing.rank for standing in older.ranked] == [1, 2]
     assert older.pairs[0].test_set_sd is None
-    assert any("1 of 1 pairs is not known" in line for line in describe_statistics(older))
+    assert any("1 of 1 pair is not known" in line for line in describe_statistics(older))
 
 
 def test_a_lead_at_every_centre_is_one(rng):

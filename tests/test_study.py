@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 import mbench as package
 from mbench.errors import HarnessError, UsageError
-from mbench.results.studies import compare_records, read_record, spread, write_record
+from mbench.results.studies import RECORD_NAME, RECORDED_STUDIES, compare_records, read_record, spread, write_record
 from mbench.runs import study as framework
 from mbench.runs.run_study import Plan, judge, load_study, plan_study, run_study, study_names
 from mbench.runs.study import Claim, Oracle, above, below, between, make_settings, number, numbers
@@ -294,3 +294,12 @@ def test_a_weight_frame_is_the_root_of_each_matrix_in_its_colour():
     assert frame[5, 0].tolist() == [0, 0, 255]  # brighter than can be is as bright as can be
     assert frame[5, 5].tolist() == [0, 0, 0]
     assert weight_reach(np.zeros((3, 2, 2))) == 1.0
+
+
+def test_a_record_is_a_table_in_a_notebook_with_a_row_per_claim_and_strange_words_as_they_are():
+    record = read_record(RECORDED_STUDIES / "attack" / RECORD_NAME)
+    shown = replace(record, study="<b>")._repr_html_()
+    assert "<b>" not in shown
+    assert "&lt;b&gt;" in shown
+    assert shown.count("<tr>") == 1 + len(record.claims)
+    assert record.claims[0].verdict in shown

@@ -10,7 +10,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mbench.errors import UsageError
+from mbench.arguments import (
+    LEAST_MEMORY_MB,
+    take_choice,
+    take_flag,
+    take_names,
+    take_path,
+    take_real,
+    take_whole,
+)
+from mbench.errors import MbenchError, UsageError
 from mbench.results.kept import listening
 from mbench.results.lookup import manner, newest_result
 from mbench.results.names import find_source, resolve_name
@@ -20,19 +29,21 @@ from mbench.results.reference import load_reference
 from mbench.results.scoring import Entry, score_entry
 from mbench.results.store import RESULT_NAME, ResultStore, write_result
 from mbench.runs.cells import protocol_digest
-from mbench.runs.evaluate import Elsewhere, evaluate_source, plan_cells
+from mbench.runs.evaluate import Elsewhere, check_cells, evaluate_source, plan_cells
 from mbench.runs.progress import Report
 from mbench.runs.run import Run, open_run
 from mbench.runs.settings import Settings
 from mbench.sandbox.child_process import MEMORY_LIMIT_MB, unseen_variables
 from mbench.sandbox.tiers import choose_isolation, has_gpu
-from mbench.submission import Source, pickle_build
+from mbench.submission import Source, pickle_submission
 from mbench.suite import tracks
 from mbench.suite.secrets import PUBLIC, name_test_set
 from mbench.suite.tasks import load_task
 from mbench.suite.tracks import SUITE_VERSION as SUITE_VERSION
-from mbench.types import FloatArray, IntArray
+from mbench.types import DEVICES, FloatArray, IntArray
+from mbench.views.backend import import_matplotlib
 from mbench.views.pictures import Drawing, draw_pictures
+from mbench.words import count_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -83,7 +94,12 @@ def make_settings(
     resume: are cells kept that are done? "any" keeps those, too, whose libraries are of another version now.
     here: does anything of a submission run on this machine? If not, it needs neither sandbox nor device.
     """
-    if resume not in (True, False, "same", "any"):
+    take_whole("threads", threads, 1)
+    take_whole("jobs", 1 if jobs is None else jobs, 1)
+    take_choice("device", device, DEVICES)
+    take_real("memory_limit_mb", memory_limit_mb, LEAST_MEMORY_MB)
+    take_flag("unsafe_no_sandbox", unsafe_no_sandbox)
+    if not isinstance(resume, bool) and resume not in ("same", "any"):
         raise UsageError(f"resume={resume!r}: expected True, False, or 'any' for cells whose libraries differ, too")
     if here and device == "cuda" and not has_gpu():
         raise UsageError("device cuda: this machine has no NVIDIA driver. Run it where there is one, or on the CPU")
@@ -111,15 +127,19 @@ def run_evaluation(
     pictures: bool = True,
     elsewhere: Elsewhere | None = None,
     report: Report = lambda progress: None,
+    scored: Callable[[Outcome], None] = lambda outcome: None,
     **running: Any,
 ) -> Outcome:
     """Evaluate a submission, write `out/NAME/TRACK/result.json` and the pictures beside it.
 
     elsewhere: where cells run instead of on this machine, which then draws the pictures only.
+    scored: is told what the run came to before anything is drawn. Pictures that fail cost a note.
     running: see `make_settings`. What was scored on a hidden test set lies in a folder of its own in that one, so that
     it never stands for the submission's public result.
     """
+    take_flag("pictures", pictures)
     settings = make_settings(here=elsewhere is None or pictures, **running)
+    check_cells(track, tasks, replicates)
     test_set = name_test_set(settings.secret)
     folder = out / source.name / track
     if settings.secret is not None:
@@ -153,13 +173,24 @@ def run_evaluation(
             notes.append(
                 f"it reads {', '.join(unseen)}: no environment variable of yours reaches a submission's process"
             )
-        reference = load_reference()
-        if pictures:
-            drawings = draw_pictures(run, result.records, store, folder, reference)
-            paths += [drawing.path for drawing in drawings if drawing.path]
-            notes += [drawing.reason for drawing in drawings if drawing.reason]
-    entry = score_entry(source.name, track, whole.records, reference)
-    return Outcome(result, entry, missing, tuple(notes), tuple(paths))
+        entry = score_entry(source.name, track, whole.records, load_reference())
+        outcome = Outcome(result, entry, missing, tuple(notes), tuple(paths))
+        scored(outcome)
+        return _add_pictures(outcome, run, store, folder) if pictures else outcome
+
+
+def _add_pictures(outcome: Outcome, run: Run, store: ResultStore, folder: Path) -> Outcome:
+    """Draw what was learned: whatever goes wrong is a note, since the scores stand without it."""
+    try:
+        drawings = draw_pictures(run, outcome.result.records, store, folder, load_reference())
+    except Exception as error:
+        what = str(error) if isinstance(error, MbenchError) else f"{type(error).__name__}: {error}"
+        drawings = [Drawing(None, f"no pictures, {what}. The scores stand; `mbench render` draws from what is stored")]
+    return replace(
+        outcome,
+        notes=(*outcome.notes, *(each.reason for each in drawings if each.reason)),
+        paths=(*outcome.paths, *(each.path for each in drawings if each.path)),
+    )
 
 
 def _tell_hidden(kept: Sequence[Record], whole: Result) -> list[str]:
@@ -170,7 +201,7 @@ def _tell_hidden(kept: Sequence[Record], whole: Result) -> list[str]:
     if old := [record for record in hidden if record.harness_digest != protocol_digest()]:
         notes.append(f"cells run by another version of mbench, not shown, evaluate them again: {_name_cells(old)}")
     if others := [record for record in hidden if record.harness_digest == protocol_digest()]:
-        ways = sorted({f"{r.threads} thread{'s' if r.threads > 1 else ''} on {r.device}" for r in others})
+        ways = sorted({f"{count_of(r.threads, 'thread')} on {r.device}" for r in others})
         how = "not shown beside these, the same command as then shows them"
         notes.append(f"cells run with {' or '.join(ways)}, {how}: {_name_cells(others)}")
     return notes
@@ -232,7 +263,7 @@ def render(
 
 
 def evaluate(
-    submission: str | os.PathLike[str] | Callable[[Any], Any],
+    submission: str | os.PathLike[str] | Callable[[Any], Any] | Any,
     *,
     track: str = tracks.DEFAULT_TRACK,
     tasks: str | Sequence[str] = (),
@@ -247,12 +278,15 @@ def evaluate(
     unsafe_no_sandbox: bool = False,
     out: str | os.PathLike[str] | None = None,
 ) -> pd.DataFrame:
-    """Evaluate a submission's file, folder or name, or a `build(spec)` function, and return one row per cell.
+    """Evaluate a submission and return one row per cell.
+
+    submission: a file, a folder or a name, a `build(spec)` function, an estimator, or an estimator's class. Of an
+    estimator a fresh copy with its parameters learns each cell; of a class that needs no arguments, `kind()`.
 
     results: the results folder; out is what it was called before.
 
-    Columns: task, family, replicate, status, reason, error, psnr_db, depth_octaves, skill, depth_skill, fit_s,
-    fit_wall_s, import_s, predict_us_per_point, n_params, model_bytes, peak_memory_mb. The entry's scores are in
+    Columns: name, track, task, family, replicate, status, reason, error, psnr_db, depth_octaves, skill, depth_skill,
+    fit_s, fit_wall_s, import_s, predict_us_per_point, n_params, model_bytes, peak_memory_mb. The entry's scores are in
     `.attrs["entry"]`, as `mbench evaluate --json` prints them.
 
     Warns of tasks whose data is not here, and of what else should be known.
@@ -264,25 +298,21 @@ def evaluate(
 
     from mbench.board.formats import entry_as_json
 
-    if not (callable(submission) or isinstance(submission, str | os.PathLike)):
-        kind = type(submission).__name__
-        raise UsageError(
-            f"evaluate() was given {kind}, expected a file or a function build(spec). Wrap it: lambda spec: …"
-        )
     if out is not None:
         warnings.warn("out is called results now, and goes with the next version", FutureWarning, stacklevel=2)
         results = out
-    if callable(submission):
-        source = pickle_build(submission)
+    tasks = take_names("tasks", tasks)
+    folder = Path(take_path("results", results))
+    if not isinstance(submission, str | os.PathLike):
+        source = pickle_submission(submission)
     else:
-        named = resolve_name(os.fspath(submission), Path(results))
+        named = resolve_name(os.fspath(submission), folder)
         if named.note:
             warnings.warn(named.note, stacklevel=2)
         source = find_source(named)
-    tasks = (tasks,) if isinstance(tasks, str) else tasks
     with listening() as heard:
         outcome = run_evaluation(
-            source, track=track, tasks=tasks, replicates=replicates, out=Path(results), pictures=pictures, jobs=jobs,
+            source, track=track, tasks=tasks, replicates=replicates, out=folder, pictures=pictures, jobs=jobs,
             threads=threads, device=device, resume=resume, isolation=isolation, unsafe_no_sandbox=unsafe_no_sandbox,
         )  # fmt: skip
     for line in (*outcome.warnings, *dict.fromkeys(heard)):
@@ -294,6 +324,8 @@ def evaluate(
         scores = ("error", "psnr_db", "depth_octaves", "skill", "depth_skill")
         rows.append(
             {
+                "name": record.submission,
+                "track": record.track,
                 "task": record.task,
                 "family": tracks.family_of(record.task),
                 "replicate": record.replicate,
@@ -317,9 +349,11 @@ def evaluate(
 def load_sample(task: str, n: int, replicate: int = 0) -> tuple[FloatArray, FloatArray]:
     """Return the first n points of a replicate's sample, as a submission gets them: X (n, d), y (n, k) float64.
 
-    Raises UsageError for an unknown task, ValueError where the task has fewer points.
+    Raises UsageError for an unknown task and for an n or a replicate that is no whole number, ValueError where the task
+    has fewer points.
     """
-    sample = load_task(task).draw_sample(n, replicate)
+    take_names("task", (task,))
+    sample = load_task(task).draw_sample(take_whole("n", n, 1), take_whole("replicate", replicate))
     return sample.X, sample.y
 
 
@@ -350,12 +384,15 @@ def write_film(
     Raises UsageError, before the first frame is asked for, where the path or an option doesn't fit, and later for a
     frame that does not fit; HarnessError where the disk refuses.
     """
+    import_matplotlib()
     from mbench.views.film_file import encode_film
     from mbench.views.film_frames import draw_frames, plan_showing
 
-    if not isinstance(fps, int) or isinstance(fps, bool) or not 1 <= fps <= MOST_FPS:
-        raise UsageError(f"fps={fps!r}: expected a whole number from 1 to {MOST_FPS}")
-    return encode_film(Path(path), draw_frames(frames, plan_showing(task, shape, title)), fps)
+    return encode_film(
+        Path(take_path("path", path)),
+        draw_frames(frames, plan_showing(task, shape, title)),
+        take_whole("fps", fps, 1, MOST_FPS),
+    )
 
 
 def study(
@@ -373,10 +410,17 @@ def study(
     `out/NAME/film.mp4`.  fresh: run the seeds again that are kept from before.
     Raises UsageError, before anything runs, for an unknown study or setting, a value out of range, and missing data.
     """
+    import_matplotlib()
     from mbench.runs.run_study import plan_study
 
-    where = None if film is None else Path(film)
-    return write_study(plan_study(name, settings, seeds, Path(out), film is not None, fresh), where)[0]
+    where = None if film is None else Path(take_path("film", film))
+    if not isinstance(seeds, Iterable) or isinstance(seeds, str):
+        raise UsageError(f"seeds={seeds!r}: expected a list of whole numbers")
+    numbers = tuple(take_whole("seeds", seed) for seed in seeds)
+    folder = Path(take_path("out", out))
+    return write_study(plan_study(name, settings, numbers, folder, film is not None, take_flag("fresh", fresh)), where)[
+        0
+    ]
 
 
 def write_study(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 import codecs
+import contextlib
 import functools
 import hashlib
+import inspect
 import os
 import re
 import sys
@@ -172,11 +174,77 @@ def read_submission(path: str | os.PathLike[str]) -> Source:
     return Source(name=safe_name(name), entry=actual.name, files=tuple(sorted(found.items())), path=Path(path))
 
 
-def pickle_build(build: Callable[..., Any]) -> Source:
-    """Turn a build function of the running program into a submission. SubmissionError if it cannot be pickled."""
+def pickle_submission(given: Any) -> Source:
+    """Turn a build function, an estimator or an estimator's class of the running program into a submission.
+
+    Raises UsageError for anything else, and for a class that needs more arguments than a build function gets.
+    """
+    is_estimator = all(callable(getattr(given, verb, None)) for verb in ("fit", "predict"))
+    if isinstance(given, type) and is_estimator:
+        wanted = _list_wanted(given)
+        if not wanted:
+            return pickle_build(_build_by(given), given)
+        if wanted != ["spec"]:  # a class that takes it is a build function
+            raise UsageError(
+                f"{given.__name__}: needs {', '.join(wanted)}. Give an object of it, or a function: lambda spec: "
+                f"{given.__name__}(…)"
+            )
+    elif is_estimator:
+        return pickle_build(_build_copies(given), type(given))
+    if not callable(given):
+        raise UsageError(
+            f"evaluate() was given {type(given).__name__}, expected a file, a function build(spec), an estimator with "
+            "fit and predict, or its class. Wrap it: lambda spec: …"
+        )
+    return pickle_build(given)
+
+
+def _list_wanted(kind: type) -> list[str]:
+    """Return the arguments that a class cannot be made without."""
+    try:
+        parameters = inspect.signature(kind).parameters.values()
+    except (ValueError, TypeError):  # one written in C, say, that does not tell
+        return []
+    variable = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return [each.name for each in parameters if each.default is each.empty and each.kind not in variable]
+
+
+def _build_by(kind: type) -> Callable[..., Any]:
+    def build(spec: Any) -> Any:
+        return kind()
+
+    return _make_portable(build)
+
+
+def _build_copies(estimator: Any) -> Callable[..., Any]:
+    """Return a build function of copies: unfitted where the estimator can tell its parameters."""
+    if hasattr(estimator, "get_params") and not isinstance(estimator, type):
+        from sklearn.base import clone
+
+        with contextlib.suppress(TypeError, RuntimeError):  # one that breaks scikit-learn's rules is copied as it is
+            estimator = clone(estimator)
+
+    def build(spec: Any) -> Any:
+        import copy
+
+        return copy.deepcopy(estimator)
+
+    return _make_portable(build)
+
+
+def _make_portable(build: Any) -> Callable[..., Any]:
+    build.__module__ = "__main__"  # so that it is pickled by value: a child cannot import this module
+    return build
+
+
+def pickle_build(build: Callable[..., Any], of: type | None = None) -> Source:
+    """Turn a build function of the running program into a submission. SubmissionError if it cannot be pickled.
+
+    of: the class that it builds, where it has no name and no module of its own.
+    """
     import cloudpickle
 
-    inner = build
+    inner: Any = of or build
     while isinstance(inner, functools.partial):
         inner = inner.func
     name = getattr(inner, "__qualname__", type(inner).__name__).rpartition(".")[2]

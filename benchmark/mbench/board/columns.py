@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
@@ -11,6 +11,7 @@ from typing import Any, Literal
 from mbench.board.standings import Board, Standing, list_of
 from mbench.board.stats import Interval, mean_interval
 from mbench.errors import one_line
+from mbench.results.scoring import Entry
 from mbench.suite import tracks
 
 Group = Literal["identity", "score", "family", "task", "cost", "running"]
@@ -18,6 +19,8 @@ Place = Literal["terminal", "board", "site", "pictures"]
 NOTHING = "–"
 BADGE = "universal"
 ALWAYS = 99  # of `Column.keep`
+GROUPS: tuple[Group, ...] = ("score", "family", "cost", "running")  # of which a table shows some, beside who it is of
+FIRST_GROUPS: tuple[Group, ...] = ("score", "family")  # where none is asked for
 _LONGEST = 300  # letters of a stranger's words
 
 
@@ -55,6 +58,11 @@ class Column:
     def head(self) -> str:
         """Its head in Markdown and LaTeX: the name, and the unit where people read another than the name says."""
         return self.name if self.scale == 1.0 else f"{self.name}, {self.unit}"
+
+    @property
+    def line(self) -> str:
+        """Its head in a terminal, on one line."""
+        return self.label.replace("-\n", "").replace("\n", " ")
 
     @property
     def is_words(self) -> bool:
@@ -183,6 +191,27 @@ def entry_columns(place: Place | None = None) -> list[Column]:
 def board_columns(place: Place | None = None) -> list[Column]:
     """Return what a board shows in a place, without one all that there is."""
     return [column for column in COLUMNS if place not in column.absent]
+
+
+def choose_columns(columns: Sequence[Column], groups: Sequence[str] | None) -> list[Column]:
+    """Return the columns of some groups and those that every table has; None is for the first groups."""
+    wanted = ("identity", *(FIRST_GROUPS if groups is None else groups))
+    return [column for column in columns if column.group in wanted or column.keep == ALWAYS]
+
+
+def measure_spread(columns: Sequence[Column], replicates: Sequence[Entry]) -> dict[str, float]:
+    """Return half of each score's interval, by column, of an entry's scores on each replicate alone.
+
+    Worth has none: it is a geometric mean.
+    """
+    spread = {}
+    for column in columns:
+        if column.group in ("score", "family") and column.name != "worth":
+            scores = [score for each in replicates if (score := column.value(each)) is not None]
+            interval = _interval(tuple(scores)) if len(scores) == len(replicates) else None
+            if interval is not None:
+                spread[column.name] = (interval.high - interval.low) / 2
+    return spread
 
 
 def find_column(name: str) -> Column:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
-from mbench.board.columns import Column, entry_columns
+from mbench.board.columns import Column, choose_columns, entry_columns, measure_spread
+from mbench.board.latex import LatexRow, format_latex
 from mbench.results.scoring import Entry
 
 if TYPE_CHECKING:
@@ -45,14 +47,29 @@ def entry_as_json(entry: Entry) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def format_table(entries: Sequence[Entry], table_format: TableFormat) -> str:
-    """Return the table as Markdown, CSV, LaTeX or JSON."""
+def format_table(
+    entries: Sequence[Entry],
+    table_format: TableFormat,
+    groups: Sequence[str] | None = None,
+    replicates: Mapping[str, Sequence[Entry]] = MappingProxyType({}),
+) -> str:
+    """Return the table as Markdown, CSV, LaTeX or JSON.
+
+    groups: of columns, in Markdown and LaTeX; None for all in Markdown, in LaTeX for as many as a page is wide.
+    replicates: by name, an entry's scores on each replicate alone: what its intervals are made of.
+    """
     if table_format == "json":
         return json.dumps([entry_as_json(entry) for entry in sort_entries(entries)], indent=1)
     rows, columns = entry_rows(entries), entry_columns()
     if table_format == "csv":
         return format_csv(rows)
-    return format_shown([{c.name: c.show(row[c.name]) for c in columns} for row in rows], columns, table_format)
+    if table_format == "latex" or groups is not None:
+        columns = choose_columns(entry_columns("terminal"), groups)
+    shown = [{c.name: c.show(row[c.name]) for c in columns} for row in rows]
+    if table_format == "md":
+        return format_markdown(shown, columns)
+    spreads = [measure_spread(columns, replicates.get(row["name"], ())) for row in rows]
+    return format_latex([LatexRow(*each) for each in zip(shown, rows, spreads, strict=True)], columns)
 
 
 def format_csv(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -62,23 +79,15 @@ def format_csv(rows: Sequence[Mapping[str, Any]]) -> str:
     return pd.DataFrame(rows).to_csv(index=False)
 
 
-def format_shown(
-    rows: Sequence[Mapping[str, str]], columns: Sequence[Column], table_format: Literal["md", "latex"]
-) -> str:
-    """Return rows as people read them, by the names of columns, as a table with strings escaped."""
+def format_markdown(rows: Sequence[Mapping[str, str]], columns: Sequence[Column]) -> str:
+    """Return rows as people read them, by the names of columns, with strings escaped."""
     import pandas as pd
 
     words = [column.is_words for column in columns]
-    if table_format == "md":
-        cells = [[escape_markdown(row[c.name]) if c.is_words else row[c.name] for c in columns] for row in rows]
-        shown = pd.DataFrame(cells, columns=[column.head for column in columns])
-        align = ["left" if each else "right" for each in words]
-        return shown.to_markdown(index=False, disable_numparse=True, colalign=align)
-    cells = [[row[column.name] for column in columns] for row in rows]
-    style = pd.DataFrame(cells, columns=[column.head for column in columns]).style.hide(axis="index")
-    style.format(escape="latex")
-    style.format_index(escape="latex", axis="columns")
-    return style.to_latex(column_format="".join("l" if each else "r" for each in words))
+    cells = [[escape_markdown(row[c.name]) if c.is_words else row[c.name] for c in columns] for row in rows]
+    shown = pd.DataFrame(cells, columns=[column.head for column in columns])
+    align = ["left" if each else "right" for each in words]
+    return shown.to_markdown(index=False, disable_numparse=True, colalign=align)
 
 
 def escape_markdown(text: str) -> str:

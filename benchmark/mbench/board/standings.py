@@ -27,10 +27,11 @@ from mbench.results.agreement import describe_strangers, find_strangers
 from mbench.results.audits import AuditReport, load_bounds
 from mbench.results.metrics import Profile
 from mbench.results.reference import Reference, note_track_without_skills
-from mbench.results.scoring import Entry, score_entry
+from mbench.results.scoring import Entry, score_entry, score_replicates
 from mbench.results.verdicts import measure_advantage
 from mbench.suite import tracks
 from mbench.types import FloatArray
+from mbench.words import count_of
 
 FRACTALS = tracks.FAMILIES["mandelbrot"]
 
@@ -170,11 +171,7 @@ def _stand(candidate: Candidate, track: str, reference: Reference) -> Standing |
     entry = score_entry(candidate.name, track, records, reference)
     if not entry.tasks and track not in candidate.foreign:
         return None
-    numbers = sorted({record.replicate for record in records})
-    replicates = tuple(
-        score_entry(candidate.name, track, [r for r in records if r.replicate == number], reference)
-        for number in numbers
-    )
+    replicates = score_replicates(candidate.name, track, records, reference)
     profiles = {
         task: _mean_profile([r.metrics.profile for r in records if r.task == task and r.metrics and r.metrics.profile])
         for task in FRACTALS
@@ -203,7 +200,7 @@ def _why_unranked(candidate: Candidate, entry: Entry, track: str) -> tuple[str, 
     if faults := candidate.faults.get(track):
         reasons.append(f"cannot be: {', '.join(faults)}")
     if n_foreign := candidate.foreign.count(track):
-        reasons.append(f"{n_foreign} records are of another version of its source")
+        reasons.append(f"{count_of(n_foreign, 'record is', 'records are')} of another version of its source")
     if not entry.is_complete:
         reasons.append(f"incomplete: {', '.join(entry.missing)}")
     elif unscored := [family for family, score in entry.families.items() if score is None]:

@@ -8,12 +8,14 @@ from dataclasses import asdict
 from statistics import median
 from typing import Any
 
-from mbench.board.columns import Column, board_columns, find_column
-from mbench.board.formats import TableFormat, entry_as_json, format_csv, format_shown
+from mbench.board.columns import Column, board_columns, choose_columns, find_column, measure_spread
+from mbench.board.formats import TableFormat, entry_as_json, format_csv, format_markdown
+from mbench.board.latex import LatexRow, format_latex
 from mbench.board.standings import Board, Standing
 from mbench.board.stats import CONFIDENCE, SIGNIFICANCE, Interval
 from mbench.errors import one_line
 from mbench.suite import tracks
+from mbench.words import count_of
 
 LISTS = ("board", "discovery", "rejected")
 _LONGEST = 400  # letters of a stranger's words: a verdict with its reason, at 300, fits
@@ -39,12 +41,17 @@ def _row(standing: Standing) -> dict[str, Any]:
     return row
 
 
-def shown_rows(rows: Sequence[dict[str, Any]], columns: Sequence[Column]) -> list[dict[str, str]]:
-    """Return rows as people read them: numbers rounded, intervals beside scores, what is unverified marked."""
-    return [{column.name: _show(column, row) for column in columns} for row in rows]
+def shown_rows(
+    rows: Sequence[dict[str, Any]], columns: Sequence[Column], *, halved: bool = False
+) -> list[dict[str, str]]:
+    """Return rows as people read them: numbers rounded, intervals beside scores, what is unverified marked.
+
+    halved: are intervals told by half their width behind ±, as where there is little room?
+    """
+    return [{column.name: _show(column, row, halved) for column in columns} for row in rows]
 
 
-def _show(column: Column, row: dict[str, Any]) -> str:
+def _show(column: Column, row: dict[str, Any], halved: bool = False) -> str:
     value = row[column.name]
     if column.name == "name":
         marks = [row["from"]] if row["from"] == "local" else []
@@ -52,28 +59,49 @@ def _show(column: Column, row: dict[str, Any]) -> str:
         marks += ["unverified"] if row["isolation"].endswith("unverified") else []
         return f"{value} ({', '.join(marks)})" if marks else value
     text = column.show(value)
-    if row.get(f"{column.name}_low") is not None:
-        text += f" [{column.show(row[f'{column.name}_low'])}, {column.show(row[f'{column.name}_high'])}]"
+    low, high = row.get(f"{column.name}_low"), row.get(f"{column.name}_high")
+    if low is not None and high is not None:
+        text += f" ± {column.show((high - low) / 2)}" if halved else f" [{column.show(low)}, {column.show(high)}]"
     return text
 
 
-def format_board(board: Board, table_format: TableFormat) -> str:
-    """Return the board with its lists and what they rest on. CSV is one table."""
+def format_board(board: Board, table_format: TableFormat, groups: Sequence[str] | None = None) -> str:
+    """Return the board with its lists and what they rest on. CSV is one table.
+
+    groups: of columns, in Markdown and LaTeX, as `format_table` takes them.
+    """
     rows = board_rows(board)
     if table_format == "json":
         return json.dumps(board_as_json(board), indent=1)
     if table_format == "csv":
         return format_csv(rows)
+    columns = board_columns("board") if groups is None and table_format == "md" else _choose(groups)
+    if table_format == "latex":
+        columns = [column for column in columns if column.name != "badge"]  # sentences; who has none has no rank
     parts = [describe_track(board)]
     for name, title in (("board", ""), ("discovery", TITLES["discovery"]), ("rejected", TITLES["rejected"])):
-        members = [row for row in rows if row["list"] == name]
-        if members:
-            columns = board_columns("board") if name == "board" else [find_column(each) for each in _VERDICT_COLUMNS]
-            parts += [title, format_shown(shown_rows(members, columns), columns, table_format)]
-    parts += describe_statistics(board)
+        members = [(row, each) for row, each in zip(rows, board.standings, strict=True) if row["list"] == name]
+        if not members:
+            continue
+        shown = columns if name == "board" else [find_column(each) for each in _VERDICT_COLUMNS]
+        if table_format == "md":
+            parts += [title, format_markdown(shown_rows([row for row, _ in members], shown), shown)]
+        else:
+            parts += [title, format_latex([_latex_row(row, each, shown) for row, each in members], shown)]
+    parts += describe_statistics(board, halved=table_format == "latex")
     if table_format == "latex":
-        parts = [part if part.startswith("\\begin") else f"% {part}" for part in parts if part]
+        parts = [part if "\\begin" in part else f"% {part}" for part in parts if part]
     return "\n\n".join(part.strip() for part in parts if part)
+
+
+def _choose(groups: Sequence[str] | None) -> list[Column]:
+    return choose_columns(board_columns("terminal"), groups)
+
+
+def _latex_row(row: dict[str, Any], standing: Standing, columns: Sequence[Column]) -> LatexRow:
+    text = {column.name: column.show(row[column.name]) for column in columns}
+    text["name"] = _show(find_column("name"), row)
+    return LatexRow(text, row, measure_spread(columns, standing.replicates))
 
 
 TITLES = {
@@ -86,35 +114,41 @@ def describe_track(board: Board) -> str:
     """Say in one line what the board is of."""
     n = tracks.TRACKS[board.track].replicates
     return (
-        f"Track {board.track} of suite {board.suite}, n = {n} replicate{'s' * (n > 1)} of each task: "
-        f"{len(board.ranked)} of {len(board.shown)} entries hold the badge, {len(board.discoveries)} discoveries, "
+        f"Track {board.track} of suite {board.suite}, n = {count_of(n, 'replicate')} of each task: "
+        f"{len(board.ranked)} of {count_of(len(board.shown), 'entry holds', 'entries hold')} the badge, "
+        f"{count_of(len(board.discoveries), 'discovery', 'discoveries')}, "
         f"{len(board.rejected)} rejected."
     )
 
 
-def describe_statistics(board: Board) -> list[str]:
-    """Say in a few lines what intervals and ranks rest on, with their n."""
+def describe_statistics(board: Board, *, halved: bool = False) -> list[str]:
+    """Say in a few lines what intervals and ranks rest on, with their n. halved: do intervals stand
+    behind scores as ±?
+    """
     n = tracks.TRACKS[board.track].replicates
     lines = []
     if n < 2:
         lines.append("One replicate, n = 1: no intervals, and no test to rank by. The order is that of the scores.")
     else:
-        lines.append(f"In brackets: {CONFIDENCE:.0%} intervals over n = {n} replicates, by Student's t.")
+        where = "Behind ±: halves of" if halved else "In brackets:"
+        lines.append(f"{where} {CONFIDENCE:.0%} intervals over n = {n} replicates, by Student's t.")
     if board.pairs:
         apart = sum(pair.is_separated for pair in board.pairs)
+        all_pairs = count_of(len(board.pairs), "pair")
+        verb = "is" if len(board.pairs) == 1 else "are"
         lines.append(
             f"Entries share a rank where a paired test over (task, replicate), n = {2 * n} cells, does not separate "
-            f"them: {apart} of {len(board.pairs)} pairs are separated at {SIGNIFICANCE:g} after Holm's correction."
+            f"them: {apart} of {all_pairs} {verb} separated at {SIGNIFICANCE:g} after Holm's correction."
         )
         known = [pair.test_set_sd for pair in board.pairs if pair.test_set_sd is not None]
         if known:
             lines.append(
                 f"All replicates share a test set; another one would move a difference by {median(known):.2f} (median "
-                f"standard deviation over {len(known)} pairs), which the test counts."
+                f"standard deviation over {count_of(len(known), 'pair')}), which the test counts."
             )
         if len(known) < len(board.pairs):
             lines.append(
-                f"What the shared test set does to {len(board.pairs) - len(known)} of {len(board.pairs)} pairs is not "
+                f"What the shared test set does to {len(board.pairs) - len(known)} of {all_pairs} is not "
                 "known, as older records don't keep it, and is not counted."
             )
     if board.agreement is not None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import io
+import os
 import re
 import signal
 import sys
@@ -24,6 +25,15 @@ from mbench.errors import MbenchError
 from mbench.results.kept import listening
 
 INTERRUPTED = 130
+# The verbs by what a person wants; one that stands in none is listed last.
+PURPOSES = {
+    "Try an idea": ("init", "check", "evaluate", "tune", "log"),
+    "See what was learned": ("explore", "render", "strip", "watch", "zoom", "study"),
+    "Compare": ("compare", "leaderboard", "curves", "site"),
+    "Take part": ("audit", "submit"),
+    "Keep": ("data", "info", "sample", "tasks", "rescore"),
+    "Maintain": ("verify", "reproduce", "reference", "suite", "bench"),
+}
 _FOLDER = Path(__file__).parent
 
 
@@ -75,12 +85,27 @@ class Program(click.Group):
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):  # a terminal that does not know a letter is no fault of ours
                 stream.reconfigure(errors="replace")
+        os.environ["MPLBACKEND"] = "agg"  # a notebook exports its own, which this interpreter may not have
         with listening() as notes:
             try:
                 return self._invoke(ctx)
             finally:
                 for words in dict.fromkeys(notes):
                     click.echo(f"Note: {words}", err=True)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the verbs by what a person wants, each list in the order in which one needs them."""
+        commands = {name: self.commands[name] for name in self.list_commands(ctx)}
+        width = max(map(len, commands))
+        room = formatter.width - width - 4
+        others = [name for name in commands if not any(name in names for names in PURPOSES.values())]
+        for purpose, names in (*PURPOSES.items(), ("Others", others)):
+            listed = [name for name in names if name in commands]
+            if listed:
+                with formatter.section(purpose):
+                    formatter.write_dl(
+                        [(name.ljust(width), commands[name].get_short_help_str(room)) for name in listed]
+                    )
 
     def _invoke(self, ctx: click.Context) -> Any:
         try:

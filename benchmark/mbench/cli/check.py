@@ -31,8 +31,9 @@ def check(name: str, results: Path, isolation: str | None, unsafe_no_sandbox: bo
     """
     import shlex
 
-    from mbench.cli.tables import last_lines
+    from mbench.cli.printed import last_lines
     from mbench.errors import SubmissionError
+    from mbench.results.record import STATUS_WORDS
     from mbench.runs.check import Finding, check_submission
     from mbench.sandbox.tiers import choose_isolation
 
@@ -51,6 +52,9 @@ def check(name: str, results: Path, isolation: str | None, unsafe_no_sandbox: bo
             click.echo(f"{click.style(mark, fg=colour)} {finding.what}")
             if finding.advice and finding.verdict != "ok":
                 click.echo(f"    → {finding.advice}")
+            status = finding.what.rpartition(": ")[2]
+            if status in STATUS_WORDS:
+                click.echo(f"      {click.style(f'{status}: {STATUS_WORDS[status]}', dim=True)}")
             for line in last_lines(finding.output):
                 click.echo(f"      {click.style(line, dim=True)}")
     failed = [finding for finding in findings if finding.verdict == "failed"]

@@ -7,7 +7,16 @@ from pathlib import Path
 import click
 
 from mbench.cli.names import name_argument, take_name
-from mbench.cli.options import examples, format_option, json_option, results_option, track_option, warn_of_damage
+from mbench.cli.options import (
+    columns_option,
+    examples,
+    format_option,
+    json_option,
+    refuse_columns,
+    results_option,
+    track_option,
+    warn_of_damage,
+)
 
 
 @click.command(
@@ -16,14 +25,18 @@ from mbench.cli.options import examples, format_option, json_option, results_opt
         "mbench compare knn fourier",
         "mbench compare my.py knn mlp --track standard",
         "mbench compare my.py submissions/theirs/result.json --format md > table.md",
+        "mbench compare my.py knn mlp --columns score,cost --format latex > table.tex",
     )
 )
 @name_argument(many=True, required=False)
 @track_option
 @format_option
+@columns_option
 @results_option
 @json_option
-def compare(names: tuple[str, ...], track: str, table_format: str, results: Path, as_json: bool) -> None:
+def compare(
+    names: tuple[str, ...], track: str, table_format: str, groups: tuple[str, ...] | None, results: Path, as_json: bool
+) -> None:
     """Compare results in one table, best Mandelbrot score first.
 
     Without any NAME, the baselines that have results on this track are compared.
@@ -39,9 +52,11 @@ def compare(names: tuple[str, ...], track: str, table_format: str, results: Path
     from mbench.results.lookup import recorded_baselines
     from mbench.results.names import find_records, label_names
     from mbench.results.reference import load_reference, note_track_without_skills
-    from mbench.results.scoring import score_entry
+    from mbench.results.scoring import score_entry, score_replicates
     from mbench.results.store import ResultStore
 
+    table_format = "json" if as_json else table_format
+    refuse_columns(groups, table_format)
     reference = load_reference()
     note_track_without_skills(track, reference)
     scored = []
@@ -68,15 +83,14 @@ def compare(names: tuple[str, ...], track: str, table_format: str, results: Path
         click.echo(f"{name}: {describe_strangers(strange)}", err=True)
     for line in describe_manners({entry.name: records[entry.name] for entry in scored}):
         click.echo(line, err=True)
-    if as_json:
-        table_format = "json"
     if table_format == "terminal":
-        print_entries(scored)
+        print_entries(scored, groups=groups)
     elif table_format == "json":  # a list of entries, so that what was said of all files stands in each
         rows = [entry_as_json(entry) | {"notes": heard_notes()} for entry in sort_entries(scored)]
         click.echo(json.dumps(rows, indent=1))
     else:
-        click.echo(format_table(scored, table_format).rstrip("\n"))  # type: ignore[arg-type]
+        alone = {name: score_replicates(name, track, each, reference) for name, each in records.items()}
+        click.echo(format_table(scored, table_format, groups, alone).rstrip("\n"))  # type: ignore[arg-type]
     if (results / "cells").is_dir() and any(each.origin != "result" for each in found):
         store = ResultStore(results)
         list(store.records())  # which is when it is seen what has to be passed over

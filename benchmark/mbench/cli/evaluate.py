@@ -11,6 +11,7 @@ from mbench.cli.names import name_argument, take_source
 from mbench.cli.options import (
     audit_option,
     cluster_option,
+    columns_option,
     connect,
     examples,
     hidden_option,
@@ -28,6 +29,7 @@ from mbench.cli.options import (
         "mbench evaluate submissions/example",
         "mbench evaluate my.py --track standard --jobs 4",
         "mbench evaluate my.py --task mandelbrot --task image:cat.png --replicates 3",
+        "mbench evaluate my.py --all --columns score,cost",
         "mbench evaluate my.py --json > scores.json",
         "mbench evaluate my.py --audit --hidden-seed secret.txt",
         "mbench evaluate my.py --track standard --cluster tcp://10.0.0.1:8786",
@@ -42,6 +44,13 @@ from mbench.cli.options import (
 @results_option
 @hidden_option
 @audit_option
+@columns_option
+@click.option(
+    "--all", "all_rows", is_flag=True, help="Show the whole table of the baselines, not those beside it only."
+)
+@click.option(
+    "--printed", is_flag=True, help="Show all that the submission printed, too (result.json holds it as output)."
+)
 @click.option("--pictures/--no-pictures", default=True, show_default=True, help="Draw what was learned.")
 @json_option
 def evaluate(
@@ -53,6 +62,9 @@ def evaluate(
     results: Path,
     secret: bytes | None,
     audit: bool,
+    groups: tuple[str, ...] | None,
+    all_rows: bool,
+    printed: bool,
     pictures: bool,
     as_json: bool,
     **running: Any,
@@ -69,9 +81,9 @@ def evaluate(
     from mbench.board.formats import entry_as_json
     from mbench.cli.audit import audit_source, print_report, report_as_json
     from mbench.cli.progress import LiveProgress
-    from mbench.cli.tables import print_entry
+    from mbench.cli.score_card import Card, make_card, print_card, print_last_line, print_written
     from mbench.errors import UsageError
-    from mbench.results.kept import heard_notes
+    from mbench.results.kept import heard_notes, take_notes
     from mbench.results.reference import load_reference
     from mbench.suite.secrets import name_test_set
 
@@ -91,10 +103,18 @@ def evaluate(
         click.echo(f"{source.name} on track {track}, isolation tier {isolation.tier}: {isolation.summary}", err=True)
     if secret is not None:
         click.echo(f"test set {name_test_set(secret)}", err=True)
+    cards: list[Card] = []
     with connect(cluster, running) as elsewhere, LiveProgress(load_reference()) as live:
+
+        def say(outcome: api.Outcome) -> None:
+            if not as_json:
+                cards.append(make_card(outcome, all_rows=all_rows, groups=groups))
+                with live.paused():
+                    print_card(cards[0], printed=printed)
+
         outcome = api.run_evaluation(
             source, track=track, tasks=tasks, replicates=replicates, out=results, pictures=pictures,
-            elsewhere=elsewhere, report=live, secret=secret, **running,
+            elsewhere=elsewhere, report=live, scored=say, secret=secret, **running,
         )  # fmt: skip
     content = entry_as_json(outcome.entry) | {"paths": [str(path) for path in outcome.paths]}
     content |= {"left_out": outcome.missing, "notes": [*outcome.notes, *heard_notes()]}
@@ -102,7 +122,7 @@ def evaluate(
         for line in outcome.warnings:
             click.echo(line, err=True)
     else:
-        print_entry(outcome)
+        print_written(outcome, cards[0].outcome.notes)
     report = None
     if audit and settings is not None:
         report, path = audit_source(source, settings, track=track, secret=secret, out=results)
@@ -112,6 +132,10 @@ def evaluate(
             print_report(report)
     if as_json:
         click.echo(json.dumps(content, indent=1))
+    else:
+        for words in take_notes():  # before the last line, which is the user's own
+            click.echo(f"Note: {words}", err=True)
+        print_last_line(cards[0])
     if any(record.is_our_failure for record in outcome.result.records):
         raise SystemExit(3)
     if not all(record.ok for record in outcome.result.records) or (report is not None and not report.ok):

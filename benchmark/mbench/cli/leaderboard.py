@@ -7,10 +7,12 @@ from pathlib import Path
 import click
 
 from mbench.cli.options import (
+    columns_option,
     examples,
     format_option,
     json_option,
     recorded_option,
+    refuse_columns,
     results_option,
     submissions_option,
     suite_option,
@@ -31,6 +33,7 @@ from mbench.cli.options import (
 @submissions_option
 @recorded_option
 @format_option
+@columns_option
 @click.option("--plots", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
               help="Also draw skill against cost, the depth profiles, the critical differences, and error against "
               "sample size where `mbench curves` measured it.")  # fmt: skip
@@ -42,6 +45,7 @@ def leaderboard(
     submissions: Path,
     recorded: bool,
     table_format: str,
+    groups: tuple[str, ...] | None,
     plots: Path | None,
     as_json: bool,
 ) -> None:
@@ -63,6 +67,8 @@ def leaderboard(
     from mbench.results.reference import load_reference
     from mbench.suite.tracks import SUITE_VERSION
 
+    table_format = "json" if as_json else table_format
+    refuse_columns(groups, table_format)
     known = [*find_baselines(suite), *find_submissions(submissions, suite)]
     if not recorded and suite == SUITE_VERSION:  # a results folder is of one suite
         known = keep_recorded(known, find_local(results, track), track)
@@ -73,17 +79,15 @@ def leaderboard(
     if not board.standings:
         before = find_earlier(track) if suite == SUITE_VERSION else ""
         click.echo(f"Nothing is recorded on track {track} under suite {suite}{before}", err=True)
-    if as_json:
-        table_format = "json"
     if table_format == "terminal":
         from mbench.cli.tables import print_board
 
-        print_board(board)
+        print_board(board, groups)
     elif table_format == "json":
         content = board_as_json(board)
         click.echo(json.dumps(content | {"notes": [*content["notes"], *heard_notes()]}, indent=1))
     else:
-        click.echo(format_board(board, table_format))  # type: ignore[arg-type]
+        click.echo(format_board(board, table_format, groups))  # type: ignore[arg-type]
     if plots is not None:
         from mbench.results.curves import find_curves
         from mbench.views.board_plots import curves_on, draw_board, draw_curves

@@ -12,6 +12,7 @@ import click
 
 from mbench.errors import UsageError
 from mbench.suite.tracks import DEFAULT_TRACK, SUITE_VERSION, TRACKS
+from mbench.words import count_of
 
 if TYPE_CHECKING:
     from mbench.results.store import ResultStore
@@ -116,6 +117,37 @@ class Formats(click.Choice):
         return super().convert(value, param, ctx)
 
 
+class Groups(click.ParamType):
+    """Groups of a table's columns, with commas between them."""
+
+    name = "groups"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return their names in a tuple; of `all`, every one."""
+        from mbench.board.columns import GROUPS
+
+        if not isinstance(value, str):
+            return value
+        names = tuple(name.strip() for name in value.split(","))
+        if names == ("all",):
+            return GROUPS
+        for name in names:
+            if name not in GROUPS:
+                self.fail(f"{name!r} is no group of columns: expected some of {', '.join(GROUPS)}, or all", param, ctx)
+        return names
+
+
+def refuse_columns(groups: tuple[str, ...] | None, table_format: str) -> None:
+    """Raise UsageError where columns are chosen of a format that programs read, which has them all."""
+    if groups is not None and table_format in ("csv", "json"):
+        raise UsageError(f"--columns: {table_format} has every column. Leave it out")
+
+
+columns_option = click.option(
+    "--columns", "groups", type=Groups(), metavar="GROUPS",
+    help="Groups of columns to show, with commas: score, family, cost, running; or all, however wide. Default: score "
+    "and family.",
+)  # fmt: skip
 format_option = click.option(
     "--format", "table_format", type=Formats(), default="terminal", show_default=True, help="How to print it."
 )
@@ -176,7 +208,9 @@ def connect(address: str | None, running: dict[str, Any]) -> Iterator[Cluster | 
 
     demand = Demand(running["isolation"], running["unsafe_no_sandbox"], running["device"])
     with Cluster(address, demand) as cluster:
-        click.echo(f"{address}: {cluster.n_threads} cells at a time, isolation tier {cluster.tier}", err=True)
+        click.echo(
+            f"{address}: {count_of(cluster.n_threads, 'cell')} at a time, isolation tier {cluster.tier}", err=True
+        )
         yield cluster
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from threading import Lock
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -20,6 +21,7 @@ from mbench.results.scoring import score_entry
 from mbench.runs.cells import Cell
 from mbench.runs.check import LOADING_TOLD_S
 from mbench.runs.progress import Progress as CellProgress
+from mbench.words import count_of
 
 if TYPE_CHECKING:
     from mbench.review.audit.run import AuditProgress
@@ -50,6 +52,13 @@ class Live:
     ) -> None:
         """Stop drawing; what was printed stays."""
         self._bar.stop()
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Take the bar away while something else is printed, and draw it again below."""
+        self._bar.stop()
+        yield
+        self._bar.start()
 
     def _print(self, name: str, outcome: str) -> None:
         clock = f"{time.monotonic() - self._started:6.1f} s"
@@ -116,7 +125,7 @@ class LiveProgress(Live):
                 outcome += f", {record.metrics.profile.depth_octaves:.2f} octaves"
             scores = self._scores([record])
             if scores:
-                outcome += f", score {scores[0]:.1f}"
+                outcome += f", task score {scores[0]:.1f}"
             if record.costs.fit_s is not None:
                 loading = record.costs.import_s or 0.0
                 words = f", {loading:.1f} s of loading libraries in it" if loading >= LOADING_TOLD_S else ""
@@ -130,7 +139,7 @@ class LiveProgress(Live):
 
     def _running_score(self) -> str:
         scores = self._scores(self._records)
-        return f"mean score so far {sum(scores) / len(scores):.1f}" if scores else "cells"
+        return f"mean task score so far {sum(scores) / len(scores):.1f}" if scores else "cells"
 
     def _scores(self, records: Sequence[Record]) -> list[float]:
         if self._reference is None:
@@ -232,6 +241,6 @@ def print_film(film: Film, as_json: bool) -> None:
         click.echo(json.dumps({"path": str(film.path), "frames": film.n_frames, "seconds": film.seconds}))
     else:
         size = film.path.stat().st_size / 2**20
-        click.echo(f"Wrote {film.path}: {film.n_frames} frames, {film.seconds:.1f} s, {size:.1f} MB")
+        click.echo(f"Wrote {film.path}: {count_of(film.n_frames, 'frame')}, {film.seconds:.1f} s, {size:.1f} MB")
     for note in film.notes:
         click.echo(note, err=True)

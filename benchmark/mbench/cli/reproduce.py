@@ -19,6 +19,7 @@ from mbench.cli.options import (
     running_options,
     track_option,
 )
+from mbench.words import count_of
 
 if TYPE_CHECKING:
     from mbench.review.forecast import Forecast
@@ -170,6 +171,7 @@ def _print_forecasts(forecasts: Sequence[Forecast], total: dict[str, float]) -> 
     print_whole(make_console(), table)
     click.echo(f"Fitting and predicting as recorded, by {forecasts[0].jobs} at a time; starting children comes on top.")
     if total["guesses"]:
-        click.echo(f"~ of {total['guesses']:g} cells nothing is recorded: each at {UNKNOWN_SHARE:.0%} of its limit.")
+        unknown = count_of(round(total["guesses"]), "cell")
+        click.echo(f"~ of {unknown} nothing is recorded: each at {UNKNOWN_SHARE:.0%} of its limit.")
     for name, reason in {task: text for each in forecasts for task, text in each.missing.items()}.items():
         click.echo(f"{name} would be left out: {reason}")

@@ -19,6 +19,7 @@ from mbench.cli.options import (
     unsafe_option,
 )
 from mbench.suite.tracks import TRACKS
+from mbench.words import count_of
 
 
 @click.command(
@@ -73,4 +74,5 @@ def site(
         content = {"folder": str(folder), "pages": [str(path) for path in built.pages], "n_entries": built.n_entries}
         click.echo(json.dumps(content | {"notes": [*built.notes, *heard_notes()]}, indent=1))
         return
-    click.echo(f"{len(built.pages)} pages of {built.n_entries} entries. Open {built.pages[0]}")
+    entries = count_of(built.n_entries, "entry", "entries")
+    click.echo(f"{count_of(len(built.pages), 'page')} of {entries}. Open {built.pages[0]}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mbench.cli.options import examples, json_option
+from mbench.words import count_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -171,7 +172,7 @@ def _rows(claim: ClaimResult) -> Sequence[tuple[str, ...]]:
         return [(claim.kind, claim.claim, claim.measure, _tell(claim.cases[0].value), claim.rule, verdict)]
     rows = [(claim.kind, claim.claim, claim.measure, "", claim.rule, verdict)]
     for case in claim.cases:
-        holds = "" if case.holds is None else "holds" if case.holds else f"no ({case.seeds_holding} seeds)"
+        holds = "" if case.holds is None else "holds" if case.holds else f"no ({count_of(case.seeds_holding, 'seed')})"
         rows.append(("", "", f"  {case.when}", _tell(case.value), "", holds))
     return rows
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from mbench.cli.options import examples, json_option
+from mbench.words import count_of
 
 _WIDE = 90  # columns of a terminal that has room for the families, too
 
@@ -47,7 +48,7 @@ def tasks(as_json: bool) -> None:
     add({"task": "[dim]image:PATH (extra)[/dim]", "family": "images", "map": "R² → R³"}, shown)
     print_whole(console, table)
     for track in tracks.TRACKS.values():
-        n = "1 replicate" if track.replicates == 1 else f"{track.replicates} replicates"
+        n = count_of(track.replicates, "replicate")
         click.echo(f"{track.name}: {track.purpose} ({n})")
     click.echo(
         "fit s: processor seconds for each thread granted; by the wall clock three times as many, with a GPU as many"

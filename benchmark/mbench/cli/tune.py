@@ -103,7 +103,7 @@ def _print_search(search: Search) -> None:
     console = make_console()
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1))
     table.add_column("task")
-    for heading in (search.parameter, "error", "skill", "octaves", "depth skill", "score", "fit s", "n"):
+    for heading in (search.parameter, "error", "skill", "octaves", "depth skill", "task score", "fit s", "n"):
         table.add_column(escape(heading), justify="right")
     reasons = {}
     for name in dict.fromkeys(task.task for trial in search.trials for task in trial.entry.tasks):
@@ -125,7 +125,7 @@ def _print_search(search: Search) -> None:
         console.print(
             "[dim]Failures count 0, and are kept. To run them again: --fresh, with --task NAME for each.[/dim]"
         )
-    console.print("\n[bold]Mean score[/bold]")
+    console.print("\n[bold]Mean task score[/bold]")
     for trial in search.trials:
         score = "a failure of ours" if trial.score is None else f"{trial.score:.1f}"
         console.print(escape(f"  {search.parameter} = {trial.value!r}: {score}"), soft_wrap=True)

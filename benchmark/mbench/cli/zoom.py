@@ -31,7 +31,7 @@ from mbench.cli.options import (
 @look_option
 @track_option
 @landmark_option
-@click.option("--seconds", type=click.FloatRange(1, 120), default=14.0, show_default=True, help="Of diving.")
+@click.option("--seconds", type=click.FloatRange(1, 120), default=16.0, show_default=True, help="How long the film is.")
 @child_options
 @folder_option
 @film_option

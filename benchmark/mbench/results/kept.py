@@ -87,6 +87,14 @@ def heard_notes() -> list[str]:
     return list(dict.fromkeys(_NOTES.get() or ()))
 
 
+def take_notes() -> list[str]:
+    """Return what was noted so far, each once, so that nobody says it again."""
+    taken = heard_notes()
+    if notes := _NOTES.get():
+        notes.clear()
+    return taken
+
+
 def note(words: str) -> None:
     """Note what whoever reads the result should know, where somebody listens."""
     notes = _NOTES.get()

@@ -22,6 +22,15 @@ _MOST_LIBRARIES = 2_000
 _WORST_ERROR = 1e200  # farther than float32 predictions can lead, and so for every other metric
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{6})?\+00:00", re.ASCII)
 Status = Literal["ok", "crash", "timeout", "out-of-memory", "invalid", "refused", "infrastructure"]
+STATUS_WORDS: dict[Status, str] = {
+    "ok": "it ended well",
+    "crash": "its code raised an error, or its process ended",
+    "timeout": "it took longer than the time it is granted",
+    "out-of-memory": "it took more memory than it is granted",
+    "invalid": "it answered, but not with what is asked for",
+    "refused": "it cannot be run as it is: there is no estimator to fit",
+    "infrastructure": "a failure of ours, which is not held against it",
+}  # what a person reads beside a status
 
 
 @dataclass(frozen=True, slots=True)

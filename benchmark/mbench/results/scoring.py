@@ -145,6 +145,15 @@ def score_entry(name: str, track_name: str, records: Sequence[Record], reference
     )
 
 
+def score_replicates(name: str, track_name: str, records: Sequence[Record], reference: Reference) -> tuple[Entry, ...]:
+    """Return what the entry's scores were had it been scored on each replicate alone, in their order."""
+    numbers = sorted({record.replicate for record in records})
+    return tuple(
+        score_entry(name, track_name, [each for each in records if each.replicate == number], reference)
+        for number in numbers
+    )
+
+
 def _score_task(
     task: str, records: Sequence[Record], reference: TaskReference | None, curve: LearningCurve | None
 ) -> TaskScore:

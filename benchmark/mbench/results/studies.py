@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -120,6 +121,18 @@ class StudyRecord:
     def is_sound(self) -> bool:
         """Did every oracle pass?"""
         return all(oracle.passed for oracle in self.oracles)
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: a row per claim with its verdict, and the verdict of all."""
+        heads = ("claim", "kind", "rule", "verdict", "when")
+        rows = [[each.claim, each.kind, each.rule, each.verdict, each.when] for each in self.claims]
+        cells = ["".join(f"<td>{html.escape(str(cell))}</td>" for cell in row) for row in rows]
+        title = f"{self.study}: {self.verdict}" + (f", {self.when}" if self.when else "")
+        body = "".join(f"<tr>{row}</tr>" for row in cells)
+        head = "".join(f"<th>{word}</th>" for word in heads)
+        return (
+            f"<table><caption>{html.escape(title)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        )
 
 
 def spread(values: Sequence[float] | FloatArray) -> Spread:

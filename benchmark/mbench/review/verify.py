@@ -28,6 +28,7 @@ from mbench.submission import Source, read_submission, safe_name
 from mbench.suite import tracks
 from mbench.suite.secrets import PUBLIC, secret_digest
 from mbench.suite.tasks import load_task
+from mbench.words import count_of
 
 # The audit's bounds are of the Mandelbrot tasks. On the curve, whose error lies at its jump, k-NN's two test sets were
 # 0.3 bits apart; a test set known by heart is worth many bits.
@@ -107,19 +108,20 @@ def check_claim(claim: Claim) -> list[Check]:
     if claim.audit is not None and (fault := find_report_fault(claim.audit)):
         faults = (*faults, fault)
     failed = [f"{record.task} r{record.replicate} {record.status}" for record in claim.records if not record.ok]
+    ways = [f"{count_of(threads, 'thread')} on {device}" for threads, device in sorted(manners)]
     return [
         Check(
             "source", not others, f"the record is of {min(others)[:16]}…, this is {claim.source.digest[:16]}…"
             if others else f"the record is of this source, {claim.source.digest[:16]}…",
         ),
         Check("test set", test_sets == {PUBLIC}, ", ".join(sorted(test_sets))),
-        Check("one manner", len(manners) == 1, "; ".join(f"{t} threads on {d}" for t, d in sorted(manners))),
+        Check("one manner", len(manners) == 1, "; ".join(ways)),
         Check("tasks", not foreign, f"not of the track: {', '.join(foreign)}" if foreign else "those of the track"),
         Check(
             "definitions", not changed, f"scored on another definition of {', '.join(changed)}: evaluate it again"
             if changed else "those of the tasks here",
         ),
-        Check("whole", not absent, f"missing: {', '.join(absent)}" if absent else f"{len(cells)} cells"),
+        Check("whole", not absent, f"missing: {', '.join(absent)}" if absent else count_of(len(cells), "cell")),
         Check("consistent", not faults, ", ".join(faults) or "what follows from other fields does"),
         Check("no failures", not failed, ", ".join(failed) or "every cell ended well"),
     ]  # fmt: skip
@@ -146,7 +148,10 @@ def check_rerun(claim: Claim, records: Sequence[Record]) -> Check:
     absent = [f"{r.task} r{r.replicate}" for r in claim.records if (r.task, r.replicate) not in again]
     if absent:
         lines.append(f"recorded, but not run again: {', '.join(absent)}")
-    detail = "; ".join(lines) or f"{len(records)} cells within {ERROR_TOLERANCE:.0%}, or a digit, of what is recorded"
+    detail = (
+        "; ".join(lines)
+        or f"{count_of(len(records), 'cell')} within {ERROR_TOLERANCE:.0%}, or a digit, of what is recorded"
+    )
     return Check("rerun", not lines, detail)
 
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
+from mbench.arguments import take_choice, take_names, take_whole
 from mbench.errors import HarnessError, MbenchError, MissingDataError, UsageError
 from mbench.results.environment import describe_environment
 from mbench.results.metrics import Answers, depth_profile, error_blocks, find_metric
@@ -25,12 +26,23 @@ from mbench.sandbox.child_process import ChildFailure, Interrupted
 from mbench.sandbox.limits import Took
 from mbench.suite import tracks
 from mbench.suite.secrets import PUBLIC, name_test_set
-from mbench.suite.tasks import Task, load_task
+from mbench.suite.tasks import Task, find_task, load_task
 from mbench.types import FloatArray, Queries, Tier
 
 # Later replicates belong to `mbench tune`, so that no score is made of a sample that settings were chosen by.
 FIRST_TUNING_REPLICATE = 1_000
 _PART_VALUES = 1 << 20  # of X in memory at once: 8 MB, and several times that while it is drawn
+
+
+def check_cells(track_name: str, tasks: Sequence[str] = (), replicates: int | None = None) -> None:
+    """Raise UsageError where there are no such cells, before anything is loaded: an unknown track or task, and a number
+    of replicates that is none or more than there are.
+    """
+    take_choice("track", track_name, tracks.TRACKS)
+    if replicates is not None and take_whole("replicates", replicates, 1) > FIRST_TUNING_REPLICATE:
+        raise UsageError(f"{replicates} replicates: there are {FIRST_TUNING_REPLICATE}, later ones are to tune on")
+    for name in take_names("tasks", tasks):
+        find_task(name)
 
 
 def plan_cells(
@@ -45,11 +57,8 @@ def plan_cells(
     Raises UsageError for an unknown track or task, for data missing on a task asked for by name, and for more
     replicates than there are.
     """
-    if replicates is not None and replicates > FIRST_TUNING_REPLICATE:
-        raise UsageError(f"{replicates} replicates: there are {FIRST_TUNING_REPLICATE}, later ones are to tune on")
-    track = tracks.TRACKS.get(track_name)
-    if track is None:
-        raise UsageError(f"unknown track {track_name!r}: expected one of {', '.join(tracks.TRACKS)}")
+    check_cells(track_name, tasks, replicates)
+    track = tracks.TRACKS[track_name]
     cells: list[Cell] = []
     place_in_family: dict[str, int] = {}
     families: Counter[str] = Counter()

@@ -13,8 +13,11 @@ from mbench.submission import PICKLED_ENTRY, Source, safe_name
 
 # The worker imports this file as it would the submission's, and this one imports that.
 _ENTRY = "mbench_variant.py"
-_DERIVED = '''"""{stem} with {parameter} = {value!r}: made by `mbench tune`."""
-
+_DERIVED = """# {title}: made by `mbench tune`.
+exec(compile({code!r}, "<mbench tune>", "exec"))
+"""
+# Compiled under a name that is no file: what is told of an error names the person's own file.
+_CODE = """
 import importlib.util
 import sys
 from pathlib import Path
@@ -40,7 +43,7 @@ def build(spec):
             raise
         raise ValueError(f"{{kind}} has no parameter {parameter}, it has: {{', '.join(known) or 'none'}}") from error
     return estimator if changed is None else changed
-'''
+"""
 
 
 def parse_values(text: str) -> tuple[Any, ...]:
@@ -73,6 +76,7 @@ def derive_source(source: Source, parameter: str, value: Any) -> Source:
     while entry in dict(source.files):
         entry = f"_{entry}"
     stem = Path(source.entry).stem
-    content = _DERIVED.format(stem=stem, entry=source.entry, parameter=parameter, value=value)
+    code = _CODE.format(stem=stem, entry=source.entry, parameter=parameter, value=value)
+    content = _DERIVED.format(title=f"{stem} with {parameter} = {value!r}", code=code)
     name = safe_name(f"{source.name}-{parameter}-{value!r}")
     return Source(name=name, entry=entry, files=((entry, content.encode()), *source.files))

@@ -49,8 +49,11 @@ def load_photo(name: str) -> ByteArray:
 
 
 def read_picture(path: str) -> ByteArray:
-    """Return a picture file as (height, width, 3) uint8, transparency on white. Raises UsageError if it is none."""
-    from PIL import Image, UnidentifiedImageError
+    """Return a picture file as (height, width, 3) uint8, upright, transparency on white.
+
+    Raises UsageError if it is none.
+    """
+    from PIL import Image, ImageOps, UnidentifiedImageError
 
     try:
         with Image.open(path) as picture:
@@ -61,8 +64,9 @@ def read_picture(path: str) -> ByteArray:
                 raise UsageError(f"image:{path}: is of a kind that is not read ({picture.mode}). Save it with 8 bits")
             else:
                 opened = picture
-            canvas = Image.new("RGBA", picture.size, "white")
-            canvas.alpha_composite(opened.convert("RGBA"))
+            upright = ImageOps.exif_transpose(opened)  # a phone saves it as its sensor lies, and says how to turn it
+            canvas = Image.new("RGBA", upright.size, "white")
+            canvas.alpha_composite(upright.convert("RGBA"))
     except FileNotFoundError:
         raise UsageError(f"image:{path}: there is no such file. Give the path of a PNG or JPEG") from None
     except (UnidentifiedImageError, OSError, Image.DecompressionBombError) as error:

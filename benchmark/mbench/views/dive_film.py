@@ -22,16 +22,16 @@ from mbench.views.learning_film import Film, Report, WatchProgress
 from mbench.views.spots import Spot
 
 FPS = 25  # a GIF, which counts in hundredths of a second, has these frames even, too
-HOLD_S = 1.0  # that the first and the last frame stay
+HOLD_S = 1.0  # that the first and the last frame stay, or a quarter of a short film each
 
 
 def zoom(
-    run: Run, spot: Spot, path: Path, store: ResultStore, seconds: float = 14.0,
+    run: Run, spot: Spot, path: Path, store: ResultStore, seconds: float = 16.0,
     report: Report = lambda progress: None,
 ) -> Film:  # fmt: skip
     """Film the dive into a landmark, from the submission's stored estimator or else a fresh one, and write the film.
 
-    seconds: of diving, at a constant rate; the whole window and the deepest one stay a little.
+    seconds: that the film takes: a dive at a constant rate, before and after which its picture stays a little.
     Raises UsageError for a task or landmark without a dive, SubmissionError where the submission fails, HarnessError
     where the disk refuses.
     """
@@ -63,12 +63,13 @@ def zoom(
         # What lies further off is off the scale already, and its square would overflow.
         shown = np.clip(values.astype(np.float64), -1e100, 1e100).reshape(shape)
         keys.append(KeyPicture(task.truth(points[octave])[:, 0].reshape(shape), shown))
-    octaves = plan_octaves(max(2, round(seconds * FPS)))
+    n_wanted = round(seconds * FPS)
+    hold = min(round(HOLD_S * FPS), n_wanted // 4)
+    octaves = plan_octaves(max(2, n_wanted - 2 * hold))
     subtitle = f"{spot.task}  ·  {cell.n_samples:,} points  ·  into {place.name}"
     frames = draw_dive(dive, keys, octaves, title=source.name, subtitle=subtitle)
 
     def held() -> Iterator[IntArray]:
-        hold = round(HOLD_S * FPS)
         frame = None
         for number, frame in enumerate(frames):
             report(WatchProgress(path.name, "filming", number + 1, len(octaves)))

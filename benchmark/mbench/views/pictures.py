@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mbench.disk import disk_error
-from mbench.errors import MbenchError
+from mbench.errors import HarnessError, MbenchError
 from mbench.results.estimators import Stored
 from mbench.results.metrics import find_metric
 from mbench.results.record import Record
@@ -20,10 +20,11 @@ from mbench.runs.in_threads import run_all
 from mbench.runs.progress import Progress
 from mbench.runs.run import Run
 from mbench.runs.stored import open_stored
-from mbench.sandbox.child_process import ChildFailure
+from mbench.sandbox.child_process import ChildFailure, Interrupted
 from mbench.suite import tracks
 from mbench.suite.tasks import Task, find_task, load_task
 from mbench.suite.tasks.looks import Line
+from mbench.views.backend import import_matplotlib
 
 CARD_NAME = "card.png"  # the whole set and the depth profile: what a README shows
 STRIP_NAME = "strip.png"  # every depth about one point
@@ -55,6 +56,7 @@ def draw_pictures(
 def _draw_pictures(
     run: Run, records: Sequence[Record], store: ResultStore, folder: Path, reference: Reference
 ) -> list[Drawing]:
+    import_matplotlib()
     from mbench.views.render.draw import draw_depth_profile
     from mbench.views.render.page import read_fit
 
@@ -82,6 +84,10 @@ def _draw_pictures(
                 _draw_cell(run, stored, task, places[0], reference)
             except ChildFailure as failure:
                 return [Drawing(None, f"{record.task}: no picture, {failure}")]
+            except (Interrupted, OSError, HarnessError):
+                raise
+            except Exception as error:  # of one picture: the others are drawn
+                return [Drawing(None, f"{record.task}: no picture, {type(error).__name__}: {error}")]
         return [Drawing(place) for place in places]
 
     drawings = [each for found in run_all(drawable, draw, jobs=run.settings.jobs, cancel=run.cancel) for each in found]
@@ -133,8 +139,10 @@ def _subtitle(record: Record, reference: Reference) -> str:
     parts += [metric.show(score.further[metric.name]) for metric in others if metric.name in score.further]
     if score.depth_octaves is not None:
         parts.append(f"depth {score.depth_octaves:.2f} octaves")
-    if score.score is not None:
-        parts.append(f"score {score.score:.0f}")
+    if score.skill is not None:
+        parts.append(f"skill {score.skill:.0f}")
+    if score.depth_skill is not None:
+        parts.append(f"depth skill {score.depth_skill:.0f}")
     return "  ·  ".join(parts)
 
 
