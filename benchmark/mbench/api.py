@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from mbench.errors import UsageError
 from mbench.results.kept import listening
+from mbench.results.log import Attempt
 from mbench.results.lookup import manner, newest_result
 from mbench.results.names import find_source, resolve_name
 from mbench.results.origins import keep_replaced, write_origin
@@ -19,7 +20,9 @@ from mbench.results.record import Record, Result
 from mbench.results.reference import load_reference
 from mbench.results.scoring import Entry, score_entry
 from mbench.results.store import RESULT_NAME, ResultStore, write_result
+from mbench.runs import practice as practising
 from mbench.runs.cells import protocol_digest
+from mbench.runs.diary import Diary
 from mbench.runs.evaluate import Elsewhere, evaluate_source, plan_cells
 from mbench.runs.progress import Report
 from mbench.runs.run import Run, open_run
@@ -46,13 +49,14 @@ MOST_FPS = 100  # a GIF counts in hundredths of a second
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one run of `evaluate` came to."""
+    """What one run of `evaluate` came to. attempt: what the log keeps of it, None where it keeps none."""
 
     result: Result
     entry: Entry
     missing: dict[str, str]
     notes: tuple[str, ...]
     paths: tuple[Path, ...]
+    attempt: Attempt | None = None
 
     @property
     def warnings(self) -> list[str]:
@@ -111,28 +115,46 @@ def run_evaluation(
     pictures: bool = True,
     elsewhere: Elsewhere | None = None,
     report: Report = lambda progress: None,
+    practice: bool = False,
+    note: str | None = None,
     **running: Any,
 ) -> Outcome:
     """Evaluate a submission, write `out/NAME/TRACK/result.json` and the pictures beside it.
 
     elsewhere: where cells run instead of on this machine, which then draws the pictures only.
+    practice: on samples and test points of which no score is made. Then all of it lies in `out/practice`, no picture is
+    drawn, and the entry is never complete.
+    note: what the log keeps beside the scores, "" for nothing; None where the log is not to keep the run at all.
     running: see `make_settings`. What was scored on a hidden test set lies in a folder of its own in that one, so that
     it never stands for the submission's public result.
     """
+    if practice and (elsewhere is not None or running.get("secret") is not None):
+        raise UsageError("practice has test points of its own, and runs here: no hidden ones, no cluster")
+    pictures = pictures and not practice
     settings = make_settings(here=elsewhere is None or pictures, **running)
+    if practice:
+        settings = replace(settings, secret=practising.SECRET)
     test_set = name_test_set(settings.secret)
-    folder = out / source.name / track
-    if settings.secret is not None:
+    place = out / practising.FOLDER if practice else out
+    folder = place / source.name / track
+    if settings.secret is not None and not practice:
         folder /= test_set.replace(":", "-")[:15]
     paths = [folder / RESULT_NAME]
+    diary = Diary(out, source, note, report)
     # First of all: it imports while we plan.
-    with nullcontext(Run(source, settings, report=report)) if elsewhere else open_run(source, settings, report) as run:
-        cells, missing = plan_cells(track, tasks, replicates)
-        store = ResultStore(out)
+    with nullcontext(Run(source, settings, report=diary)) if elsewhere else open_run(source, settings, diary) as run:
+        if practice:
+            plan = practising.plan_practice(track, tasks, replicates)
+            cells, missing = plan.cells, plan.missing
+        else:
+            cells, missing = plan_cells(track, tasks, replicates)
+        store = practising.PracticeStore(place) if practice else ResultStore(place)
         expect = getattr(report, "expect", None)  # a display wants to know how many there will be
         if expect is not None:
             expect(cells)
-        result, set_aside = evaluate_source(run, cells, store, elsewhere=elsewhere)
+        load = practising.load_practice_task if practice else load_task
+        with diary:
+            result, set_aside = evaluate_source(run, cells, store, elsewhere=elsewhere, load=load)
         # What was run before in the same way counts, too: an evaluation may be made task by task.
         of_run = {record.key for record in result.records if not record.is_our_failure}
         kept = [
@@ -149,6 +171,7 @@ def run_evaluation(
         notes = [replaced] if replaced else []
         notes += [f"a damaged record was set aside as {path} and its cell run again" for path in set_aside]
         notes += _tell_hidden(kept, whole)
+        notes += [diary.trouble] if diary.trouble else []
         if unseen := unseen_variables(source):
             notes.append(
                 f"it reads {', '.join(unseen)}: no environment variable of yours reaches a submission's process"
@@ -159,7 +182,7 @@ def run_evaluation(
             paths += [drawing.path for drawing in drawings if drawing.path]
             notes += [drawing.reason for drawing in drawings if drawing.reason]
     entry = score_entry(source.name, track, whole.records, reference)
-    return Outcome(result, entry, missing, tuple(notes), tuple(paths))
+    return Outcome(result, entry, missing, tuple(notes), tuple(paths), diary.attempt)
 
 
 def _tell_hidden(kept: Sequence[Record], whole: Result) -> list[str]:
@@ -245,15 +268,18 @@ def evaluate(
     resume: bool | str = True,
     isolation: str | None = None,
     unsafe_no_sandbox: bool = False,
+    practice: bool = False,
+    note: str = "",
     out: str | os.PathLike[str] | None = None,
 ) -> pd.DataFrame:
     """Evaluate a submission's file, folder or name, or a `build(spec)` function, and return one row per cell.
 
     results: the results folder; out is what it was called before.
+    practice: on samples and test points of which no score is made.  note: what `mbench log` shows beside the scores.
 
     Columns: task, family, replicate, status, reason, error, psnr_db, depth_octaves, skill, depth_skill, fit_s,
     fit_wall_s, import_s, predict_us_per_point, n_params, model_bytes, peak_memory_mb. The entry's scores are in
-    `.attrs["entry"]`, as `mbench evaluate --json` prints them.
+    `.attrs["entry"]`, as `mbench evaluate --json` prints them, its number in the log in `.attrs["log"]`.
 
     Warns of tasks whose data is not here, and of what else should be known.
 
@@ -284,6 +310,7 @@ def evaluate(
         outcome = run_evaluation(
             source, track=track, tasks=tasks, replicates=replicates, out=Path(results), pictures=pictures, jobs=jobs,
             threads=threads, device=device, resume=resume, isolation=isolation, unsafe_no_sandbox=unsafe_no_sandbox,
+            practice=practice, note=note,
         )  # fmt: skip
     for line in (*outcome.warnings, *dict.fromkeys(heard)):
         warnings.warn(line, stacklevel=2)
@@ -311,6 +338,7 @@ def evaluate(
         )
     table = pd.DataFrame(rows)
     table.attrs["entry"] = entry_as_json(outcome.entry)
+    table.attrs["log"] = None if outcome.attempt is None else outcome.attempt.number
     return table
 
 

@@ -14,6 +14,7 @@ from mbench.results.reference import load_reference
 from mbench.results.scoring import Entry, score_entry
 from mbench.results.store import ResultStore
 from mbench.runs.cells import Cell
+from mbench.runs.diary import TUNED, Diary
 from mbench.runs.evaluate import evaluate_source
 from mbench.runs.practice import SECRET, Plan, load_practice_task, plan_practice
 from mbench.runs.run import Run, open_run
@@ -22,7 +23,7 @@ from mbench.sandbox.child_process import ChildFailure
 from mbench.suite import tracks
 from mbench.suite.secrets import name_test_set
 
-FOLDER = "tune"  # in the results folder, with cells of its own: no table and no board looks there
+FOLDER = TUNED  # in the results folder, with cells of its own: no table and no board looks there
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +87,15 @@ def try_value(run: Run, parameter: str, value: Any, plan: Plan, out: Path) -> Tr
     Raises SubmissionError where that parameter cannot be set.
     """
     derived = derive_source(run.source, parameter, value)
-    with open_run(derived, replace(run.settings, secret=SECRET), run.report) as trial:
+    own = replace(derived, name=run.source.name)  # in the log it is one more idea about the same submission
+    diary = Diary(out, own, f"tune: {parameter} = {value!r}", run.report)
+    with open_run(derived, replace(run.settings, secret=SECRET), diary) as trial:
         _check_build(trial, plan.cells[0])
         expect = getattr(run.report, "expect", None)  # a display wants to know how many there will be
         if expect is not None:
             expect(plan.cells)
-        result, _ = evaluate_source(trial, plan.cells, ResultStore(out / FOLDER), load=load_practice_task)
+        with diary:
+            result, _ = evaluate_source(trial, plan.cells, ResultStore(out / FOLDER), load=load_practice_task)
     entry = score_entry(derived.name, plan.track, result.records, load_reference())
     scores = [task.score for task in entry.tasks if task.score is not None]
     whole = not any(record.is_our_failure for record in result.records)
