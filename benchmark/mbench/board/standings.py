@@ -196,7 +196,9 @@ def _stand(candidate: Candidate, track: str, reference: Reference) -> Standing |
         is_claim=track in candidate.claims,
         rerun="" if candidate.rerun is None or track in candidate.claims else str(candidate.rerun),
         source_bytes=candidate.source_bytes,
-        hidden_gap=None if candidate.rerun is None else candidate.rerun.hidden_gap.get(track),
+        hidden_gap=None
+        if candidate.rerun is None or track in candidate.claims
+        else candidate.rerun.hidden_gap.get(track),
     )
 
 

@@ -32,7 +32,7 @@ def progress_page(lines: Mapping[str, Sequence[Dot]], title: str, subtitle: str)
     """
     page = Page(1800, 1080)
     page.heading(60, title, subtitle)
-    axes = page.axes((150, 170, 1590, 760), "number in the log", "score")
+    axes = page.axes((150, 170, 1590, 680), "number in the log", "score")
     last = max(dot.place for dots in lines.values() for dot in dots)
     for (label, dots), colour in zip(lines.items(), SERIES, strict=False):
         best = [dot for dot in dots if dot.is_best]
@@ -53,7 +53,10 @@ def progress_page(lines: Mapping[str, Sequence[Dot]], title: str, subtitle: str)
             )  # fmt: skip
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.margins(x=0.04, y=0.12)
-    legend = axes.legend(loc="lower right", frameon=False, fontsize=to_points(20), labelcolor=DIM)
+    legend = axes.legend(
+        loc="upper left", bbox_to_anchor=(0.0, -0.13), borderaxespad=0.0, ncols=3, frameon=False,
+        fontsize=to_points(20), labelcolor=DIM,
+    )  # fmt: skip
     for words in legend.get_texts():
         words.set_parse_math(False)
     return page
