@@ -1,5 +1,6 @@
 """The log: every evaluation a line that stays, what it changed and whether that is luck, and its source again."""
 
+import errno
 import json
 import multiprocessing
 import os
@@ -129,8 +130,15 @@ def test_a_disk_that_refuses_is_told_and_leaves_the_log_as_it_was(tmp_path, monk
     append_attempt(tmp_path, make_attempt())
     path = tmp_path / "log" / LOG_NAME
     before = path.read_bytes()
-    whole = os.write
-    monkeypatch.setattr(os, "write", lambda descriptor, data: whole(descriptor, data[:9]) and os.fsync(-1))
+    whole, taken = os.write, []
+
+    def fill(descriptor, data):
+        if taken:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        taken.append(whole(descriptor, data[:9]))
+        return taken[0]
+
+    monkeypatch.setattr(os, "write", fill)
     with pytest.raises(HarnessError, match="What was evaluated is kept"):
         append_attempt(tmp_path, make_attempt())
     assert path.read_bytes() == before
@@ -379,11 +387,12 @@ def test_the_log_lists_compares_draws_and_gives_back_what_was_evaluated(mbench, 
 
     picture = tmp_path / "progress.png"
     assert mbench("log", "--plot", picture).exit_code == 0
-    assert Image.open(picture).size == (1800, 1080)
+    with Image.open(picture) as drawn:
+        assert drawn.size == (1800, 1080)
     assert mbench("log", "--plot", tmp_path / "progress.txt").exit_code == 2
 
     refused = mbench("log", "--restore", 1)
-    assert refused.exit_code == 2
+    assert refused.exit_code == 2, refused.output
     assert "holds something else now" in refused.stderr
     assert path.read_text() != first
     assert mbench("log", "--restore", 1, "--out", "back").exit_code == 0
@@ -393,6 +402,24 @@ def test_the_log_lists_compares_draws_and_gives_back_what_was_evaluated(mbench, 
     assert mbench("log", "--restore", 1).exit_code == 0  # nothing to ask about
     for usage in (["--restore", 1, "--diff", 1, 2], ["--out", "back"], ["nothing-of-this-name"]):
         assert mbench("log", *usage).exit_code == 2
+
+
+@pytest.mark.parametrize(("answer", "code", "text"), [("n", 1, "mine"), ("y", 0, "x = 1")])
+def test_at_a_terminal_it_is_asked_before_a_changed_file_is_replaced(start, tmp_path, answer, code, text):
+    path = tmp_path / "idea.py"
+    path.write_text("mine")
+    source = source_of("x = 1")
+    keep_source(tmp_path / "results", source)
+    append_attempt(tmp_path / "results", make_attempt(path=str(path), source_digest=source.digest))
+    ours, theirs = os.openpty()
+    process = start("log", "--restore", 1, stdin=theirs)
+    os.write(ours, answer.encode() + b"\n")
+    _, errors = process.communicate(timeout=120)
+    os.close(ours)
+    os.close(theirs)
+    assert process.returncode == code, errors
+    assert "Replace it?" in errors
+    assert path.read_text() == text
 
 
 def test_an_empty_log_says_how_to_fill_it(mbench):

@@ -62,9 +62,25 @@ def test_a_practice_score_is_what_scikit_learn_itself_does_there(mbench, submiss
     for file in (results / "practice" / "cells").iterdir():
         shutil.copy(file, results / "cells")
     assert not any(each.records for each in find_local(results, "quick"))
-    assert "near" not in json.dumps(json.loads(mbench("leaderboard", "--json").stdout)["board"])
+    shown = json.loads(mbench("leaderboard", "--json").stdout)["board"]
+    assert "near" not in {entry["name"] for entry in shown}
     with pytest.raises(UsageError, match="for another purpose"):
         ResultStore(results / "practice")
+
+
+def test_what_is_tuned_is_in_the_log_beside_other_practice(mbench, submission_file, tmp_path):
+    path = submission_file(NEAR, "near.py")
+    tuned = mbench("tune", path, "--parameter", "n_neighbors", "--values", "1,3", "--task", "curve")
+    assert tuned.exit_code == 0, tuned.output
+    assert mbench("evaluate", path, "--practice", "--task", "curve").exit_code == 0
+    found = json.loads(mbench("log", "near", "--json").stdout)["attempts"]
+    assert [each["note"] for each in found] == ["tune: n_neighbors = 1", "tune: n_neighbors = 3", ""]
+    assert {each["kind"] for each in found} == {"practice"}
+    assert [each["n_ancestors_scored"] for each in found] == [0, 0, 0]
+    assert found[2]["best_before"] is not None  # they were asked the same
+    assert found[2]["score"] == pytest.approx(found[1]["score"])  # and it has three neighbours itself
+    assert mbench("log", "--restore", 1, "--out", "back").exit_code == 0
+    assert (tmp_path / "back" / "near.py").read_text() == path.read_text()
 
 
 def test_a_claim_made_of_practice_holds_no_check_and_stands_on_no_board(submission_file, make_record, monkeypatch):

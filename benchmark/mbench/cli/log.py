@@ -115,6 +115,7 @@ def _restore(
     results: Path, attempts: list[Attempt], number: int, out: Path | None, *, overwrite: bool, as_json: bool
 ) -> None:
     import json
+    import sys
 
     from mbench.errors import UsageError
     from mbench.results.log import find_attempt
@@ -128,7 +129,7 @@ def _restore(
     changed = changed_places(source, folder)
     if changed and not overwrite:
         words = ", ".join(map(str, changed))
-        if as_json or not click.get_text_stream("stdin").isatty():
+        if as_json or not sys.stdin.isatty():
             raise UsageError(f"{words}: holds something else now. Give another folder with --out, or --overwrite")
         click.confirm(f"{words}: holds something else now. Replace it?", abort=True, err=True)
     paths = write_source(source, folder)
