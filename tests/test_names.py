@@ -20,7 +20,7 @@ from mbench.suite.tracks import SUITE_VERSION
 KNN = "from sklearn.neighbors import KNeighborsRegressor\n\n\ndef build(spec):\n    return KNeighborsRegressor({})\n"
 # What takes a submission, by issue: all that evaluate, look at or pass on a method.
 ON_SUBMISSIONS = {
-    "audit", "check", "compare", "curves", "evaluate", "explore", "render", "strip", "submit", "tune", "verify",
+    "audit", "check", "compare", "curves", "evaluate", "explore", "log", "render", "strip", "submit", "tune", "verify",
     "watch", "zoom",
 }  # fmt: skip
 # Words that end a run behind the look-up of a name, and with which exit code.
@@ -31,6 +31,7 @@ ENDS = {
     "curves": ["--task", "nowhere"],
     "evaluate": ["--task", "nowhere"],
     "explore": [],
+    "log": [],
     "render": ["--task", "nowhere"],
     "strip": ["--task", "nowhere"],
     "submit": [],
@@ -39,7 +40,7 @@ ENDS = {
     "watch": ["--task", "nowhere"],
     "zoom": ["--landmark", "nowhere"],
 }
-ENDED = {"check": 0, "compare": 0}
+ENDED = {"check": 0, "compare": 0, "log": 0}
 # Where an option's help or number differs on purpose: one task to look at, where others take those to run; every track
 # that has entries, where others take one; of a command that only reads, what reads.
 DIFFERENT = {"--task": {"zoom", "strip", "watch", "explore"}, "--track": {"site", "reference"}}

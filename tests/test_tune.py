@@ -16,7 +16,8 @@ from mbench.results.store import ResultStore
 from mbench.runs import tune as tuning
 from mbench.runs.cells import Cell
 from mbench.runs.evaluate import FIRST_TUNING_REPLICATE, plan_cells
-from mbench.runs.tune import Plan, Search, Trial, load_tuning_task, plan_trials
+from mbench.runs.practice import Plan, load_practice_task
+from mbench.runs.tune import Search, Trial, plan_trials
 from mbench.runs.variants import derive_source, parse_values
 from mbench.sandbox.child_process import Child
 from mbench.submission import pickle_build, read_submission
@@ -139,7 +140,7 @@ def test_a_parameter_that_set_params_refuses_is_none(tune):
 
 @pytest.mark.parametrize("name", ["curve", "sphere"])
 def test_points_that_never_run_out_are_asked_about_elsewhere(name):
-    task = load_tuning_task(name)
+    task = load_practice_task(name)
     assert type(task) is type(load_task(name))
     tuned, public = (task.draw_queries(10, 0, secret).points for secret in (tuning.SECRET, None))
     assert not set(map(tuple, tuned)) & set(map(tuple, public))
@@ -147,7 +148,7 @@ def test_points_that_never_run_out_are_asked_about_elsewhere(name):
 
 @pytest.mark.parametrize(("name", "n"), [("digits", 300), ("digits", 1_006), ("china", 1_000)])
 def test_of_items_the_training_ones_that_were_not_learned_are_the_test_set(name, n):
-    task, held_out = load_task(name), load_tuning_task(name)
+    task, held_out = load_task(name), load_practice_task(name)
     learned = set(map(tuple, held_out.draw_sample(n, 1_000).points))
     asked = set(map(tuple, held_out.draw_queries(n, 1_000).points))
     assert len(learned) == n
@@ -158,7 +159,7 @@ def test_of_items_the_training_ones_that_were_not_learned_are_the_test_set(name,
 
 def test_no_test_image_of_the_digits_is_learned_or_asked_about():
     test = set(map(tuple, load_task("digits").draw_queries(1_258, 0).points))
-    assert not test & set(map(tuple, load_tuning_task("digits").draw_queries(0, 1_000).points))
+    assert not test & set(map(tuple, load_practice_task("digits").draw_queries(0, 1_000).points))
 
 
 def test_a_plan_lies_outside_every_tracks_replicates_and_leaves_a_fifth_of_the_items():
@@ -188,7 +189,7 @@ def test_a_value_scores_what_scikit_learn_itself_does_with_it(tune, tmp_path):
     result = tune("--json", values="1,5,400")
     assert result.exit_code == 0, result.output
     content = json.loads(result.stdout)
-    task, errors = load_tuning_task("curve"), {}
+    task, errors = load_practice_task("curve"), {}
     sample, queries = task.draw_sample(1_000, 1_000), task.draw_queries(1_000, 1_000, tuning.SECRET)
     for value in (1, 5, 400):
         predicted = KNeighborsRegressor(value).fit(sample.X, sample.y).predict(queries.X).astype(np.float32)

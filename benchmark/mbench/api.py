@@ -21,6 +21,7 @@ from mbench.arguments import (
 )
 from mbench.errors import MbenchError, UsageError
 from mbench.results.kept import listening
+from mbench.results.log import Attempt
 from mbench.results.lookup import manner, newest_result
 from mbench.results.names import find_source, resolve_name
 from mbench.results.origins import keep_replaced, write_origin
@@ -28,7 +29,9 @@ from mbench.results.record import Record, Result
 from mbench.results.reference import load_reference
 from mbench.results.scoring import Entry, score_entry
 from mbench.results.store import RESULT_NAME, ResultStore, write_result
+from mbench.runs import practice as practising
 from mbench.runs.cells import protocol_digest
+from mbench.runs.diary import Diary
 from mbench.runs.evaluate import Elsewhere, check_cells, evaluate_source, plan_cells
 from mbench.runs.progress import Report
 from mbench.runs.run import Run, open_run
@@ -57,13 +60,14 @@ MOST_FPS = 100  # a GIF counts in hundredths of a second
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one run of `evaluate` came to."""
+    """What one run of `evaluate` came to. attempt: what the log keeps of it, None where it keeps none."""
 
     result: Result
     entry: Entry
     missing: dict[str, str]
     notes: tuple[str, ...]
     paths: tuple[Path, ...]
+    attempt: Attempt | None = None
 
     @property
     def warnings(self) -> list[str]:
@@ -128,31 +132,49 @@ def run_evaluation(
     elsewhere: Elsewhere | None = None,
     report: Report = lambda progress: None,
     scored: Callable[[Outcome], None] = lambda outcome: None,
+    practice: bool = False,
+    note: str | None = None,
     **running: Any,
 ) -> Outcome:
     """Evaluate a submission, write `out/NAME/TRACK/result.json` and the pictures beside it.
 
     elsewhere: where cells run instead of on this machine, which then draws the pictures only.
     scored: is told what the run came to before anything is drawn. Pictures that fail cost a note.
+    practice: on samples and test points of which no score is made. Then all of it lies in `out/practice`, no picture is
+    drawn, and the entry is never complete.
+    note: what the log keeps beside the scores, "" for nothing; None where the log is not to keep the run at all.
     running: see `make_settings`. What was scored on a hidden test set lies in a folder of its own in that one, so that
     it never stands for the submission's public result.
     """
     take_flag("pictures", pictures)
+    if practice and (elsewhere is not None or running.get("secret") is not None):
+        raise UsageError("practice has test points of its own, and runs here: no hidden ones, no cluster")
+    pictures = pictures and not practice
     settings = make_settings(here=elsewhere is None or pictures, **running)
     check_cells(track, tasks, replicates)
+    if practice:
+        settings = replace(settings, secret=practising.SECRET)
     test_set = name_test_set(settings.secret)
-    folder = out / source.name / track
-    if settings.secret is not None:
+    place = out / practising.FOLDER if practice else out
+    folder = place / source.name / track
+    if settings.secret is not None and not practice:
         folder /= test_set.replace(":", "-")[:15]
     paths = [folder / RESULT_NAME]
+    diary = Diary(out, source, note, report)
     # First of all: it imports while we plan.
-    with nullcontext(Run(source, settings, report=report)) if elsewhere else open_run(source, settings, report) as run:
-        cells, missing = plan_cells(track, tasks, replicates)
-        store = ResultStore(out)
+    with nullcontext(Run(source, settings, report=diary)) if elsewhere else open_run(source, settings, diary) as run:
+        if practice:
+            plan = practising.plan_practice(track, tasks, replicates)
+            cells, missing = plan.cells, plan.missing
+        else:
+            cells, missing = plan_cells(track, tasks, replicates)
+        store = practising.PracticeStore(place) if practice else ResultStore(place)
         expect = getattr(report, "expect", None)  # a display wants to know how many there will be
         if expect is not None:
             expect(cells)
-        result, set_aside = evaluate_source(run, cells, store, elsewhere=elsewhere)
+        load = practising.load_practice_task if practice else load_task
+        with diary:
+            result, set_aside = evaluate_source(run, cells, store, elsewhere=elsewhere, load=load)
         # What was run before in the same way counts, too: an evaluation may be made task by task.
         of_run = {record.key for record in result.records if not record.is_our_failure}
         kept = [
@@ -169,12 +191,13 @@ def run_evaluation(
         notes = [replaced] if replaced else []
         notes += [f"a damaged record was set aside as {path} and its cell run again" for path in set_aside]
         notes += _tell_hidden(kept, whole)
+        notes += [diary.trouble] if diary.trouble else []
         if unseen := unseen_variables(source):
             notes.append(
                 f"it reads {', '.join(unseen)}: no environment variable of yours reaches a submission's process"
             )
         entry = score_entry(source.name, track, whole.records, load_reference())
-        outcome = Outcome(result, entry, missing, tuple(notes), tuple(paths))
+        outcome = Outcome(result, entry, missing, tuple(notes), tuple(paths), diary.attempt)
         scored(outcome)
         return _add_pictures(outcome, run, store, folder) if pictures else outcome
 
@@ -276,6 +299,8 @@ def evaluate(
     resume: bool | str = True,
     isolation: str | None = None,
     unsafe_no_sandbox: bool = False,
+    practice: bool = False,
+    note: str = "",
     out: str | os.PathLike[str] | None = None,
 ) -> pd.DataFrame:
     """Evaluate a submission and return one row per cell.
@@ -284,10 +309,11 @@ def evaluate(
     estimator a fresh copy with its parameters learns each cell; of a class that needs no arguments, `kind()`.
 
     results: the results folder; out is what it was called before.
+    practice: on samples and test points of which no score is made.  note: what `mbench log` shows beside the scores.
 
     Columns: name, track, task, family, replicate, status, reason, error, psnr_db, depth_octaves, skill, depth_skill,
     fit_s, fit_wall_s, import_s, predict_us_per_point, n_params, model_bytes, peak_memory_mb. The entry's scores are in
-    `.attrs["entry"]`, as `mbench evaluate --json` prints them.
+    `.attrs["entry"]`, as `mbench evaluate --json` prints them, its number in the log in `.attrs["log"]`.
 
     Warns of tasks whose data is not here, and of what else should be known.
 
@@ -314,6 +340,7 @@ def evaluate(
         outcome = run_evaluation(
             source, track=track, tasks=tasks, replicates=replicates, out=folder, pictures=pictures, jobs=jobs,
             threads=threads, device=device, resume=resume, isolation=isolation, unsafe_no_sandbox=unsafe_no_sandbox,
+            practice=practice, note=note,
         )  # fmt: skip
     for line in (*outcome.warnings, *dict.fromkeys(heard)):
         warnings.warn(line, stacklevel=2)
@@ -343,6 +370,7 @@ def evaluate(
         )
     table = pd.DataFrame(rows)
     table.attrs["entry"] = entry_as_json(outcome.entry)
+    table.attrs["log"] = None if outcome.attempt is None else outcome.attempt.number
     return table
 
 

@@ -174,6 +174,13 @@ def read_submission(path: str | os.PathLike[str]) -> Source:
     return Source(name=safe_name(name), entry=actual.name, files=tuple(sorted(found.items())), path=Path(path))
 
 
+def entry_path(source: Source) -> Path | None:
+    """Return the main file of a submission where it was read from; None for one that no file was read for."""
+    if source.path is None:
+        return None
+    return source.path / ENTRY_NAME if source.path.is_dir() else source.path
+
+
 def pickle_submission(given: Any) -> Source:
     """Turn a build function, an estimator or an estimator's class of the running program into a submission.
 

@@ -178,6 +178,9 @@ COLUMNS: tuple[Column, ...] = (
     Column("audit_margin", "Audit margin", "audit\nmargin", "The least lead in points that counts, by its own audit",
            lambda s: s.audit_margin, group="identity", digits=1, absent=("terminal", "board", "pictures"),
            is_of_board=True),
+    Column("hidden_gap", "Public − hidden", "public −\nhidden",
+           "Points of Mandelbrot score on the public test sets over hidden ones, where `mbench verify` measured it",
+           lambda s: s.hidden_gap, group="identity", digits=2, absent=("board", "pictures"), keep=1, is_of_board=True),
     Column("verdict", "Verdict", "verdict", "The audit's verdict with its reason", _verdict, is_of_board=True,
            **_WORDS),
 )  # fmt: skip

@@ -44,7 +44,8 @@ class Standing:
     over replicates.  parts: what each part of the test sets adds to the Mandelbrot score, where its records say.
     is_claim: are its numbers its author's word?  rerun: when, where and in which tier a maintainer ran a submission
     again, "" where nobody did.  source_bytes: of all its files.
-    audit_margin: the least lead that counts, in points, as its audit measured it.
+    audit_margin: the least lead that counts, in points, as its audit measured it.  hidden_gap: points of Mandelbrot
+    score on the public test sets over hidden ones, as a maintainer measured it; None where nobody did.
     """
 
     entry: Entry
@@ -61,6 +62,7 @@ class Standing:
     rerun: str = ""
     source_bytes: int | None = None
     audit_margin: float | None = None
+    hidden_gap: float | None = None
 
     @property
     def name(self) -> str:
@@ -191,6 +193,9 @@ def _stand(candidate: Candidate, track: str, reference: Reference) -> Standing |
         is_claim=track in candidate.claims,
         rerun="" if candidate.rerun is None or track in candidate.claims else str(candidate.rerun),
         source_bytes=candidate.source_bytes,
+        hidden_gap=None
+        if candidate.rerun is None or track in candidate.claims
+        else candidate.rerun.hidden_gap.get(track),
     )
 
 

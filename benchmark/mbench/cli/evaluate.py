@@ -30,6 +30,7 @@ from mbench.cli.options import (
         "mbench evaluate my.py --track standard --jobs 4",
         "mbench evaluate my.py --task mandelbrot --task image:cat.png --replicates 3",
         "mbench evaluate my.py --all --columns score,cost",
+        'mbench evaluate my.py --practice -m "wider"  # on other samples and test points than the board\'s',
         "mbench evaluate my.py --json > scores.json",
         "mbench evaluate my.py --audit --hidden-seed secret.txt",
         "mbench evaluate my.py --track standard --cluster tcp://10.0.0.1:8786",
@@ -51,6 +52,9 @@ from mbench.cli.options import (
 @click.option(
     "--printed", is_flag=True, help="Show all that the submission printed, too (result.json holds it as output)."
 )
+@click.option("--practice", is_flag=True, help="Score on samples and test points of which no score is made (but for "
+              "photos): the board's own are for what is handed in.")  # fmt: skip
+@click.option("-m", "--note", default="", metavar="TEXT", help="What `mbench log` shows beside the scores.")
 @click.option("--pictures/--no-pictures", default=True, show_default=True, help="Draw what was learned.")
 @json_option
 def evaluate(
@@ -65,6 +69,8 @@ def evaluate(
     groups: tuple[str, ...] | None,
     all_rows: bool,
     printed: bool,
+    practice: bool,
+    note: str,
     pictures: bool,
     as_json: bool,
     **running: Any,
@@ -73,13 +79,16 @@ def evaluate(
 
     With --hidden-seed test sets
     are drawn under a secret (those of photos and digits, all of whose items are public, stay the same); such results
-    are kept apart. Exit code: 0 done, 1 the submission failed or was flagged, 2 usage, 3 our fault.
+    are kept apart. With --practice nothing counts for any board, and all lies in DIR/practice, without pictures. Every
+    run is kept in the log (`mbench log`). What --json prints says docs/evaluate.schema.json.
+    Exit code: 0 done, 1 the submission failed or was flagged, 2 usage, 3 our fault.
     """
     import json
 
     from mbench import api
-    from mbench.board.formats import entry_as_json
     from mbench.cli.audit import audit_source, print_report, report_as_json
+    from mbench.cli.evaluation import evaluation_as_json, find_step, print_practice
+    from mbench.cli.logged import describe_step
     from mbench.cli.progress import LiveProgress
     from mbench.cli.score_card import Card, make_card, print_card, print_last_line, print_written
     from mbench.errors import UsageError
@@ -87,6 +96,8 @@ def evaluate(
     from mbench.results.reference import load_reference
     from mbench.suite.secrets import name_test_set
 
+    if practice and (audit or cluster is not None or secret is not None):
+        raise UsageError("--practice has sets of its own, and runs here: give no --audit, --cluster or --hidden-seed")
     source = take_source(name, results)
     settings = None
     if cluster is None or pictures or audit:
@@ -107,22 +118,26 @@ def evaluate(
     with connect(cluster, running) as elsewhere, LiveProgress(load_reference()) as live:
 
         def say(outcome: api.Outcome) -> None:
-            if not as_json:
+            if not as_json and not practice:
                 cards.append(make_card(outcome, all_rows=all_rows, groups=groups))
                 with live.paused():
                     print_card(cards[0], printed=printed)
 
         outcome = api.run_evaluation(
             source, track=track, tasks=tasks, replicates=replicates, out=results, pictures=pictures,
-            elsewhere=elsewhere, report=live, scored=say, secret=secret, **running,
+            elsewhere=elsewhere, report=live, scored=say, secret=secret, practice=practice, note=note, **running,
         )  # fmt: skip
-    content = entry_as_json(outcome.entry) | {"paths": [str(path) for path in outcome.paths]}
-    content |= {"left_out": outcome.missing, "notes": [*outcome.notes, *heard_notes()]}
+    step = find_step(outcome, results)
+    content = evaluation_as_json(outcome, step, heard_notes())
     if as_json:
         for line in outcome.warnings:
             click.echo(line, err=True)
+    elif practice:
+        print_practice(outcome)
     else:
         print_written(outcome, cards[0].outcome.notes)
+    if step is not None and not as_json:
+        click.echo(f"\n{describe_step(step)}")
     report = None
     if audit and settings is not None:
         report, path = audit_source(source, settings, track=track, secret=secret, out=results)
@@ -135,7 +150,8 @@ def evaluate(
     else:
         for words in take_notes():  # before the last line, which is the user's own
             click.echo(f"Note: {words}", err=True)
-        print_last_line(cards[0])
+        if cards:
+            print_last_line(cards[0])
     if any(record.is_our_failure for record in outcome.result.records):
         raise SystemExit(3)
     if not all(record.ok for record in outcome.result.records) or (report is not None and not report.ok):

@@ -108,7 +108,16 @@ def _run_stages(claim: Claim, settings: Settings, secret: bytes, out: Path, foun
     from mbench.cli.progress import AuditLive, LiveProgress
     from mbench.results.audits import load_bounds
     from mbench.review.audit.run import run_audit
-    from mbench.review.verify import Accepted, check_audited, check_hidden, check_rerun, judge_audit, run_again
+    from mbench.review.verify import (
+        Accepted,
+        check_audited,
+        check_hidden,
+        check_rerun,
+        judge_audit,
+        measure_gap,
+        run_again,
+        run_hidden,
+    )
 
     running = {
         "jobs": settings.jobs,
@@ -119,11 +128,13 @@ def _run_stages(claim: Claim, settings: Settings, secret: bytes, out: Path, foun
         records = run_again(claim, out, live, running)
     yield check_rerun(claim, records)
     with LiveProgress(None, "hidden test set") as live:
-        # What is published is held against the hidden test set, not what was claimed.
-        hidden = check_hidden(replace(claim, records=records), secret, out, live, running, load_bounds())
-    yield from hidden
+        hidden = run_hidden(claim, secret, out, live, running)
+    rerun = replace(
+        claim, records=records
+    )  # what is published is held against the hidden test set, not what is claimed
+    yield from check_hidden(rerun, hidden, load_bounds())
     with AuditLive() as audit:
         report = run_audit(claim.source, secret, settings, track=claim.track, report=audit)
-    found.append(Accepted(records, report))
-    yield from check_audited(replace(claim, records=records), report)
+    found.append(Accepted(records, report, measure_gap(rerun, hidden)))
+    yield from check_audited(rerun, report)
     yield judge_audit(claim, report)

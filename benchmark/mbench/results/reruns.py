@@ -6,9 +6,10 @@ puts into a folder of their own is taken for a rerun.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 from mbench.disk import STRICT
@@ -30,7 +31,8 @@ class Rerun:
     """A maintainer's run of one submission, all of its recorded cells.
 
     made: when, in UTC.  isolation: the weakest tier that a cell ran in.  machine: it, and the versions on it.
-    hidden_sha256: of the secret of the hidden test set that it was held against, and of the audit.
+    hidden_sha256: of the secret of the hidden test set that it was held against, and of the audit.  hidden_gap: by
+    track, how many points of Mandelbrot score the public test sets gave over the hidden ones; older files lack it.
     """
 
     __pydantic_config__: ClassVar = STRICT
@@ -44,6 +46,7 @@ class Rerun:
     machine: dict[str, str]
     hidden_sha256: str
     records: tuple[Record, ...]
+    hidden_gap: dict[str, float] = field(default_factory=dict)
 
     def __str__(self) -> str:
         """Say when, where and how well held it was run."""
@@ -56,7 +59,14 @@ _RERUN = Form(Rerun, _LIMIT, "Verify the submission again", "Verify the submissi
               name_unknown)  # fmt: skip
 
 
-def make_rerun(name: str, records: Sequence[Record], machine: dict[str, str], made: str, hidden_sha256: str) -> Rerun:
+def make_rerun(
+    name: str,
+    records: Sequence[Record],
+    machine: dict[str, str],
+    made: str,
+    hidden_sha256: str,
+    hidden_gap: Mapping[str, float] = MappingProxyType({}),
+) -> Rerun:
     """Return a rerun of records of one source; what its head says follows from them."""
     (source_digest,) = {record.source_digest for record in records}
     return Rerun(
@@ -69,6 +79,7 @@ def make_rerun(name: str, records: Sequence[Record], machine: dict[str, str], ma
         machine=machine,
         hidden_sha256=hidden_sha256,
         records=tuple(sorted(records, key=lambda record: (record.track, record.task, record.replicate))),
+        hidden_gap=dict(hidden_gap),
     )
 
 

@@ -19,6 +19,7 @@ from mbench.results.lookalikes import check_folder_name
 from mbench.results.record import Record, Result
 from mbench.results.reference import load_reference
 from mbench.results.reruns import RERUN_NAME, VERIFIED, make_rerun, publish_rerun
+from mbench.results.scoring import score_entry
 from mbench.results.store import RESULT_NAME, read_result
 from mbench.results.verdicts import compare_bits
 from mbench.review.reproduce import ERROR_TOLERANCE, compare_records
@@ -63,10 +64,14 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """What a claim's rerun on one track gave: all records of it, and the maintainer's own audit."""
+    """What a claim's rerun on one track gave: all records of it, and the maintainer's own audit.
+
+    gap: points of Mandelbrot score on the public test sets over the hidden ones; None where one of them has no score.
+    """
 
     records: tuple[Record, ...]
     audit: AuditReport
+    gap: float | None = None
 
 
 def read_claims(folder: Path) -> list[Claim]:
@@ -167,30 +172,44 @@ def accept(folder: Path, found: Sequence[Accepted], secret: bytes, now: datetime
         describe_environment(),
         now.isoformat(timespec="seconds"),
         secret_digest(secret),
+        {each.records[0].track: each.gap for each in found if each.gap is not None},
     )
     return publish_rerun(folder.absolute().parent, rerun, found[-1].audit)
 
 
-def check_hidden(
-    claim: Claim, secret: bytes, out: Path, report: Report, running: Mapping[str, Any], bounds: Mapping[str, Bound]
-) -> list[Check]:
-    """Run the tasks that have fresh test points on a hidden test set; compare with what is recorded of the public one.
+def run_hidden(
+    claim: Claim, secret: bytes, out: Path, report: Report, running: Mapping[str, Any]
+) -> tuple[Record, ...]:
+    """Run the tasks that have fresh test points on a hidden test set, and return the records."""
+    tasks = [name for name in dict.fromkeys(r.task for r in claim.records) if load_task(name).n_available is None]
+    return _run(claim, tasks, out, report, {**running, "secret": secret}).records
+
+
+def measure_gap(claim: Claim, hidden: Sequence[Record]) -> float | None:
+    """Return how many points of Mandelbrot score the public test sets gave over hidden ones; None without a score."""
+    public, other = (
+        score_entry(claim.source.name, claim.track, records, load_reference()).mandelbrot
+        for records in (claim.records, hidden)
+    )
+    return None if public is None or other is None else public - other
+
+
+def check_hidden(claim: Claim, hidden: Sequence[Record], bounds: Mapping[str, Bound]) -> list[Check]:
+    """Compare what was run on a hidden test set with what is recorded of the public one.
 
     A task passes if the recorded error is no smaller, and the recorded depth no larger, than the bounds on the audit's
     leaks allow; `OTHER_LEAK_BITS` where there is no such bound.
     """
-    tasks = [name for name in dict.fromkeys(r.task for r in claim.records) if load_task(name).n_available is None]
-    hidden = _run(claim, tasks, out, report, {**running, "secret": secret})
     reference = load_reference()
     return [
         compare_test_sets(
             task,
             [record for record in claim.records if record.task == task],
-            [record for record in hidden.records if record.task == task],
+            [record for record in hidden if record.task == task],
             reference.tasks[claim.track, task].knn_error,
             bounds,
         )
-        for task in tasks
+        for task in dict.fromkeys(record.task for record in hidden)
     ]
 
 

@@ -14,81 +14,16 @@ from mbench.results.reference import load_reference
 from mbench.results.scoring import Entry, score_entry
 from mbench.results.store import ResultStore
 from mbench.runs.cells import Cell
-from mbench.runs.evaluate import FIRST_TUNING_REPLICATE, evaluate_source, plan_cells
+from mbench.runs.diary import TUNED, Diary
+from mbench.runs.evaluate import evaluate_source
+from mbench.runs.practice import SECRET, Plan, load_practice_task, plan_practice
 from mbench.runs.run import Run, open_run
 from mbench.runs.variants import derive_source
 from mbench.sandbox.child_process import ChildFailure
 from mbench.suite import tracks
-from mbench.suite.secrets import name_test_set, published_secret
-from mbench.suite.tasks import Task, load_task
-from mbench.suite.tasks.looks import Look
-from mbench.types import FloatArray, Queries
+from mbench.suite.secrets import name_test_set
 
-SECRET = published_secret(tracks.stream_label("tune", "test", 0))
-FOLDER = "tune"  # in the results folder, with cells of its own: no table and no board looks there
-HELD_OUT = 5  # a finite task keeps at least one in so many of its training items to score on
-
-
-class HeldOut(Task):
-    """A finite task reduced to its training items: some are learned, and all the others are the test set.
-
-    The task's own test items would be the very ones that submissions are scored on. (A picture has no items set apart
-    for training: every pixel that one replicate does not sample is in that replicate's public test set.)
-    """
-
-    def __init__(self, task: Task) -> None:
-        """task: one with `n_available`."""
-        assert task.n_available is not None
-        self._task = task
-        self._n_items = task.n_available
-        self.name, self.family = task.name, task.family
-        self.n_inputs, self.n_outputs = task.n_inputs, task.n_outputs
-        self.is_classification, self.metrics = task.is_classification, task.metrics
-        self.n_available = self._n_items - self._n_items // HELD_OUT
-
-    @property
-    def look(self) -> Look:
-        """The task's own."""
-        return self._task.look
-
-    @property
-    def stream(self) -> str:
-        """The task's own."""
-        return self._task.stream
-
-    @property
-    def code(self) -> tuple[str, ...]:
-        """The task's own, and this class."""
-        return (*super().code, *self._task.code)
-
-    def truth(self, points: FloatArray) -> FloatArray:
-        """Return the task's labels."""
-        return self._task.truth(points)
-
-    def scale(self, points: FloatArray) -> FloatArray:
-        """Return points as the task scales them."""
-        return self._task.scale(points)
-
-    def definition(self) -> dict[str, Any]:
-        """Return the task's definition and what is held out of it."""
-        return {"held_out": [self._n_items, HELD_OUT], "of": self._task.definition()}
-
-    def draw_points(self, n: int, replicate: int, start: int = 0) -> FloatArray:
-        """Return the task's training items."""
-        return self._task.draw_points(n, replicate, start)
-
-    def draw_queries(self, n: int, replicate: int, secret: bytes | None = None) -> Queries:
-        """Return every training item that is not among the replicate's first n."""
-        return self._uniform_queries(self._task.draw_points(self._n_items - n, replicate, start=n))
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What every value is tried on. missing: tasks whose data is not here, with the command to get it."""
-
-    track: str
-    cells: tuple[Cell, ...]
-    missing: dict[str, str]
+FOLDER = TUNED  # in the results folder, with cells of its own: no table and no board looks there
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,19 +61,13 @@ class Search:
         return len(values) > 1 and self.best.value in (min(values), max(values))
 
 
-def load_tuning_task(name: str) -> Task:
-    """Return a task as it is tuned on: its own where points never run out, else `HeldOut` of it."""
-    task = load_task(name)
-    return task if task.n_available is None else HeldOut(task)
-
-
 def plan_trials(track: str, tasks: Sequence[str], replicates: int) -> Plan:
     """Return the cells that every value is tried on. Raises UsageError for tasks that have no score to choose by."""
-    planned, missing = plan_cells(track, tasks, replicates)
+    plan = plan_practice(track, tasks, replicates)
     known = load_reference().tasks
-    unscored = sorted({cell.task for cell in planned if (track, cell.task) not in known})
-    if not planned:
-        reasons = "; ".join(missing.values())
+    unscored = sorted({cell.task for cell in plan.cells if (track, cell.task) not in known})
+    if not plan.cells:
+        reasons = "; ".join(plan.missing.values())
         raise UsageError(f"track {track}: no task of it can be run here ({reasons}). Give others with --task")
     if all(name != track for name, _ in known):
         raise UsageError(
@@ -149,12 +78,7 @@ def plan_trials(track: str, tasks: Sequence[str], replicates: int) -> Plan:
             f"{', '.join(unscored)}: nothing to choose a value by on track {track}, which has scores for "
             f"{', '.join(task for name, task in known if name == track)} only. Give some of these with --task"
         )
-    cells = []
-    for cell in planned:
-        most = load_tuning_task(cell.task).n_available or cell.n_samples
-        n_samples = min(cell.n_samples, most)
-        cells.append(replace(cell, replicate=FIRST_TUNING_REPLICATE + cell.replicate, n_samples=n_samples))
-    return Plan(track, tuple(cells), missing)
+    return plan
 
 
 def try_value(run: Run, parameter: str, value: Any, plan: Plan, out: Path) -> Trial:
@@ -163,12 +87,15 @@ def try_value(run: Run, parameter: str, value: Any, plan: Plan, out: Path) -> Tr
     Raises SubmissionError where that parameter cannot be set.
     """
     derived = derive_source(run.source, parameter, value)
-    with open_run(derived, replace(run.settings, secret=SECRET), run.report) as trial:
+    own = replace(derived, name=run.source.name)  # in the log it is one more idea about the same submission
+    diary = Diary(out, own, f"tune: {parameter} = {value!r}", run.report)
+    with open_run(derived, replace(run.settings, secret=SECRET), diary) as trial:
         _check_build(trial, plan.cells[0])
         expect = getattr(run.report, "expect", None)  # a display wants to know how many there will be
         if expect is not None:
             expect(plan.cells)
-        result, _ = evaluate_source(trial, plan.cells, ResultStore(out / FOLDER), load=load_tuning_task)
+        with diary:
+            result, _ = evaluate_source(trial, plan.cells, ResultStore(out / FOLDER), load=load_practice_task)
     entry = score_entry(derived.name, plan.track, result.records, load_reference())
     scores = [task.score for task in entry.tasks if task.score is not None]
     whole = not any(record.is_our_failure for record in result.records)
@@ -205,7 +132,7 @@ def write_search(out: Path, search: Search) -> Path:
 
 def _check_build(run: Run, cell: Cell) -> None:
     """Have the estimator built once, so that a parameter that is not there is an error, and not a grid of failures."""
-    with run.child_for(load_tuning_task(cell.task), cell) as child:
+    with run.child_for(load_practice_task(cell.task), cell) as child:
         try:
             child.build()
         except ChildFailure as failure:
