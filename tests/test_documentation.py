@@ -100,13 +100,6 @@ def test_a_page_that_no_contents_name_is_found(tmp_path):
     assert pages_left_out(tmp_path) == {"third"}
 
 
-@needs_checkout
-def test_the_citation_is_of_this_version_and_licence():
-    lines = dict(line.split(": ", 1) for line in (ROOT / "CITATION.cff").read_text().splitlines() if ": " in line)
-    assert lines["version"] == mbench.__version__
-    assert f'license = "{lines["license"]}"' in (ROOT / "pyproject.toml").read_text()
-
-
 def test_the_package_says_that_it_is_typed():
     assert (Path(mbench.__file__).parent / "py.typed").exists()
 

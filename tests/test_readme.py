@@ -1,4 +1,4 @@
-"""README and docs/ say what commands print, and their examples run."""
+"""README, docs/ and the citation say what commands print, and their examples run."""
 
 import re
 import subprocess
@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from board_tables import PLACES, read_block
 
+import mbench
 from mbench.board.formats import format_table
 from mbench.results.lookup import recorded_baselines
 from mbench.results.reference import load_reference
@@ -78,3 +79,9 @@ def test_a_link_to_nowhere_is_found(tmp_path):
     page = tmp_path / "page.md"
     page.write_text("[here](page.md#top), [there](https://example.org/x), ![gone](gone.png)\n```\n[code](x)\n```\n")
     assert missing_links(page) == ["gone.png"]
+
+
+def test_the_citation_is_of_this_version_and_licence():
+    lines = dict(line.split(": ", 1) for line in (ROOT / "CITATION.cff").read_text().splitlines() if ": " in line)
+    assert lines["version"] == mbench.__version__
+    assert f'license = "{lines["license"]}"' in (ROOT / "pyproject.toml").read_text()
