@@ -123,7 +123,7 @@ def test_the_run_stands_between_two_neighbours_on_either_side_and_all_shows_ever
     print_card(make_card(make_result("idea", 90)))
     text = capsys.readouterr().out
     assert names.findall(text) == ["best", "good", "idea", "fair", "poor"]
-    assert "6 others not shown: --all" in text
+    assert "6 more rows: --all" in text
     print_card(make_card(make_result("idea", 90), all_rows=True))
     assert len(names.findall(capsys.readouterr().out)) == 11
 

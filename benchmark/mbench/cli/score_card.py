@@ -168,7 +168,7 @@ def _print_place(console: Console, place: Place, card: Card) -> None:
     styles = ["bold green" if index == place.index else None for index in chosen]
     print_columns(rows, columns, styles, card.groups)
     if len(chosen) < len(place.peers):
-        console.print(f"[dim]{count_of(len(place.peers) - len(chosen), 'other')} not shown: --all[/dim]")
+        console.print(f"[dim]{count_of(len(place.peers) - len(chosen), 'more row')}: --all[/dim]")
     if place.is_recorded:
         console.print(f"[dim]{card.entry.name} is itself a recorded baseline; its row shows this run.[/dim]")
 
