@@ -186,7 +186,7 @@ def test_no_source_leads_out_of_the_folder_it_is_restored_into(tmp_path, place):
     source = source_of("x = 1")
     path = keep_source(tmp_path, source)
     path.write_text(path.read_text().replace('"path": "idea.py"', f'"path": "{place}"'))
-    with pytest.raises(HarnessError, match="damaged"):
+    with pytest.raises(HarnessError, match="leads out of its folder"):
         find_source(tmp_path, source.digest)
 
 
