@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from statistics import median
 from typing import Any
+
+import numpy as np
 
 from mbench.board.columns import Column, board_columns, find_column
 from mbench.board.formats import TableFormat, entry_as_json, format_csv, format_shown
@@ -101,15 +102,14 @@ def describe_statistics(board: Board) -> list[str]:
     else:
         lines.append(f"In brackets: {CONFIDENCE:.0%} intervals over n = {n} replicates, by Student's t.")
     if board.pairs:
-        apart = sum(pair.is_separated for pair in board.pairs)
         lines.append(
             f"Entries share a rank where a paired test over (task, replicate), n = {2 * n} cells, does not separate "
-            f"them: {apart} of {len(board.pairs)} pairs are separated at {SIGNIFICANCE:g} after Holm's correction."
+            f"them: {board.pairs.n_separated} of {len(board.pairs)} pairs are separated at {SIGNIFICANCE:g} after Holm's correction."
         )
-        known = [pair.test_set_sd for pair in board.pairs if pair.test_set_sd is not None]
-        if known:
+        known = board.pairs.test_set_sds
+        if len(known):
             lines.append(
-                f"All replicates share a test set; another one would move a difference by {median(known):.2f} (median "
+                f"All replicates share a test set; another one would move a difference by {np.median(known):.2f} (median "
                 f"standard deviation over {len(known)} pairs), which the test counts."
             )
         if len(known) < len(board.pairs):
