@@ -79,5 +79,5 @@ def compare(names: tuple[str, ...], track: str, table_format: str, results: Path
         click.echo(format_table(scored, table_format).rstrip("\n"))  # type: ignore[arg-type]
     if (results / "cells").is_dir() and any(each.origin != "result" for each in found):
         store = ResultStore(results)
-        list(store.records())  # which is when it is seen what has to be passed over
+        store.headings()  # which is when it is seen what has to be passed over
         warn_of_damage(store)
