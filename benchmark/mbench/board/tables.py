@@ -104,13 +104,14 @@ def describe_statistics(board: Board) -> list[str]:
     if board.pairs:
         lines.append(
             f"Entries share a rank where a paired test over (task, replicate), n = {2 * n} cells, does not separate "
-            f"them: {board.pairs.n_separated} of {len(board.pairs)} pairs are separated at {SIGNIFICANCE:g} after Holm's correction."
+            f"them: {board.pairs.n_separated} of {len(board.pairs)} pairs are separated at {SIGNIFICANCE:g} after "
+            "Holm's correction."
         )
         known = board.pairs.test_set_sds
         if len(known):
             lines.append(
-                f"All replicates share a test set; another one would move a difference by {np.median(known):.2f} (median "
-                f"standard deviation over {len(known)} pairs), which the test counts."
+                f"All replicates share a test set; another one would move a difference by {np.median(known):.2f} "
+                f"(median standard deviation over {len(known)} pairs), which the test counts."
             )
         if len(known) < len(board.pairs):
             lines.append(

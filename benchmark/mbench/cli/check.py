@@ -31,7 +31,6 @@ def check(name: str, results: Path, isolation: str | None, unsafe_no_sandbox: bo
     """
     import shlex
 
-    from mbench.cli.tables import last_lines
     from mbench.errors import SubmissionError
     from mbench.runs.check import Finding, check_submission
     from mbench.sandbox.tiers import choose_isolation
@@ -51,8 +50,11 @@ def check(name: str, results: Path, isolation: str | None, unsafe_no_sandbox: bo
             click.echo(f"{click.style(mark, fg=colour)} {finding.what}")
             if finding.advice and finding.verdict != "ok":
                 click.echo(f"    → {finding.advice}")
-            for line in last_lines(finding.output):
-                click.echo(f"      {click.style(line, dim=True)}")
+            if finding.output:
+                from mbench.cli.tables import last_lines  # brings all of the boards along
+
+                for line in last_lines(finding.output):
+                    click.echo(f"      {click.style(line, dim=True)}")
     failed = [finding for finding in findings if finding.verdict == "failed"]
     if as_json:
         _print_json(findings)

@@ -113,7 +113,7 @@ def _write(path: Path, content: dict[str, object]) -> None:
 
 def _records(mould: Mould, name: str, digest: str, rng: np.random.Generator) -> Iterator[Record]:
     entry = rng.normal(_SKILL, _SPREAD)
-    for task, record in mould.records.items():
+    for record in mould.records.values():
         for replicate in range(tracks.TRACKS[TRACK].replicates):
             yield _record(mould.reference, replace(record, submission=name, source_digest=digest, track=TRACK),
                           replicate, float(np.clip(entry + rng.normal(0.0, _SCATTER), 55.0, 195.0)))  # fmt: skip
