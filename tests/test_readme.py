@@ -1,6 +1,8 @@
+import re
 from pathlib import Path
 
 import pytest
+from conftest import SMOKE
 
 from mbench.board.formats import format_table
 from mbench.results.lookup import recorded_baselines
@@ -27,3 +29,9 @@ def test_table_of_baselines_is_what_the_command_prints():
 def test_commands_are_one_line_each(marker):
     lines = block_after(marker).splitlines()
     assert (lines[0], lines[-1], len(lines)) == ("```sh", "```", 3)
+
+
+def test_the_tests_that_cis_second_run_takes_are_there():
+    (options,) = re.findall(r"^<!-- CI's second run: (.*) -->$", README.read_text(), re.M)
+    assert options == "-m smoke"
+    assert [name for name in SMOKE if not (README.parent / "tests" / name).exists()] == []
