@@ -25,7 +25,7 @@ from mbench.results.record import Record
 INDEX_NAME = "cells.index"
 WORTH_WRITING = 500  # records read: as many take about as long as writing the index of a large folder
 _LIMIT = 256 << 20  # bytes: a record takes 400
-_SETTLED_NS = 2_000_000_000  # a file that is younger may be written again without a difference in its time
+SETTLED_NS = 2_000_000_000  # a file that is younger may be written again without a difference in its time
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ def read_index(folder: Path) -> dict[str, Row]:
     headings = zip(*(columns[name] for name in Heading.__slots__), strict=True)
     marks = zip(*(columns[name] for name in _MARKS), strict=True)
     rows = (Row(Mark(*mark), Heading(*heading)) for mark, heading in zip(marks, headings, strict=True))
-    return {row.heading.key: row for row in rows if row.mark.mtime_ns < written_ns - _SETTLED_NS}
+    return {row.heading.key: row for row in rows if row.mark.mtime_ns < written_ns - SETTLED_NS}
 
 
 def write_index(folder: Path, rows: Iterable[Row]) -> None:
