@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mbench.errors import UsageError
-from mbench.results.lookalikes import check_folder_name, find_lookalike, skeleton, skeletons
+from mbench.results.lookalikes import TakenNames, check_folder_name, skeleton, skeletons
 from mbench.submission import baseline_names
 
 # By hand from the charts: each is drawn as the word at the left.
@@ -39,7 +39,8 @@ ALIKE = {
 @pytest.mark.parametrize(("name", "other"), [(name, other) for name, others in ALIKE.items() for other in others])
 def test_what_is_drawn_alike_is_one_name(name, other):
     assert skeletons(name) & skeletons(other)
-    assert find_lookalike(other, baseline_names()) == name
+    with pytest.raises(UsageError, match=f"reads as '{name}'"):
+        check_folder_name(Path(other), ())
 
 
 def test_baselines_are_told_apart():
@@ -62,7 +63,8 @@ def test_other_words_and_other_scripts_are_other_names():
         "shape",
     ]
     assert [pair for pair in combinations(words, 2) if skeletons(pair[0]) & skeletons(pair[1])] == []
-    assert [word for word in words if find_lookalike(word, baseline_names())] == []
+    for word in words:
+        check_folder_name(Path(word), ())
 
 
 @pytest.mark.parametrize("letter", "abcdefghjkmnopqrstuvwxyz")
@@ -79,3 +81,12 @@ def test_a_folder_may_not_be_called_what_another_is(tmp_path):
     check_folder_name(tmp_path / "idea", ("idea",))
     with pytest.raises(UsageError, match="reads as 'idea'"):
         check_folder_name(Path(tmp_path / "іdea"), ("idea",))
+
+
+def test_of_two_names_that_a_folder_reads_as_the_one_taken_first_is_said():
+    taken = TakenNames(["idea", "idеa"])
+    with pytest.raises(UsageError, match="reads as 'idea'"):
+        taken.check(Path("ideа"))
+    taken.add("other")
+    with pytest.raises(UsageError, match="reads as 'other'"):
+        taken.check(Path("оther"))

@@ -1,6 +1,7 @@
 """What the shared test set does to a difference of scores, against perturbed scores and drawn test sets."""
 
 from dataclasses import dataclass, replace
+from itertools import combinations
 from types import MappingProxyType
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from audit_reports import make_report
 
 from mbench.board.candidates import Candidate
-from mbench.board.noise import Parts, find_parts, measure_noise
+from mbench.board.noise import Parts, find_parts, measure_all_noise, measure_noise
 from mbench.board.standings import build_board
 from mbench.board.tables import describe_statistics
 from mbench.results.metrics import Profile
@@ -228,3 +229,17 @@ def test_a_lead_at_every_centre_is_one(rng):
     }
     board = build_board([make_candidate("base", base), make_candidate("better", better)], "standard", REFERENCE)
     assert [(standing.name, standing.rank) for standing in board.ranked] == [("better", 1), ("base", 2)]
+
+
+def test_the_noise_of_all_pairs_is_that_of_each(rng):
+    entries = [part for _ in range(4) for part in draw_noise(rng, of_test=0.5, of_sample=1.0)]
+    shorter = draw_noise(rng, m=30)[0]
+    fewer = Parts(entries[0].replicates[1:], entries[0].values[1:], entries[0].group)
+    one = Parts(entries[0].replicates[:1], entries[0].values[:1], entries[0].group)
+    entries += [None, shorter, fewer, one, fewer]
+    expected = [measure_noise(a, b) for a, b in combinations(entries, 2)]
+    found = measure_all_noise(entries)
+    assert [np.isnan(each) for each in found] == [each is None for each in expected]
+    known = [(a, b) for a, b in zip(found, expected, strict=True) if b is not None]
+    assert len(known) > 30
+    np.testing.assert_allclose(*zip(*known, strict=True), rtol=1e-9, atol=1e-12)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from board_tables import PLACES, read_block
+from conftest import SMOKE
 
 import mbench
 from mbench.board.formats import format_table
@@ -85,3 +86,9 @@ def test_the_citation_is_of_this_version_and_licence():
     lines = dict(line.split(": ", 1) for line in (ROOT / "CITATION.cff").read_text().splitlines() if ": " in line)
     assert lines["version"] == mbench.__version__
     assert f'license = "{lines["license"]}"' in (ROOT / "pyproject.toml").read_text()
+
+
+def test_the_tests_that_cis_second_run_takes_are_there():
+    (options,) = re.findall(r"^<!-- CI's second run: (.*) -->$", README.read_text(), re.M)
+    assert options == "-m smoke"
+    assert [name for name in SMOKE if not (README.parent / "tests" / name).exists()] == []

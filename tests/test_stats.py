@@ -8,13 +8,16 @@ from hypothesis.extra.numpy import arrays
 from scipy import stats as scipy_stats
 
 from mbench.board.stats import (
+    Differences,
     adjust_holm,
-    adjust_pairs,
     combine_errors,
     compare_halves,
-    compare_pairs,
     find_groups,
+    kendall_tau,
     mean_interval,
+    measure_differences,
+    pair_table,
+    separate_pairs,
     share_ranks,
 )
 
@@ -66,6 +69,68 @@ def test_replicates_that_agree_have_an_interval_of_one_point():
 
 
 # Paired tests
+
+
+def compare_pairs(cells, shared=None):
+    """Return the tables of p-values and of differences, row minus column."""
+    k = len(cells)
+    pairs = measure_differences(cells, None if shared is None else shared[np.triu_indices(k, 1)])
+    difference = pair_table(pairs.difference, k, 0.0)
+    return pair_table(pairs.p_values(), k, 1.0), np.triu(difference) - np.tril(difference)
+
+
+def compare_one_by_one(cells, shared):
+    """Return the same tables from a loop over pairs, one at a time."""
+    k, n_tasks = cells.shape[:2]
+    p, difference = np.ones((k, k)), np.zeros((k, k))
+    for i, j in combinations(range(k), 2):
+        d = [row[np.isfinite(row)] for row in cells[i] - cells[j]]
+        difference[i, j] = np.mean([row.mean() if len(row) else 0.0 for row in d])
+        difference[j, i] = -difference[i, j]
+        if min(map(len, d)) < 2 or abs(difference[i, j]) < 1e-9:
+            continue
+        error = np.array([[row.var(ddof=1) / len(row) / n_tasks**2 for row in d]])
+        freedom = tuple(len(row) - 1 for row in d)
+        p[i, j] = p[j, i] = combine_errors(difference[i, j : j + 1], error, freedom, shared[i, j])[0]
+    return p, difference
+
+
+def draw_board(rng, k, spread=3.0):
+    """Return cells of entries, some of which lack some or have no scatter, and what a test set adds to each pair."""
+    cells = rng.normal(0, spread, (k, 1, 1)) + rng.normal(0, 1, (k, 2, 5)) * rng.gamma(1.0, 1.0, (k, 2, 1))
+    cells[1, 0, 0] = cells[2, 1, 3] = np.nan
+    cells[3, 0, 1:] = np.nan
+    cells[4:6] = np.array([10.0, 11.0])[:, None, None]
+    cells[6] = cells[7]
+    shared = np.triu(rng.gamma(0.5, 0.1, (k, k)), 1)
+    shared[4, 5] = 0.0
+    return cells, shared + shared.T
+
+
+def test_all_pairs_at_once_are_what_a_loop_over_pairs_says(rng):
+    cells, shared = draw_board(rng, 30)
+    for found, expected in zip(compare_pairs(cells, shared), compare_one_by_one(cells, shared), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-11, atol=1e-300)
+
+
+@pytest.mark.parametrize("spread", [0.0, 3.0, 30.0])
+def test_many_pairs_are_separated_as_their_p_values_separate_them(rng, spread):
+    cells, shared = draw_board(rng, 70, spread)
+    pairs = measure_differences(cells, shared[np.triu_indices(70, 1)])
+    exact = adjust_holm(pairs.p_values()) <= 0.05
+    assert (separate_pairs(pairs) == exact).all()
+    assert exact.any() or not spread
+
+
+def test_rough_p_values_are_within_the_margin_that_is_left_to_them(rng):
+    shares = rng.dirichlet([0.3, 0.3, 0.3], 300)
+    difference = np.exp(rng.uniform(-2, 4, 300))
+    for freedom in ((1, 1), (2, 4), (4, 4), (30, 4)):
+        pairs = Differences(difference, shares[:, :2], np.tile(freedom, (300, 1)), shares[:, 2], np.full(300, True))
+        exact = pairs.p_values()
+        ratio = (pairs.rough_p_values() / exact)[exact > 1e-11]
+        assert ratio.min() > 1 / 1.2
+        assert ratio.max() < 1.2
 
 
 def test_on_one_task_it_is_the_paired_t_test(rng):
@@ -131,9 +196,10 @@ def test_the_shared_part_is_that_of_its_pair(rng):
     p, _ = compare_pairs(cells, shared)
     plain, _ = compare_pairs(cells)
     assert p[0, 2] > plain[0, 2]
-    assert p[1, 2] == plain[1, 2]
+    assert p[1, 2] == pytest.approx(plain[1, 2], rel=1e-12)
     d = cells[0] - cells[1]
-    assert p[0, 1] == combine_errors(d.mean(keepdims=True)[0], d.var(axis=1, ddof=1)[None] / 5 / 4, (4, 4), 0.2)
+    expected = combine_errors(d.mean(keepdims=True)[0], d.var(axis=1, ddof=1)[None] / 5 / 4, (4, 4), 0.2)
+    assert p[0, 1] == pytest.approx(expected[0], rel=1e-12)
 
 
 def test_what_the_sample_does_to_both_alike_does_not_count(rng):
@@ -200,9 +266,9 @@ def test_holm_rejects_what_stepping_down_does(p, level):
     assert set(np.flatnonzero(adjust_holm(p) <= level).tolist()) == rejected
 
 
-def test_pairs_are_counted_once():
-    p = np.array([[1.0, 0.01, 0.04], [0.01, 1.0, 0.02], [0.04, 0.02, 1.0]])
-    assert adjust_pairs(p) == pytest.approx(np.array([[1, 0.03, 0.04], [0.03, 1, 0.04], [0.04, 0.04, 1]]))
+def test_pairs_are_counted_once(rng):
+    pairs = measure_differences(rng.normal(0, 1, (3, 2, 5)))
+    assert pairs.p_values().shape == (3,)
 
 
 # Ranks
@@ -314,3 +380,10 @@ def test_shuffling_replicates_does_not_change_the_agreement(scores, random):
     assert (one is None) == (other is None)
     if one is not None:
         assert (one.mean, one.least) == pytest.approx((other.mean, other.least), abs=1e-9)
+
+
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=2, max_size=20))
+def test_kendalls_tau_is_scipys(pairs):
+    one, other = np.array(pairs, dtype=float).T
+    if np.ptp(one) and np.ptp(other):
+        assert kendall_tau(one, other) == pytest.approx(scipy_stats.kendalltau(one, other)[0], abs=1e-12)

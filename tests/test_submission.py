@@ -1,3 +1,4 @@
+import ast
 import os
 import subprocess
 import sys
@@ -7,6 +8,7 @@ import pytest
 
 from mbench.errors import MbenchError, SubmissionError, UsageError
 from mbench.submission import (
+    _statements,
     baseline_names,
     baseline_path,
     pickle_build,
@@ -237,3 +239,36 @@ def test_a_source_in_utf16_is_told_how_to_be_saved(submission_file, encoding):
         read_submission(path)
     path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().decode(encoding).lstrip("\ufeff").encode())  # as Windows does
     assert read_submission(path).entry == path.name
+
+
+def test_imports_are_found_wherever_a_statement_may_stand():
+    lines = """
+import a
+if a: import b
+elif a: import c
+else: import d
+for _ in (): import e
+else: import f
+while a: import g
+with a: import h
+try: import i
+except OSError: import j
+else: import k
+finally: import l
+def one():
+    class Two:
+        async def three(self):
+            import m
+            async with a: import n
+match a:
+    case 1: import o
+    case _:
+        try: import p
+        except* ValueError: from q import r
+x = lambda: (yield)
+"""
+    tree = ast.parse(lines)
+    walked = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
+    found = [node for node in _statements(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
+    assert len(found) == 17
+    assert found == walked

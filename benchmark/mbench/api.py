@@ -28,7 +28,7 @@ from mbench.results.origins import keep_replaced, write_origin
 from mbench.results.record import Record, Result
 from mbench.results.reference import load_reference
 from mbench.results.scoring import Entry, score_entry
-from mbench.results.store import RESULT_NAME, ResultStore, write_result
+from mbench.results.store import RESULT_NAME, ResultStore, Wanted, write_result
 from mbench.runs import practice as practising
 from mbench.runs.cells import protocol_digest
 from mbench.runs.diary import Diary
@@ -178,10 +178,7 @@ def run_evaluation(
         # What was run before in the same way counts, too: an evaluation may be made task by task.
         of_run = {record.key for record in result.records if not record.is_our_failure}
         kept = [
-            record
-            for record in store.records(but=of_run)
-            if (record.source_digest, record.track, record.test_set) == (source.digest, track, test_set)
-            and not record.is_our_failure
+            record for record in store.records(of_run, _is_of(source, track, test_set)) if not record.is_our_failure
         ]
         result = replace(result, records=_make_newest(result.records, kept, store))
         whole = newest_result(source.name, [*kept, *result.records])
@@ -214,6 +211,11 @@ def _add_pictures(outcome: Outcome, run: Run, store: ResultStore, folder: Path) 
         notes=(*outcome.notes, *(each.reason for each in drawings if each.reason)),
         paths=(*outcome.paths, *(each.path for each in drawings if each.path)),
     )
+
+
+def _is_of(source: Source, track: str, test_set: str) -> Wanted:
+    digest = source.digest
+    return lambda each: (each.source_digest, each.track, each.test_set) == (digest, track, test_set)
 
 
 def _tell_hidden(kept: Sequence[Record], whole: Result) -> list[str]:
@@ -267,7 +269,7 @@ def render(
         if plan_picture(load_task(task)) is None:
             raise UsageError(f"{task}: there is no picture of this task. Leave it out")
     store = ResultStore(out)
-    records = [r for r in store.records() if (r.source_digest, r.track, r.test_set) == (source.digest, track, PUBLIC)]
+    records = store.records(wanted=_is_of(source, track, PUBLIC))
     if not records:
         raise UsageError(
             f"{source.name}: nothing of this very source on track {track} in {out}. Run `mbench evaluate` first"

@@ -11,7 +11,6 @@ import errno
 import fcntl
 import json
 import os
-import secrets
 import shutil
 import stat
 import tempfile
@@ -51,7 +50,7 @@ class Draft:
         """Make the draft, and the folder if need be."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         while True:
-            name = f".{self.path.name[:120]}.{secrets.token_hex(4)}{DRAFT_SUFFIX}"
+            name = f".{self.path.name[:120]}.{os.urandom(4).hex()}{DRAFT_SUFFIX}"
             self._draft = self.path.with_name(name)
             self.file = self._draft.open("xb")
             _hold(self.file.fileno())

@@ -13,6 +13,7 @@ import re
 import sys
 import sysconfig
 import warnings
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -34,6 +35,7 @@ _TEMPLATE = _PACKAGE / "_template"
 TEMPLATE_FOLDER = _TEMPLATE if _TEMPLATE.exists() else _PACKAGE.parents[1] / "submissions" / "example"
 
 
+_BLOCKS = ("body", "handlers", "orelse", "finalbody", "cases")  # of statements, in Python's syntax tree
 _KNOWN_LIBRARIES = ("mbench.nn", "numpy", "pandas", "scipy", "sklearn", "torch")  # of mbench the submission's side
 
 
@@ -303,14 +305,19 @@ def _parse(content: bytes, path: Path) -> ast.Module:
             "Get-Content OLD | Set-Content -Encoding utf8 NEW"
         )
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # an invalid escape, say: the author's to see when the file runs
-            return ast.parse(content)
+        return _tree(content)
     except SyntaxError as error:
         place = f"line {error.lineno}: {error.msg}" if error.lineno else error.msg
         raise SubmissionError(f"{path}: not valid Python ({place}). Fix that line") from None
     except (ValueError, RecursionError, MemoryError) as error:
         raise SubmissionError(f"{path}: not valid Python ({error or type(error).__name__}). Give a .py file") from None
+
+
+@functools.lru_cache(maxsize=16)  # a file is asked for its imports, its names and its libraries, one after the other
+def _tree(content: bytes) -> ast.Module:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # an invalid escape, say: the author's to see when the file runs
+        return ast.parse(content)
 
 
 def _is_utf16(content: bytes) -> bool:
@@ -345,7 +352,7 @@ def _collect(folder: Path, relative: PurePosixPath, found: dict[str, bytes], sho
 def _imported_modules(tree: ast.Module, package: PurePosixPath) -> set[PurePosixPath]:
     """Return every module a file may import, as a path below the submission's folder, parents of packages included."""
     dotted: set[tuple[PurePosixPath, str]] = set()
-    for node in ast.walk(tree):
+    for node in _statements(tree):
         if isinstance(node, ast.Import):
             dotted.update((PurePosixPath(), alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -364,11 +371,22 @@ def _imported_modules(tree: ast.Module, package: PurePosixPath) -> set[PurePosix
 
 def _imported_names(tree: ast.Module) -> Iterator[str]:
     """Yield the dotted names of the modules a file may import, those of the submission included."""
-    for node in ast.walk(tree):
+    for node in _statements(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and not node.level:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def _statements(tree: ast.Module) -> Iterator[ast.AST]:
+    """Yield every statement in the order of `ast.walk`, which also goes through all expressions."""
+    pending: deque[ast.AST] = deque([tree])
+    while pending:
+        node = pending.popleft()
+        yield node
+        for name in node._fields:
+            if name in _BLOCKS and isinstance(block := getattr(node, name), list):
+                pending.extend(block)
 
 
 def _first_names(tree: ast.Module) -> set[str]:

@@ -6,7 +6,6 @@ import os
 import re
 import sys
 from collections.abc import Mapping, Set
-from importlib import metadata
 from importlib.machinery import PathFinder
 from pathlib import Path, PurePosixPath
 
@@ -38,6 +37,8 @@ def _is_library(module: str, folder: Path) -> bool:
     places = [place for place in sys.path if os.path.realpath(place or ".") != here]
     if PathFinder.find_spec(module, places) is None:
         return False
+    from importlib import metadata  # not above: it takes longer than all else that `mbench --help` imports
+
     known = metadata.packages_distributions()
     return any(_is_main(module, distribution, known) for distribution in known.get(module, ()))
 

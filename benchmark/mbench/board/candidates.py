@@ -13,7 +13,7 @@ from mbench.results import lookup
 from mbench.results.audits import REPORT_NAME, AuditReport, find_report, report_places
 from mbench.results.faults import find_faults, find_report_fault
 from mbench.results.kept import ForeignError, OtherSuiteError, note, note_foreign
-from mbench.results.lookalikes import check_folder_name
+from mbench.results.lookalikes import TakenNames
 from mbench.results.lookup import newest_result
 from mbench.results.record import Record
 from mbench.results.reruns import Rerun, read_rerun, rerun_folder
@@ -81,16 +81,18 @@ def find_submissions(folder: Path, suite: int = tracks.SUITE_VERSION) -> list[Ca
     paths = [path.parent for path in sorted(folder.glob(f"*/{ENTRY_NAME}"))]
     paths.sort(key=lambda path: not rerun_folder(folder, safe_name(path.name), suite).exists())  # a name is theirs
     folders: dict[str, Path] = {}
+    taken = TakenNames()
     for path in paths:
         if path.is_symlink():
             note(f"{path}: a link, and no submission's own folder. It is left out")
             continue
         try:
-            check_folder_name(path, (each.name for each in folders.values()))
+            taken.check(path)
         except UsageError as error:
             note(f"{error}. It is left out")
             continue
         folders[safe_name(path.name)] = path
+        taken.add(path.name)
     found = []
     for name, each in sorted(folders.items()):
         try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations, product
 from math import log
 
 import numpy as np
@@ -95,6 +96,52 @@ def measure_noise(one: Parts | None, other: Parts | None) -> float | None:
         of_sample = np.square(unlike).sum() / ((n - 1) * (m - 1)) / n
         total += m * float(means.var(ddof=1) - of_sample)  # of the sum of m parts
     return max(total, 0.0)
+
+
+def measure_all_noise(parts: Sequence[Parts | None]) -> FloatArray:
+    """Return `measure_noise` of every two of k entries, (m,) in the order of `np.triu_indices(k, 1)`; NaN for None.
+
+    It is a difference of sums of squares of linear maps of two entries' parts, so that for entries of the same
+    replicates and groups a product of two matrices has them all.
+    """
+    k = len(parts)
+    noise = np.full((k, k), np.nan)
+    alike: dict[tuple[bytes, bytes], list[int]] = {}
+    for row, each in enumerate(parts):
+        if each is not None:
+            alike.setdefault((each.replicates.tobytes(), each.group.tobytes()), []).append(row)
+    for rows in alike.values():
+        found = [each for row in rows if (each := parts[row]) is not None]
+        noise[np.ix_(rows, rows)] = _noise_of_alike(found)
+    for one, other in combinations(alike.values(), 2):
+        for i, j in product(one, other):
+            value = measure_noise(parts[i], parts[j])
+            noise[i, j] = noise[j, i] = np.nan if value is None else value
+    return noise[np.triu_indices(k, 1)]
+
+
+def _noise_of_alike(parts: Sequence[Parts]) -> FloatArray:
+    """Return the noise (k, k) of entries that have the same replicates and groups of parts."""
+    values, group = np.stack([each.values for each in parts]), parts[0].group
+    total = np.zeros((len(parts), len(parts)))
+    for each in np.unique(group):
+        within = values[:, :, group == each]
+        _, n, m = within.shape
+        if n < 2 or m < 2:
+            return np.full_like(total, np.nan)
+        means = within.mean(axis=1)
+        centred = means - means.mean(axis=1, keepdims=True)
+        unlike = within - within.mean(axis=2, keepdims=True) - centred[:, None]
+        total += m / (m - 1) * _square_distances(centred)
+        total -= m / ((n - 1) * (m - 1) * n) * _square_distances(unlike.reshape(len(parts), -1))
+    return np.maximum(total, 0.0)
+
+
+def _square_distances(rows: FloatArray) -> FloatArray:
+    """Return the square of the distance of every two rows, (k, k)."""
+    inner = rows @ rows.T
+    square = np.diag(inner)
+    return square[:, None] + square[None, :] - 2.0 * inner
 
 
 def _kept(metrics: Metrics) -> tuple[FloatArray, FloatArray] | None:

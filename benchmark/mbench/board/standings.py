@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import combinations
+from functools import cached_property
 from statistics import fmean
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
 from mbench.board.candidates import Candidate, Origin
-from mbench.board.noise import Parts, find_parts, measure_noise
+from mbench.board.noise import Parts, find_parts, measure_all_noise
 from mbench.board.stats import (
     SIGNIFICANCE,
     Agreement,
+    Differences,
     Interval,
-    adjust_pairs,
+    adjust_holm,
     compare_halves,
-    compare_pairs,
     find_groups,
     mean_interval,
+    measure_differences,
+    pair_table,
+    separate_pairs,
     share_ranks,
 )
 from mbench.results.agreement import describe_strangers, find_strangers
@@ -30,7 +34,7 @@ from mbench.results.reference import Reference, note_track_without_skills
 from mbench.results.scoring import Entry, score_entry, score_replicates
 from mbench.results.verdicts import measure_advantage
 from mbench.suite import tracks
-from mbench.types import FloatArray
+from mbench.types import BoolArray, FloatArray
 from mbench.words import count_of
 
 FRACTALS = tracks.FAMILIES["mandelbrot"]
@@ -101,6 +105,66 @@ class Pair:
         return self.p <= SIGNIFICANCE
 
 
+class Pairs(Sequence[Pair]):
+    """Every two ranked entries, first with second, first with third, …
+
+    A board of 1,000 entries has 499,500 pairs: how many are separated is known at once, a pair and the p-values are
+    made when they are asked for.
+    """
+
+    def __init__(self, k: int, differences: Differences, noise: FloatArray, separated: BoolArray) -> None:
+        """Take what is known of the pairs of k entries. noise: NaN where it is not known."""
+        self.better, self.worse = np.triu_indices(k, 1)
+        self.separated = separated
+        self._differences, self._noise = differences, noise
+
+    @cached_property
+    def p(self) -> FloatArray:
+        """The p-values, adjusted by Holm: (m,)."""
+        return adjust_holm(self._differences.p_values())
+
+    @property
+    def n_separated(self) -> int:
+        """How many the test tells apart."""
+        return int(self.separated.sum())
+
+    @property
+    def test_set_sds(self) -> FloatArray:
+        """How far another test set would move each difference of which that is known."""
+        return np.sqrt(self._noise[np.isfinite(self._noise)])
+
+    def __len__(self) -> int:
+        """Count the pairs."""
+        return len(self.better)
+
+    def __getitem__(self, index: Any) -> Any:
+        """Return a pair, or a tuple of them for a slice."""
+        found = range(len(self))[index]
+        return tuple(map(self._pair, found)) if isinstance(found, range) else self._pair(found)
+
+    def __iter__(self) -> Iterator[Pair]:
+        """Return each pair once."""
+        return map(self._pair, range(len(self)))
+
+    def __eq__(self, other: object) -> bool:
+        """Are these the same pairs, with the same numbers?"""
+        return isinstance(other, Sequence) and tuple(self) == tuple(other)
+
+    def __hash__(self) -> int:
+        """Return a number that equal pairs share."""
+        return hash((len(self), self.n_separated))
+
+    def _pair(self, index: int) -> Pair:
+        noise = float(self._noise[index])
+        return Pair(
+            better=int(self.better[index]),
+            worse=int(self.worse[index]),
+            difference=float(self._differences.difference[index]),
+            p=float(self.p[index]),
+            test_set_sd=noise**0.5 if np.isfinite(noise) else None,
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Board:
     """One track's standings. Each part is sorted by Mandelbrot score, best first.
@@ -116,7 +180,7 @@ class Board:
     unranked: tuple[Standing, ...]
     discoveries: tuple[Standing, ...]
     rejected: tuple[Standing, ...]
-    pairs: tuple[Pair, ...]
+    pairs: Pairs
     groups: tuple[tuple[int, ...], ...]
     agreement: Agreement | None
 
@@ -266,34 +330,29 @@ def _mean_profile(profiles: Sequence[Profile]) -> Profile | None:
     return Profile(*columns)
 
 
-def _rank(eligible: Sequence[Standing]) -> tuple[tuple[Standing, ...], tuple[Pair, ...], tuple[tuple[int, ...], ...]]:
+def _rank(eligible: Sequence[Standing]) -> tuple[tuple[Standing, ...], Pairs, tuple[tuple[int, ...], ...]]:
     """Give ranks to standings, which are sorted; return them, their pairs and their groups.
 
     With one replicate there is nothing to test by: then they keep their order and have no ranks.
     """
     if any(len(standing.replicates) < 2 for standing in eligible):
-        return tuple(eligible), (), ()
+        return tuple(eligible), _test_pairs(()), ()
+    pairs = _test_pairs(eligible)
     scores = np.array([standing.entry.mandelbrot for standing in eligible], dtype=float)
-    noise = {
-        (i, j): measure_noise(eligible[i].parts, eligible[j].parts) for i, j in combinations(range(len(eligible)), 2)
-    }
-    shared = np.zeros((len(eligible), len(eligible)))
-    for (i, j), variance in noise.items():
-        shared[i, j] = shared[j, i] = variance or 0.0
-    p, difference = compare_pairs(_cell_scores(eligible), shared)
-    adjusted = adjust_pairs(p)
     # A lead counts beyond what the leader's own audit leaves open.
     margins = np.array([standing.audit_margin or 0.0 for standing in eligible])
     lead = scores[:, None] - scores[None, :]
     beyond = np.where(lead > 0.0, lead > margins[:, None], -lead > margins[None, :])
-    separated = (adjusted <= SIGNIFICANCE) & beyond
+    separated = pair_table(pairs.separated, len(eligible), diagonal=False) & beyond
     ranks = share_ranks(scores, separated)
-    pairs = [
-        Pair(i, j, float(difference[i, j]), float(adjusted[i, j]), None if variance is None else variance**0.5)
-        for (i, j), variance in noise.items()
-    ]
     ranked = tuple(replace(standing, rank=int(rank)) for standing, rank in zip(eligible, ranks, strict=True))
-    return ranked, tuple(pairs), tuple(find_groups(scores, separated))
+    return ranked, pairs, tuple(find_groups(scores, separated))
+
+
+def _test_pairs(eligible: Sequence[Standing]) -> Pairs:
+    noise = measure_all_noise([standing.parts for standing in eligible])
+    differences = measure_differences(_cell_scores(eligible), np.nan_to_num(noise))
+    return Pairs(len(eligible), differences, noise, separate_pairs(differences))
 
 
 def _cell_scores(standings: Sequence[Standing]) -> FloatArray:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from statistics import median
 from typing import Any
+
+import numpy as np
 
 from mbench.board.columns import Column, board_columns, choose_columns, find_column, measure_spread
 from mbench.board.formats import TableFormat, entry_as_json, format_csv, format_markdown
@@ -133,18 +134,18 @@ def describe_statistics(board: Board, *, halved: bool = False) -> list[str]:
         where = "Behind ±: halves of" if halved else "In brackets:"
         lines.append(f"{where} {CONFIDENCE:.0%} intervals over n = {n} replicates, by Student's t.")
     if board.pairs:
-        apart = sum(pair.is_separated for pair in board.pairs)
+        apart = board.pairs.n_separated
         all_pairs = count_of(len(board.pairs), "pair")
         verb = "is" if len(board.pairs) == 1 else "are"
         lines.append(
             f"Entries share a rank where a paired test over (task, replicate), n = {2 * n} cells, does not separate "
             f"them: {apart} of {all_pairs} {verb} separated at {SIGNIFICANCE:g} after Holm's correction."
         )
-        known = [pair.test_set_sd for pair in board.pairs if pair.test_set_sd is not None]
-        if known:
+        known = board.pairs.test_set_sds
+        if len(known):
             lines.append(
-                f"All replicates share a test set; another one would move a difference by {median(known):.2f} (median "
-                f"standard deviation over {count_of(len(known), 'pair')}), which the test counts."
+                f"All replicates share a test set; another one would move a difference by {np.median(known):.2f} "
+                f"(median standard deviation over {count_of(len(known), 'pair')}), which the test counts."
             )
         if len(known) < len(board.pairs):
             lines.append(

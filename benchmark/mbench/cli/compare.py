@@ -93,5 +93,5 @@ def compare(
         click.echo(format_table(scored, table_format, groups, alone).rstrip("\n"))  # type: ignore[arg-type]
     if (results / "cells").is_dir() and any(each.origin != "result" for each in found):
         store = ResultStore(results)
-        list(store.records())  # which is when it is seen what has to be passed over
+        store.headings()  # which is when it is seen what has to be passed over
         warn_of_damage(store)

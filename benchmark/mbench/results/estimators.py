@@ -18,7 +18,7 @@ from mbench.results.names import (
     source_missing,
 )
 from mbench.results.record import Record
-from mbench.results.store import ResultStore, read_result
+from mbench.results.store import ResultStore, Wanted, read_result
 from mbench.submission import ENTRY_NAME, Source
 from mbench.suite.secrets import PUBLIC
 from mbench.types import FloatArray
@@ -76,11 +76,13 @@ def find_stored(store: ResultStore, asked: tuple[str, str], n_samples: int) -> d
     """Return every source's newest stored estimator of replicate 0, by the source's digest. asked: task and track."""
     return {
         record.source_digest: stored
-        for record in store.records()  # oldest first
-        if (record.task, record.track, record.replicate, record.n_samples) == (*asked, 0, n_samples)
-        and record.ok
-        and record.test_set == PUBLIC  # or the answers of a hidden one would be needed to confirm it
-        and (stored := Stored(record, store)).artifact.exists()
+        for record in store.records(  # oldest first
+            wanted=lambda each: (
+                (each.task, each.track, each.replicate, each.n_samples) == (*asked, 0, n_samples)
+                and each.test_set == PUBLIC  # or the answers of a hidden one would be needed to confirm it
+            )
+        )
+        if record.ok and (stored := Stored(record, store)).artifact.exists()
     }
 
 
@@ -97,7 +99,7 @@ def find_target(name: str | Named, task: str, track: str, results: Path) -> Targ
     if named.origin == "local":
         return _of_records(named, local_records(named), asked, command=f"mbench evaluate {named.asked}")
     source = find_source(named)
-    records = [record for record in _all_records(results) if record.source_digest == source.digest]
+    records = _stored(results, lambda each: each.source_digest == source.digest)
     return _newest(named.asked, source, records, asked, command=f"mbench evaluate {named.asked}")
 
 
@@ -152,7 +154,8 @@ def _newest(name: str, source: Source | None, records: Sequence[Record], asked: 
         )
     # A result.json may be a stranger's: only what this store says of a cell is believed.
     cell = record.key, source.digest, task
-    stored = next((each for each in _all_records(results) if (each.key, each.source_digest, each.task) == cell), None)
+    found = _stored(results, lambda each: (each.key, each.source_digest, each.task) == cell)
+    stored = found[0] if found else None
     artifact = None if stored is None else ResultStore(results).artifact_path(stored.key)
     if stored is None or artifact is None or not artifact.is_file():
         raise UsageError(
@@ -162,5 +165,5 @@ def _newest(name: str, source: Source | None, records: Sequence[Record], asked: 
     return Target(source, Stored(stored, ResultStore(results)))
 
 
-def _all_records(results: Path) -> list[Record]:
-    return list(ResultStore(results).records()) if (results / "cells").is_dir() else []
+def _stored(results: Path, wanted: Wanted) -> list[Record]:
+    return ResultStore(results).records(wanted=wanted) if (results / "cells").is_dir() else []

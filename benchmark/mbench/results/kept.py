@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 WRITER = "mbench"  # the field that says which version wrote a file
 _UNEXPECTED = ("unexpected_keyword_argument", "extra_forbidden")  # pydantic's words for a name that it does not know
+_HEAD = f'{{\n "{WRITER}": "{__version__}",'.encode()  # of a file of this mbench
 _MOST_NAMED = 6
 _NOTES: ContextVar[list[str] | None] = ContextVar("_NOTES", default=None)
 
@@ -156,6 +157,7 @@ def parse_kept(form: Form[T], content: bytes, origin: Path) -> tuple[T, str]:
     """
     from pydantic import ValidationError
 
+    adapter = cast("TypeAdapter[T]", type_adapter(form.kind))
     tree = load_object(form, content, origin)
     writer = _check_head(form, tree, origin) if form.has_head else ""
     is_newer = form.schema is not None and tree["schema"] > form.schema
@@ -165,10 +167,11 @@ def parse_kept(form: Form[T], content: bytes, origin: Path) -> tuple[T, str]:
         tree["schema"] = form.schema
     if form.unknown is not None:
         _skip_records(form, tree, origin, writer, skipped)
-    adapter = cast("TypeAdapter[T]", type_adapter(form.kind))
     try:
         try:
-            value = adapter.validate_json(json.dumps(tree))
+            # What was taken out of the tree is its first name, as we write it, or the tree is written out again.
+            as_it_was = form.has_head and not skipped and content.startswith(_HEAD)
+            value = adapter.validate_json(b"{" + content[len(_HEAD) :] if as_it_was else json.dumps(tree))
         except ValidationError as error:
             if not _skip_names(tree, error, skipped):
                 raise

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Mapping
+from functools import cache
 from pathlib import Path
 
 from mbench.errors import UsageError
@@ -37,15 +38,46 @@ def skeleton(name: str) -> str:
     return plain.translate(_LATIN).replace("rn", "m").replace("vv", "w")
 
 
-def find_lookalike(name: str, others: Iterable[str]) -> str | None:
-    """Return the first of the other names that a name reads as, or None."""
-    own = skeletons(name)
-    return next((other for other in others if own & skeletons(other)), None)
-
-
-def skeletons(name: str) -> set[str]:
+@cache
+def skeletons(name: str) -> frozenset[str]:
     """Return what a folder's name reads as, and what the name that tables make of it reads as."""
-    return {skeleton(name), skeleton(safe_name(name))}
+    return frozenset((skeleton(name), skeleton(safe_name(name))))
+
+
+class TakenNames:
+    """The names of the baselines, of the reruns' folder and of submissions' folders, by what they read as."""
+
+    def __init__(self, others: Iterable[str] = ()) -> None:
+        """Take the names of other folders."""
+        self._known: dict[str, list[tuple[int, str, bool]]] = {}
+        self._n = 0
+        for name in (*baseline_names(), VERIFIED):
+            self._keep(name, is_folder=False)
+        for name in others:
+            self.add(name)
+
+    def add(self, name: str) -> None:
+        """Take the name of one more folder."""
+        self._keep(name, is_folder=True)
+
+    def check(self, folder: Path) -> None:
+        """Raise UsageError for a folder that reads as another's name; its own among the folders' is no other."""
+        name = folder.absolute().name
+        alike = [
+            (number, other)
+            for each in skeletons(name)
+            for number, other, is_folder in self._known.get(each, ())
+            if not is_folder or other != name
+        ]
+        if alike:
+            raise UsageError(
+                f"{folder}: its name reads as {min(alike)[1]!a}, which is another's. Call the folder otherwise"
+            )
+
+    def _keep(self, name: str, *, is_folder: bool) -> None:
+        self._n += 1
+        for each in skeletons(name):
+            self._known.setdefault(each, []).append((self._n, name, is_folder))
 
 
 def check_folder_name(folder: Path, others: Iterable[str]) -> None:
@@ -53,7 +85,4 @@ def check_folder_name(folder: Path, others: Iterable[str]) -> None:
 
     others: names of folders; its own among them is no other.
     """
-    name = folder.absolute().name
-    known = [*baseline_names(), VERIFIED, *(other for other in others if other != name)]
-    if (other := find_lookalike(name, known)) is not None:
-        raise UsageError(f"{folder}: its name reads as {other!a}, which is another's. Call the folder otherwise")
+    TakenNames(others).check(folder)

@@ -46,6 +46,9 @@ def refresh_results(store: ResultStore) -> None:
 
     A file that holds what another version of mbench put there stays as it is, with a note.
     """
+    stored: dict[tuple[str, str, str], list[Record]] = {}
+    for record in store.records():
+        stored.setdefault((record.source_digest, record.track, record.test_set), []).append(record)
     for path in (*store.folder.glob(f"*/*/{RESULT_NAME}"), *store.folder.glob(f"*/*/hidden-*/{RESULT_NAME}")):
         try:
             with refusing_foreign():
@@ -53,7 +56,7 @@ def refresh_results(store: ResultStore) -> None:
         except ForeignError as error:  # written again, it would lack what is not known here
             note_foreign(f"{error}. It stays as it was")
             continue
-        alike = {(record.source_digest, record.track, record.test_set) for record in old.records}
+        alike = dict.fromkeys((record.source_digest, record.track, record.test_set) for record in old.records)
         records = {record.key: record for record in old.records}
-        records |= {r.key: r for r in store.records() if (r.source_digest, r.track, r.test_set) in alike}
+        records |= {record.key: record for each in alike for record in stored.get(each, ())}
         write_result(path, newest_result(old.name, records.values()))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 
 import numpy as np
@@ -203,12 +204,13 @@ def _six_digits(values: FloatArray) -> tuple[float, ...]:
     return tuple(float(f"{value:.6g}") for value in values)
 
 
+@lru_cache(maxsize=256)  # an entry's cells are scored together, then replicate by replicate
 def skill(error: float, constant_error: float, knn_error: float) -> float:
     """Return 100 · ln(E₀/E) / ln(E₀/E_knn), clipped to [0, 200]: 0 has learned nothing, 100 interpolates the sample."""
     if error <= 0.0:
         return SKILL_CAP
     ratio = np.log(constant_error / error) / np.log(constant_error / knn_error)
-    return float(np.clip(100.0 * ratio, 0.0, SKILL_CAP))
+    return float(min(max(100.0 * ratio, 0.0), SKILL_CAP))
 
 
 def equivalent_samples(error: float, sizes: Sequence[float], errors: Sequence[float]) -> float:
@@ -216,9 +218,14 @@ def equivalent_samples(error: float, sizes: Sequence[float], errors: Sequence[fl
 
     sizes, errors: (n,), sizes ascending. Clipped to the curve's ends.
     """
-    falling = np.minimum.accumulate(errors)
     log_error = np.log(max(error, 1e-300))
-    return float(np.exp(np.interp(-log_error, -np.log(falling), np.log(sizes))))
+    return float(np.exp(np.interp(-log_error, *_log_curve(tuple(sizes), tuple(errors)))))
+
+
+@lru_cache(maxsize=64)
+def _log_curve(sizes: tuple[float, ...], errors: tuple[float, ...]) -> tuple[FloatArray, FloatArray]:
+    """Return how much k-NN has learned, minus the logarithm of its least error so far, and the logarithm of sizes."""
+    return -np.log(np.minimum.accumulate(errors)), np.log(sizes)
 
 
 METRICS: MappingProxyType[str, Metric] = MappingProxyType(

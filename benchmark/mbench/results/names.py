@@ -19,7 +19,7 @@ from mbench.results.lookup import newest_result
 from mbench.results.origins import kept_aside, read_origin
 from mbench.results.record import Record, Result
 from mbench.results.reruns import read_rerun
-from mbench.results.store import RESULT_NAME, ResultStore, read_result
+from mbench.results.store import RESULT_NAME, ResultStore, Wanted, read_result
 from mbench.submission import (
     BASELINES_FOLDER,
     ENTRY_NAME,
@@ -197,7 +197,7 @@ def find_local(source: Source, results: Path) -> Result:
 
 def not_evaluated(asked: str, source: Source, results: Path) -> UsageError:
     """Return the error for a source that has no records."""
-    old = any(record.submission == source.name for record in stored_records(results))
+    old = source.name in stored_names(results)
     why = "it has changed since it was evaluated" if old else "no results yet"
     return UsageError(f"{asked}: {why}. Run `mbench evaluate {asked}` first")
 
@@ -224,20 +224,30 @@ def label_names(names: Sequence[str], origins: Sequence[Origin]) -> list[str]:
     return labels
 
 
-def stored_records(results: Path) -> list[Record]:
-    """Return the records of a results folder on public test sets, oldest first; none where there is no such folder."""
+def stored_records(results: Path, wanted: Wanted) -> list[Record]:
+    """Return the wanted records of a results folder on public test sets, oldest first; none where there is no folder.
+
+    wanted: by what a record's heading says.
+    """
     if not (results / "cells").is_dir():  # opening one would make the folder
         return []
-    return [record for record in ResultStore(results).records() if record.test_set == PUBLIC]
+    return ResultStore(results).records(wanted=lambda each: each.test_set == PUBLIC and wanted(each))
+
+
+def stored_names(results: Path) -> list[str]:
+    """Return the names under which records on public test sets lie in a results folder, each once."""
+    if not (results / "cells").is_dir():
+        return []
+    return list(dict.fromkeys(each.submission for each in ResultStore(results).headings() if each.test_set == PUBLIC))
 
 
 def _stored_of(source: Source, results: Path) -> list[Record]:
-    return [record for record in stored_records(results) if record.source_digest == source.digest]
+    return stored_records(results, lambda each: each.source_digest == source.digest)
 
 
 def local_records(named: Named) -> list[Record]:
     """Return what was evaluated in the results folder under a name: of the source that was evaluated last."""
-    found = [record for record in stored_records(named.results) if record.submission == named.asked]
+    found = stored_records(named.results, lambda each: each.submission == named.asked)
     if found:
         return [record for record in found if record.source_digest == found[-1].source_digest]
     # Evaluated under another name before, its records bear that one; the result file is its own.
@@ -289,7 +299,7 @@ def _unknown(asked: str, results: Path) -> UsageError:
         except UsageError as error:  # which says what is wrong with a path
             return error
         return UsageError(f"{asked}: no such file. {_ADVICE}")
-    local = dict.fromkeys(record.submission for record in stored_records(results))
+    local = stored_names(results)
     inside = [path.parent.name for path in sorted(SUBMISSIONS.glob(f"*/{ENTRY_NAME}"))]
     baselines = baseline_names()
     near = difflib.get_close_matches(asked, dict.fromkeys((*local, *inside, *baselines)))

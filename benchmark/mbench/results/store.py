@@ -24,6 +24,7 @@ from mbench.disk import (
     write_atomically,
 )
 from mbench.errors import HarnessError, UsageError
+from mbench.results.index import WORTH_WRITING, Heading, Mark, Row, find_row, read_index, write_index
 from mbench.results.kept import (
     ForeignError,
     Form,
@@ -44,6 +45,8 @@ RECORD_LIMIT = 1 << 20  # bytes: a record has some thousands, so more is none, a
 RESULT_LIMIT = 16 << 20
 
 RESULT_NAME = "result.json"
+
+Wanted = Callable[[Record | Heading], bool]
 
 _RERUN = "Delete it, and its cell is run again"
 
@@ -135,7 +138,8 @@ class ResultStore:
         """
         with self._stamping:
             if self._newest is None:
-                made = [datetime.fromisoformat(record.created) for record in self.records()]
+                newest = [self._read_or_pass_over(heading.key) for heading in self.headings()[-1:]]
+                made = [datetime.fromisoformat(record.created) for record in newest if record is not None]
                 self._newest = max(made, default=datetime.min.replace(tzinfo=UTC))
             self._newest = max(self._now().astimezone(UTC), self._newest + timedelta(microseconds=1))
             return self._newest.isoformat(timespec="microseconds")
@@ -172,26 +176,58 @@ class ResultStore:
             raise disk_error(self.folder, error, _KEPT) from error
         return aside
 
-    def records(self, but: Container[str] = ()) -> Iterator[Record]:
-        """Yield every readable record of this suite, oldest first; damaged ones are passed over, see `passed_over`.
+    def records(self, but: Container[str] = (), wanted: Wanted | None = None) -> list[Record]:
+        """Return the readable records of this suite, oldest first; damaged ones are passed over, see `passed_over`.
 
-        but: keys of cells that are not read.
+        but: keys of cells that are not read.  wanted: which are returned, by what a heading says; of a folder with an
+        index no others are read.
         """
-        found = []
-        for path in self.cells.glob("*.json"):
-            if path.stem in but:
+        found = [record for _, record in self._search(but, wanted) if record is not None]
+        return sorted(found, key=lambda record: (record.created, record.key))
+
+    def headings(self) -> list[Heading]:
+        """Return the headings of the readable records of this suite, oldest first, reading those that have changed."""
+        found = [heading for heading, _ in self._search((), lambda _: False)]
+        return sorted(found, key=lambda heading: (heading.created, heading.key))
+
+    def _search(self, but: Container[str], wanted: Wanted | None) -> Iterator[tuple[Heading, Record | None]]:
+        """Yield every record's heading, and the record itself where it is wanted."""
+        rows, known = read_index(self.folder), dict[str, Row]()
+        n_read = 0
+        for entry in os.scandir(self.cells) if self.cells.is_dir() else ():
+            key, suffix = os.path.splitext(entry.name)
+            if suffix != ".json":
                 continue
-            try:
-                record = self.read(path.stem)
-            except ForeignError as error:
-                self._pass_over_foreign(path, error)
+            if key in but:
+                known |= {key: rows[key]} if key in rows else {}
                 continue
-            except (HarnessError, UsageError):
-                self.passed_over.add(path)
+            mark = Mark.of(entry)
+            row = find_row(rows, key, mark)
+            if row is not None:
+                known[key] = row
+                if wanted is not None and not wanted(row.heading):
+                    yield row.heading, None
+                    continue
+            record = self._read_or_pass_over(key)
+            if record is None:
                 continue
-            if record is not None:
-                found.append(record)
-        yield from sorted(found, key=lambda record: (record.created, record.key))
+            heading = Heading.of(record)
+            # Whoever reads a foreign record is told so: it is never left out unread.
+            if row is None and mark is not None and key not in self.foreign:
+                known[key] = Row(mark, heading)
+                n_read += 1
+            yield heading, record if wanted is None or wanted(record) else None
+        if n_read >= WORTH_WRITING:
+            write_index(self.folder, known.values())
+
+    def _read_or_pass_over(self, key: str) -> Record | None:
+        try:
+            return self.read(key)
+        except ForeignError as error:
+            self._pass_over_foreign(self.cells / f"{key}.json", error)
+        except (HarnessError, UsageError):
+            self.passed_over.add(self.cells / f"{key}.json")
+        return None
 
     def _pass_over_foreign(self, path: Path, error: ForeignError) -> None:
         try:

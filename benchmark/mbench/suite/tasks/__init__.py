@@ -5,6 +5,7 @@ A task is a class of its family's module, found there by its `name`; which tasks
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import import_module
 from typing import Any
 
@@ -28,6 +29,7 @@ def load_task(name: str) -> Task:
     return find_task(name).load(name)
 
 
+@cache
 def find_task(name: str) -> type[Task]:
     """Return the class of a task, which says all that needs no data. Raises UsageError for an unknown name."""
     # Each family is imported only when asked for: a surface needs neither numba nor Pillow.
