@@ -9,7 +9,7 @@ from pathlib import Path
 from mbench.disk import write_atomically
 from mbench.suite import tracks
 from mbench.suite.tasks import find_task
-from mbench.views.site.tiles import encode
+from mbench.views.entry_pictures import encode
 
 FOLDER = "media"
 FILM = "film.mp4"
