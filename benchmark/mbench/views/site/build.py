@@ -24,9 +24,10 @@ from mbench.sandbox.tiers import Isolation
 from mbench.suite import tracks
 from mbench.views.board_plots import curves_on
 from mbench.views.entry_pictures import RECORDED_PICTURES, draw_entry, find_artifacts, read_drawn
-from mbench.views.site import media, pages, tiles
+from mbench.views.site import media, pages, studies, tiles
 from mbench.views.site.entries import SiteEntry, collect_entries
 from mbench.views.site.pages import TrackViews, View
+from mbench.views.site.studies import StudyPage
 from mbench.views.site.tiles import Tiles
 
 STATIC = Path(__file__).with_name("static")
@@ -131,10 +132,12 @@ def _build(folder: Path, origins: Origins, isolate: Callable[[], Isolation], job
         TrackViews(board, tuple(views[entry.href] for entry in found), tuple(curves_on(board, curves)))
         for board, found in boards
     ]
-    paths, data = _write_pages(folder, sites, truth)
+    found = studies.take_studies(folder)
+    paths, data = _write_pages(folder, sites, found, truth)
     _remove_others(folder, paths, data)
     tiles.prune(folder, [truth, *(view.tiles.path for view in views.values() if view.tiles)])
-    media.prune(folder, {path for view in views.values() for path in view.media.paths})
+    shown = {path for view in views.values() for path in view.media.paths}
+    media.prune(folder, shown.union(*(study.paths for study in found)))
     return Site(folder, tuple(paths), len(views), tuple(_note(list(views.values()))))
 
 
@@ -165,7 +168,9 @@ def _note(views: Sequence[View]) -> list[str]:
     return lines
 
 
-def _write_pages(folder: Path, sites: Sequence[TrackViews], truth: str) -> tuple[list[Path], set[Path]]:
+def _write_pages(
+    folder: Path, sites: Sequence[TrackViews], found: Sequence[StudyPage], truth: str
+) -> tuple[list[Path], set[Path]]:
     """Write every page, the data and the static files; return the pages, the first one first, and the data's files."""
     kept: list[Path] = []
     data: set[Path] = set()
@@ -182,7 +187,10 @@ def _write_pages(folder: Path, sites: Sequence[TrackViews], truth: str) -> tuple
 
     write_page("index.html", pages.render_index(sites, truth))
     write_page("compare.html", pages.render_compare(sites, truth))
+    write_page("studies.html", pages.render_studies(found))
     write_page("about.html", pages.render_about(sites, truth))
+    for study in found:
+        write_page(study.href, pages.render_study(study))
     by_name = [{(v.entry.standing.origin, v.entry.standing.name): v.entry for v in site.views} for site in sites]
     for site in sites:
         for view in site.views:
@@ -204,8 +212,8 @@ def _write_pages(folder: Path, sites: Sequence[TrackViews], truth: str) -> tuple
 
 def _remove_others(folder: Path, paths: Sequence[Path], data: Set[Path]) -> None:
     """Remove the pages and the data of entries that are no more, and of tracks that are not shown."""
-    for track in tracks.TRACKS:
-        for path in (folder / track).glob("*.html"):
+    for name in (*tracks.TRACKS, "studies"):
+        for path in (folder / name).glob("*.html"):
             if path not in paths:
                 path.unlink()
     for path in (folder / "data").rglob("*"):

@@ -36,6 +36,7 @@ from mbench.views.render.colours import VALUE_ERRORS, VALUE_TICKS
 from mbench.views.site.code import list_file, reveal
 from mbench.views.site.entries import SiteEntry
 from mbench.views.site.media import Media
+from mbench.views.site.studies import StudyPage, tell_case
 from mbench.views.site.tiles import Tiles
 
 _START = 3  # the slider's octave to begin with: of the first landmark, the panel of the same number
@@ -199,6 +200,16 @@ def render_about(track_views: Sequence[TrackViews], truth: str) -> str:
     """Return the page that explains the challenge."""
     return _render("about.html.j2", root="", tracks=list(tracks.TRACKS.values()), families=tracks.FAMILIES, truth=truth,
                    shown=[each.board.track for each in track_views])  # fmt: skip
+
+
+def render_studies(studies: Sequence[StudyPage]) -> str:
+    """Return the page with a card for each recorded study."""
+    return _render("studies.html.j2", root="", studies=studies)
+
+
+def render_study(study: StudyPage) -> str:
+    """Return a study's own page."""
+    return _render("study.html.j2", root="../", study=study, record=study.record, tell=tell_case)
 
 
 def board_data(track: TrackViews) -> dict[str, Any]:

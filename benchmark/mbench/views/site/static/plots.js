@@ -71,7 +71,7 @@ document.addEventListener("DOMContentLoaded", () => {
     const best = front ? findFront(known, cost, value) : new Set();
     if (front) svg.append(Chart.element("path", { class: "front", d: step([...best], chart, cost, value) }));
     const named = new Set([...marked(known).keys(), ...best]);
-    const taken = known.map((e) => [toX(e[cost]) - 6, toY(value(e)) - 6, toX(e[cost]) + 6, toY(value(e)) + 6]);
+    const taken = (named.size < known.length ? [...named] : known).map((e) => [toX(e[cost]) - 6, toY(value(e)) - 6, toX(e[cost]) + 6, toY(value(e)) + 6]);
     // What is named comes last, over the rest, and finds its place first.
     for (const entry of [...known.filter((e) => !named.has(e)), ...known.filter((e) => named.has(e))]) {
       const [x, y] = [toX(entry[cost]), toY(value(entry))];
@@ -92,7 +92,7 @@ document.addEventListener("DOMContentLoaded", () => {
   // Write a name beside its point where no other name is: right, left, above or below, else only on hover.
   function name(link, words, x, y, chart, taken) {
     const wide = 6.8 * words.length;
-    for (const [dx, dy, anchor] of [[10, 4, "start"], [-10, 4, "end"], [0, -10, "middle"], [0, 20, "middle"]]) {
+    for (const [dx, dy, anchor] of [[10, 4, "start"], [-10, 4, "end"], [0, -10, "middle"], [0, 20, "middle"], [-8, -12, "end"], [8, 20, "start"], [0, -26, "middle"], [0, 36, "middle"]]) {
       const left = x + dx - (anchor === "end" ? wide : anchor === "middle" ? wide / 2 : 0);
       const box = [left, y + dy - 10, left + wide, y + dy + 3];
       const free = box[0] > chart.left && box[2] < chart.right && box[1] > chart.top && box[3] < chart.bottom &&

@@ -45,7 +45,8 @@ const Zoom = (function () {
       const index = panel(landmark, octave);
       value.textContent = `× ${2 ** octave}`;
       slider.setAttribute("aria-valuetext", `times ${2 ** octave}`);
-      const window = `${octave * wide} ${(octave ? landmark : 0) * high} ${wide} ${high}`;
+      // A little within the panel, as its edge blends with the next one's.
+      const window = `${octave * wide + 1} ${(octave ? landmark : 0) * high + 1} ${wide - 2} ${high - 2}`;
       const scores = [];
       for (const pane of panes) {
         const source = file(pane);
