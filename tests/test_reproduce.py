@@ -30,6 +30,7 @@ def recorded(tmp_path, monkeypatch):
     folder = tmp_path / "recorded"
     for module in (reproduce, forecast, lookup):
         monkeypatch.setattr(module, "RECORDED_FOLDER", folder)
+    monkeypatch.setattr(reproduce, "RECORDED_PICTURES", tmp_path / "pictures")
     monkeypatch.setattr(reproduce, "check_checkout", lambda: None)  # that folder is nobody's installed package
     return folder
 

@@ -36,6 +36,7 @@ from mbench.views.render.colours import VALUE_ERRORS, VALUE_TICKS
 from mbench.views.site.code import list_file, reveal
 from mbench.views.site.entries import SiteEntry
 from mbench.views.site.media import Media
+from mbench.views.site.readme import render_readme
 from mbench.views.site.studies import StudyPage, tell_case
 from mbench.views.site.tiles import Tiles
 
@@ -444,7 +445,7 @@ def _environment() -> Environment:
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True, keep_trailing_newline=True,
     )  # fmt: skip
-    environment.filters |= {"said": said, "verbatim": verbatim}
+    environment.filters |= {"said": said, "readme": render_readme}
     environment.filters["number"] = lambda value, name: find_column(name).show(value)
     environment.policies["json.dumps_kwargs"] = {"allow_nan": False, "separators": (",", ":")}
     return environment
@@ -454,11 +455,6 @@ def said(text: str, limit: int = 400) -> Markup:
     """Return what a stranger wrote as one run of HTML: escaped, its unseen letters seen, of bounded length."""
     shown = reveal(" ".join(text[:limit].split()))
     return Markup("<bdi>{}{}</bdi>").format(shown, "…" if len(text) > limit else "")
-
-
-def verbatim(line: str) -> Markup:
-    """Return a stranger's line as HTML like `said`, with its spaces kept."""
-    return Markup("<bdi>{}</bdi>").format(reveal(line[:2000]))
 
 
 def _render(template: str, **context: Any) -> str:

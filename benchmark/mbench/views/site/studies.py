@@ -15,8 +15,7 @@ from mbench.views.entry_pictures import encode
 from mbench.views.site.media import FILM, FOLDER, Picture, take_film, take_poster
 
 FIGURE = "figure.png"
-_WIDEST = 1400  # pixels of a figure
-_STILL = 480
+_LARGE, _STILL = (1400, 5600), (1600, 420)  # pixels across and down that a figure is shrunk to
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +67,7 @@ def take_studies(site: Path) -> list[StudyPage]:
                 name=name,
                 claim=describe_study(name).rstrip("."),
                 record=record,
-                figure=_take_figure(site, folder / FIGURE, _WIDEST),
+                figure=_take_figure(site, folder / FIGURE, _LARGE),
                 still=_take_figure(site, folder / FIGURE, _STILL),
                 film=film,
                 poster=take_poster(site, film) if film else None,
@@ -91,16 +90,16 @@ def tell_case(claim: ClaimResult) -> list[tuple[str, str, str]]:
     return said
 
 
-def _take_figure(site: Path, path: Path, widest: int) -> Picture | None:
-    """Write a figure again as a WebP at most so wide, named by its content."""
+def _take_figure(site: Path, path: Path, size: tuple[int, int]) -> Picture | None:
+    """Write a figure again as a WebP of at most this size, named by its content."""
     from PIL import Image
 
     try:
         content = path.read_bytes()
-        target = f"{FOLDER}/{hashlib.sha256(content).hexdigest()[:20]}-{widest}.webp"
+        target = f"{FOLDER}/{hashlib.sha256(content).hexdigest()[:20]}-{size[1]}.webp"
         if not (site / target).exists():
             with Image.open(path, formats=("PNG",)) as image:
-                image.thumbnail((widest, 4 * widest))
+                image.thumbnail(size)
                 write_atomically(site / target, encode(np.asarray(image.convert("RGB")), 80))
         with Image.open(site / target, formats=("WEBP",)) as image:
             return Picture(path.stem, target, *image.size)
