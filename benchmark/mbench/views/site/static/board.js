@@ -9,17 +9,23 @@ document.addEventListener("DOMContentLoaded", () => {
   const count = form.querySelector("[data-count]");
   const parts = [...document.querySelectorAll("[data-track]")];
   const { limits } = Data.own();
-  form.hidden = false;
   form.addEventListener("submit", (event) => event.preventDefault());
   form.addEventListener("input", () => show());
 
+  const MOST = 100; // rows in the page at once, as a browser lays out every one of them
   for (const part of parts) {
     const table = part.querySelector("table.board");
+    part.rows = [...table.tBodies[0].rows]; // all of them, in the order in view
+    part.most = MOST;
+    part.rows.forEach((row, index) => { row.place = index; });
     table.tHead.addEventListener("click", (event) => {
       const button = event.target.closest("button");
       if (button) turn(part, table, button.closest("th"));
     });
-    [...table.tBodies[0].rows].forEach((row, index) => { row.place = index; });
+    part.querySelector("[data-more]").addEventListener("click", () => {
+      part.most += 10 * MOST;
+      fill(part);
+    });
   }
 
   // What is in view stands in the address, so that a view can be sent to somebody.
@@ -43,20 +49,31 @@ document.addEventListener("DOMContentLoaded", () => {
     const onlyRanked = form.elements.ranked.checked;
     for (const part of parts) {
       part.hidden = part.dataset.track !== track;
+      part.removeAttribute("data-later");
       if (part.hidden) continue;
-      const table = part.querySelector("table.board");
-      focus(part, table, columns);
-      decorate(table);
-      let shown = 0;
-      for (const row of table.tBodies[0].rows) {
-        row.hidden = !row.dataset.name.toLowerCase().includes(find) || (onlyRanked && !("ranked" in row.dataset));
-        shown += !row.hidden;
-      }
-      const all = table.tBodies[0].rows.length;
+      part.wanted = (row) => row.dataset.name.toLowerCase().includes(find) && (!onlyRanked || "ranked" in row.dataset);
+      part.most = MOST;
+      focus(part, part.querySelector("table.board"), columns);
+      const shown = fill(part);
+      const all = part.rows.length;
       count.textContent = shown === all ? `${all} entries` : `${shown} of ${all} entries`;
     }
     remember({ track, columns: columns === "main" ? "" : columns, find, ranked: onlyRanked ? "1" : "" });
     document.dispatchEvent(new CustomEvent("mbench-track", { detail: track }));
+  }
+
+  // Put the first of the rows that are wanted into the table, and return how many are.
+  function fill(part) {
+    const table = part.querySelector("table.board");
+    const found = part.rows.filter(part.wanted);
+    const shown = found.slice(0, part.most);
+    for (const row of shown) choose(table, row);
+    table.tBodies[0].replaceChildren(...shown);
+    decorate(table);
+    const more = part.querySelector("[data-more]");
+    more.hidden = found.length <= shown.length;
+    more.textContent = `Show more: ${(found.length - shown.length).toLocaleString("en")} entries are not in view`;
+    return found.length;
   }
 
   // Show one set of columns. A family's brings its tasks, which are loaded, and sorts by its score.
@@ -64,32 +81,36 @@ document.addEventListener("DOMContentLoaded", () => {
     const before = table.dataset.focus || "main";
     if (before === columns && table.dataset.focus) return;
     table.dataset.focus = columns;
+    choose(table, table.tHead.rows[0]);
     if (!["main", "costs"].includes(columns) && !table.dataset.detailed) {
       table.dataset.detailed = "1";
-      choose(table, columns);
       const told = await Data.get(`${part.dataset.track}-tasks`);
-      if (told) detail(table, told);
+      if (told) detail(part, table, told);
     }
-    choose(table, table.dataset.focus);
-    if (before !== columns && table.dataset.focus === columns) {
-      const heading = cellOf(table, columns) || cellOf(table, "rank");
-      sort(table, heading, heading.dataset.first);
-    }
+    if (before === columns || table.dataset.focus !== columns) return;
+    const heading = cellOf(table, columns) || cellOf(table, "rank");
+    sort(part, table, heading, heading.dataset.first);
   }
 
   function cellOf(table, name) {
     return [...table.tHead.rows[0].cells].find((cell) => cell.dataset.name === name);
   }
 
-  function choose(table, columns) {
-    const hidden = [...table.tHead.rows[0].cells].map((cell) => "sets" in cell.dataset && !cell.dataset.sets.split(" ").includes(columns));
-    for (const row of table.rows) hidden.forEach((each, index) => { row.cells[index].hidden = each; });
+  // Show a row's cells of the chosen columns. A row that comes into view later is told then.
+  function choose(table, row) {
+    const columns = table.dataset.focus;
+    const head = table.tHead.rows[0].cells;
+    if (row.columns === `${columns} ${head.length}`) return;
+    row.columns = `${columns} ${head.length}`;
+    [...row.cells].forEach((cell, index) => {
+      cell.hidden = "sets" in head[index].dataset && !head[index].dataset.sets.split(" ").includes(columns);
+    });
   }
 
   // Add the columns of single tasks, behind their family's numbers, and the intervals of families.
-  function detail(table, told) {
+  function detail(part, table, told) {
     const head = table.tHead.rows[0];
-    const rows = new Map([...table.tBodies[0].rows].map((row) => [row.querySelector("a").getAttribute("href").replace(/^.*\/|\.html$/g, ""), row]));
+    const rows = new Map(part.rows.map((row) => [row.querySelector("a").getAttribute("href").replace(/^.*\/|\.html$/g, ""), row]));
     told.scored.forEach((name, k) => {
       const index = cellOf(table, name).cellIndex;
       for (const [slug, row] of rows) {
@@ -114,14 +135,14 @@ document.addEventListener("DOMContentLoaded", () => {
       head.insertBefore(made, head.cells[index] || null);
       for (const [slug, row] of rows) row.insertCell(index).textContent = told.rows[slug]?.[0][k] ?? "–";
     });
-    table.classList.remove("drawn");
-    decorate(table);
+    choose(table, head);
+    fill(part);
   }
 
   function turn(part, table, heading) {
     const now = heading.getAttribute("aria-sort");
     const first = heading.dataset.first;
-    sort(table, heading, now === null ? first : now === "ascending" ? "descending" : "ascending");
+    sort(part, table, heading, now === null ? first : now === "ascending" ? "descending" : "ascending");
     const order = heading.getAttribute("aria-sort");
     const button = heading.querySelector("button");
     count.textContent = `Sorted by ${heading.textContent.trim()}, ${order}`;
@@ -129,11 +150,11 @@ document.addEventListener("DOMContentLoaded", () => {
     part.querySelector("[data-helped]").textContent = button.title ? `${heading.textContent.trim()}: ${button.title}.` : "";
   }
 
-  function sort(table, heading, order) {
+  function sort(part, table, heading, order) {
     for (const cell of table.tHead.rows[0].cells) cell.removeAttribute("aria-sort");
     heading.setAttribute("aria-sort", order);
     const sign = order === "ascending" ? 1 : -1;
-    const rows = [...table.tBodies[0].rows];
+    const { rows } = part;
     const index = heading.cellIndex, name = heading.dataset.name;
     const keys = new Map(rows.map((row) => [row, name === "rank" ? row.place : name === "name" ? row.dataset.name : number(row.cells[index])]));
     rows.sort((a, b) => {
@@ -141,7 +162,7 @@ document.addEventListener("DOMContentLoaded", () => {
       if (x === null || y === null) return (x === null) - (y === null) || a.place - b.place; // what is missing stays last
       return sign * (typeof x === "string" ? COLLATOR.compare(x, y) : x - y) || a.place - b.place;
     });
-    table.tBodies[0].append(...rows);
+    fill(part);
   }
 
   // A cell's number as it is written there, or null. Before it nothing stands, behind it what is drawn.
@@ -150,10 +171,8 @@ document.addEventListener("DOMContentLoaded", () => {
     return Number.isNaN(value) ? null : value;
   }
 
-  // Draw sparks, and the bars of scores with their intervals, where the table comes into view for the first time.
+  // Draw sparks, and the bars of scores with their intervals, of the rows in view.
   function decorate(table) {
-    if (table.classList.contains("drawn")) return;
-    table.classList.add("drawn");
     for (const place of table.querySelectorAll(".spark:empty")) place.append(drawSpark(place.dataset.spark));
     const ends = limits[table.closest("[data-track]").dataset.track];
     for (const [name, limit] of Object.entries(ends)) {
