@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import itertools
 import json
 import random
 
@@ -19,7 +20,7 @@ from mbench.views.site.media import Media
 from mbench.views.site.tiles import Tiles
 
 SIZES = (30, 300, 1_000)
-TRUTH = "tiles/truth"
+FRAME = pages.Frame("tiles/truth")
 
 
 def invent(n, tmp_path):
@@ -52,13 +53,13 @@ def written(tmp_path_factory):
     for n in SIZES:
         track = invent(n, tmp_path_factory.mktemp("submissions"))
         texts = {
-            "index": pages.render_index([track], TRUTH),
-            "compare": pages.render_compare([track], TRUTH),
+            "index": pages.render_index([track], FRAME),
+            "compare": pages.render_compare([track], FRAME),
             "plots": json.dumps(pages.plot_data(track)),
             "tasks": json.dumps(pages.task_data(track)),
             "board": json.dumps(pages.board_data(track)),
             "entry": json.dumps(pages.entry_data(track.views[n // 2], track)),
-            "page": pages.render_entry(track.views[n // 2], track, [], TRUTH),
+            "page": pages.render_entry(track.views[n // 2], track, [], FRAME),
         }
         sizes[n] = {kind: len(text.encode()) for kind, text in texts.items()}
         sizes[n]["index, compressed"] = len(gzip.compress(texts["index"].encode()))
@@ -67,7 +68,7 @@ def written(tmp_path_factory):
 
 @pytest.mark.parametrize("kind", ["index", "compare", "plots", "tasks", "board"])
 def test_a_file_about_all_entries_grows_as_they_do(written, kind):
-    first, second = ((written[b][kind] - written[a][kind]) / (b - a) for a, b in zip(SIZES, SIZES[1:], strict=False))
+    first, second = ((written[b][kind] - written[a][kind]) / (b - a) for a, b in itertools.pairwise(SIZES))
     assert second < 1.1 * first  # bytes for each further entry
 
 

@@ -25,8 +25,9 @@ from mbench.suite import tracks
 from mbench.views.board_plots import curves_on
 from mbench.views.entry_pictures import RECORDED_PICTURES, draw_entry, find_artifacts, read_drawn
 from mbench.views.site import media, pages, studies, tiles
+from mbench.views.site.address import NOWHERE, Address
 from mbench.views.site.entries import SiteEntry, collect_entries
-from mbench.views.site.pages import TrackViews, View
+from mbench.views.site.pages import Frame, TrackViews, View
 from mbench.views.site.studies import StudyPage
 from mbench.views.site.tiles import Tiles
 
@@ -61,17 +62,32 @@ class Origins:
     track_names: Sequence[str] = tuple(tracks.TRACKS)
 
 
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """How estimators are asked for pictures: what holds them, how many at a time, and who is told of each."""
+
+    isolate: Callable[[], Isolation]
+    jobs: int
+    say: Say
+
+
 def build_site(
-    folder: Path, origins: Origins, isolate: Callable[[], Isolation], jobs: int = 1, say: Say = lambda words: None
+    folder: Path,
+    origins: Origins,
+    isolate: Callable[[], Isolation],
+    address: Address = NOWHERE,
+    jobs: int = 1,
+    say: Say = lambda words: None,
 ) -> Site:
     """Write the site to a folder and return what was written.
 
-    isolate: returns what holds the estimators, and is called only where one is asked.
+    isolate: returns what holds the estimators, and is called only where one is asked.  address: where the site and the
+    project will be found; without one its pages link to nothing outside.
     Raises UsageError for a folder that holds something else, HarnessError when the disk refuses.
     """
     _claim(folder)
     try:
-        return _build(folder, origins, isolate, jobs, say)
+        return _build(folder, origins, Drawing(isolate, jobs, say), address)
     except OSError as error:
         raise disk_error(folder, error, "Pages already written stay") from error
 
@@ -86,7 +102,8 @@ def _claim(folder: Path) -> None:
         raise UsageError(f"{folder}: cannot be written to ({error.strerror}). Give another --out") from None
 
 
-def _build(folder: Path, origins: Origins, isolate: Callable[[], Isolation], jobs: int, say: Say) -> Site:
+def _build(folder: Path, origins: Origins, drawing: Drawing, address: Address) -> Site:
+    say = drawing.say
     submissions, results, track_names = origins.submissions, origins.results, origins.track_names
     recorded = [*find_baselines(), *find_submissions(submissions)]
     curves = find_curves(results)
@@ -101,7 +118,7 @@ def _build(folder: Path, origins: Origins, isolate: Callable[[], Isolation], job
     if not boards:
         raise UsageError(f"no entry on {', '.join(track_names)}. Evaluate something, or choose another --track")
     say("the truth of every window")
-    truth = tiles.put_truth(folder)
+    frame = Frame(tiles.put_truth(folder), address)
     store = ResultStore(results) if results is not None and (results / "cells").is_dir() else None
     artifacts = {} if store is None else find_artifacts(store)
     entries = [entry for _, found in boards for entry in found]
@@ -117,7 +134,7 @@ def _build(folder: Path, origins: Origins, isolate: Callable[[], Isolation], job
             if shown is None:
                 say(f"{entry.href}: asking its estimator")
                 try:
-                    drawn = draw_entry(entry.source, Stored(artifact, store), isolate(), cancel)
+                    drawn = draw_entry(entry.source, Stored(artifact, store), drawing.isolate(), cancel)
                     shown = tiles.put_drawn(folder, drawn)
                 except ChildFailure as failure:
                     reason = f"its estimator was asked and failed: {failure}"
@@ -126,16 +143,16 @@ def _build(folder: Path, origins: Origins, isolate: Callable[[], Isolation], job
         taken = media.take_media(folder, entry.folder, entry.fits, entry.standing.entry.source_digest)
         return View(entry, shown, taken, reason)
 
-    views = {view.entry.href: view for view in run_all(entries, look, jobs=jobs, cancel=cancel)}
+    views = {view.entry.href: view for view in run_all(entries, look, jobs=drawing.jobs, cancel=cancel)}
     say("pages")
     sites = [
         TrackViews(board, tuple(views[entry.href] for entry in found), tuple(curves_on(board, curves)))
         for board, found in boards
     ]
     found = studies.take_studies(folder)
-    paths, data = _write_pages(folder, sites, found, truth)
+    paths, data = _write_pages(folder, sites, found, frame)
     _remove_others(folder, paths, data)
-    tiles.prune(folder, [truth, *(view.tiles.path for view in views.values() if view.tiles)])
+    tiles.prune(folder, [frame.truth, *(view.tiles.path for view in views.values() if view.tiles)])
     shown = {path for view in views.values() for path in view.media.paths}
     media.prune(folder, shown.union(*(study.paths for study in found)))
     return Site(folder, tuple(paths), len(views), tuple(_note(list(views.values()))))
@@ -169,7 +186,7 @@ def _note(views: Sequence[View]) -> list[str]:
 
 
 def _write_pages(
-    folder: Path, sites: Sequence[TrackViews], found: Sequence[StudyPage], truth: str
+    folder: Path, sites: Sequence[TrackViews], found: Sequence[StudyPage], frame: Frame
 ) -> tuple[list[Path], set[Path]]:
     """Write every page, the data and the static files; return the pages, the first one first, and the data's files."""
     kept: list[Path] = []
@@ -185,24 +202,27 @@ def _write_pages(
         data.add(folder / "data" / f"{name}.js")
         write_atomically(folder / "data" / f"{name}.js", text.encode())
 
-    write_page("index.html", pages.render_index(sites, truth))
-    write_page("compare.html", pages.render_compare(sites, truth))
-    write_page("studies.html", pages.render_studies(found))
-    write_page("about.html", pages.render_about(sites, truth))
+    write_page("index.html", pages.render_index(sites, frame))
+    write_page("compare.html", pages.render_compare(sites, frame))
+    write_page("studies.html", pages.render_studies(found, frame))
+    write_page("about.html", pages.render_about(sites, frame))
     for study in found:
-        write_page(study.href, pages.render_study(study))
+        write_page(study.href, pages.render_study(study, frame))
     by_name = [{(v.entry.standing.origin, v.entry.standing.name): v.entry for v in site.views} for site in sites]
     for site in sites:
         for view in site.views:
             name = view.entry.standing.origin, view.entry.standing.name
             others = [each[name] for each in by_name if name in each and each[name].track != site.board.track]
-            write_page(view.entry.href, pages.render_entry(view, site, others, truth))
+            write_page(view.entry.href, pages.render_entry(view, site, others, frame))
             write_data(f"{site.board.track}/{view.entry.slug}", pages.entry_data(view, site))
         write_data(f"{site.board.track}-plots", pages.plot_data(site))
         write_data(f"{site.board.track}-tasks", pages.task_data(site))
         path = folder / "data" / f"{site.board.track}.json"
         data.add(path)
         write_atomically(path, json.dumps(pages.board_data(site), indent=1).encode())
+    (folder / "feed.xml").unlink(missing_ok=True)
+    if frame.address.url:
+        write_atomically(folder / "feed.xml", pages.render_feed(sites, frame.address).encode())
     for path in STATIC.iterdir():
         write_atomically(folder / "static" / path.name, path.read_bytes())
     for name, content in tiles.draw_ramps().items():

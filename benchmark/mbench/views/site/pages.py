@@ -33,15 +33,17 @@ from mbench.suite import tracks
 from mbench.suite.tasks import find_task
 from mbench.views.entry_pictures import OCTAVES, landmarks, panel_size, strip_landmark, strip_plan
 from mbench.views.render.colours import VALUE_ERRORS, VALUE_TICKS
+from mbench.views.site.address import NOWHERE, Address
 from mbench.views.site.code import list_file, reveal
 from mbench.views.site.entries import SiteEntry
 from mbench.views.site.media import Media
 from mbench.views.site.readme import render_readme
 from mbench.views.site.studies import StudyPage, tell_case
-from mbench.views.site.tiles import Tiles
+from mbench.views.site.tiles import PORTRAIT, Tiles
 
 _START = 3  # the slider's octave to begin with: of the first landmark, the panel of the same number
 _PLOTTED = ("mandelbrot", "worth", "depth_octaves")
+_FED = 50  # entries of the feed
 _HEROES = 10  # that the first picture lets one choose from
 COST_TOLERANCE = 0.1  # by which a cost has to be less to be called less: processor seconds scatter by some percent
 TEMPLATES = Path(__file__).with_name("templates")
@@ -110,40 +112,48 @@ class TrackViews:
         return parts
 
 
-def render_index(track_views: Sequence[TrackViews], truth: str) -> str:
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What every page has. truth: the folder of its pictures, from the site's root.  address: of site and project."""
+
+    truth: str
+    address: Address = NOWHERE
+
+
+def render_index(track_views: Sequence[TrackViews], frame: Frame) -> str:
     """Return the page with the boards."""
     learned = _in_order({task for each in track_views for task in _learning(each)})
-    data = {
-        "truth": truth,
-        "hero": find_heroes(track_views[0]),
-        "limits": {t.board.track: t.limits for t in track_views},
-    }
+    heroes = find_heroes(track_views[0])
+    data = {"hero": heroes, "limits": {track.board.track: track.limits for track in track_views}}
     return _render(
-        "index.html.j2", root="", tracks=[_table(each) for each in track_views], sentence=tell(track_views[0]),
-        families=list(tracks.FAMILIES), data=data, learned=learned, costs=cost_columns(), truth=truth,
+        "index.html.j2", frame, "index.html", heroes[0][1] if heroes else "",
+        tracks=[_table(each) for each in track_views], sentence=tell(track_views[0]), families=list(tracks.FAMILIES),
+        data=data, learned=learned, costs=cost_columns(),
     )  # fmt: skip
 
 
-def render_entry(view: View, track: TrackViews, others: Sequence[SiteEntry], truth: str) -> str:
+def render_entry(view: View, track: TrackViews, others: Sequence[SiteEntry], frame: Frame) -> str:
     """Return an entry's own page. others: the same one on other tracks."""
     standing, records = view.entry.standing, view.entry.records
     first = view.entry.fractal or (records[0] if records else None)
     source = view.entry.source
     data = {
         "profiles": {task: asdict(profile) for task, profile in standing.profiles.items()},
-        "zoom": _zoom(truth, [view]) if view.tiles else None,
+        "zoom": _zoom(frame.truth, [view]) if view.tiles else None,
     }
     return _render(
-        "entry.html.j2", root="../", view=view, entry=view.entry, standing=standing, score=standing.entry,
+        "entry.html.j2", frame, view.entry.href, view.tiles.path if view.tiles else "",
+        view=view, entry=view.entry, standing=standing, score=standing.entry,
         track=tracks.TRACKS[view.entry.track], tied=_is_tied(view, track), others=others,
         scores=[show(column, standing) for column in site_columns(view.entry.track) if column.is_score],
-        limit=_limit(view, track), first=first, environments=_environments(view), truth=truth,
+        limit=_limit(view, track), first=first, environments=_environments(view),
         listings=[list_file(path, content) for path, content in source.files] if source else [],
-        data=data, strip_landmark=strip_landmark(), strip_size=strip_plan().inside.shape[::-1],
+        source_link=frame.address.source_of(standing.origin, standing.name), data=data,
+        strip_landmark=strip_landmark(), strip_size=strip_plan().inside.shape[::-1],
     )  # fmt: skip
 
 
-def render_compare(track_views: Sequence[TrackViews], truth: str) -> str:
+def render_compare(track_views: Sequence[TrackViews], frame: Frame) -> str:
     """Return the page that holds two entries side by side; which, its address says. Their data load when chosen."""
     data = {
         "tracks": {
@@ -167,9 +177,9 @@ def render_compare(track_views: Sequence[TrackViews], truth: str) -> str:
             }
             for column in compared_columns()
         ],
-        "zoom": _zoom(truth, []),
+        "zoom": _zoom(frame.truth, []),
     }
-    return _render("compare.html.j2", root="", data=data, truth=truth, tolerance=COST_TOLERANCE)
+    return _render("compare.html.j2", frame, "compare.html", data=data, tolerance=COST_TOLERANCE)
 
 
 def entry_data(view: View, track: TrackViews) -> dict[str, Any]:
@@ -197,20 +207,43 @@ def entry_data(view: View, track: TrackViews) -> dict[str, Any]:
     }
 
 
-def render_about(track_views: Sequence[TrackViews], truth: str) -> str:
+def render_about(track_views: Sequence[TrackViews], frame: Frame) -> str:
     """Return the page that explains the challenge."""
-    return _render("about.html.j2", root="", tracks=list(tracks.TRACKS.values()), families=tracks.FAMILIES, truth=truth,
-                   shown=[each.board.track for each in track_views])  # fmt: skip
+    return _render(
+        "about.html.j2", frame, "about.html", tracks=list(tracks.TRACKS.values()), families=tracks.FAMILIES,
+        shown=[each.board.track for each in track_views],
+    )  # fmt: skip
 
 
-def render_studies(studies: Sequence[StudyPage]) -> str:
+def render_studies(studies: Sequence[StudyPage], frame: Frame) -> str:
     """Return the page with a card for each recorded study."""
-    return _render("studies.html.j2", root="", studies=studies)
+    return _render("studies.html.j2", frame, "studies.html", studies=studies)
 
 
-def render_study(study: StudyPage) -> str:
+def render_study(study: StudyPage, frame: Frame) -> str:
     """Return a study's own page."""
-    return _render("study.html.j2", root="../", study=study, record=study.record, tell=tell_case)
+    return _render("study.html.j2", frame, study.href, study=study, record=study.record, tell=tell_case)
+
+
+def render_feed(track_views: Sequence[TrackViews], address: Address) -> str:
+    """Return the newest entries as an Atom feed."""
+    found = [
+        (max(record.created for record in view.entry.records), view, track)
+        for track in track_views
+        for view in track.by_list["board"]
+        if view.entry.records
+    ]
+    found.sort(key=lambda each: each[0], reverse=True)
+    entries = [
+        (
+            "".join(letter if letter.isprintable() else "?" for letter in track.label(view))
+            + f" on {track.board.track}: {find_column('mandelbrot').show(view.entry.standing.entry.mandelbrot)}",
+            created,
+            view.entry.href,
+        )
+        for created, view, track in found[:_FED]
+    ]
+    return _environment().get_template("feed.xml.j2").render(entries=entries, url=address.url)
 
 
 def board_data(track: TrackViews) -> dict[str, Any]:
@@ -457,10 +490,12 @@ def said(text: str, limit: int = 400) -> Markup:
     return Markup("<bdi>{}{}</bdi>").format(shown, "…" if len(text) > limit else "")
 
 
-def _render(template: str, **context: Any) -> str:
+def _render(template: str, frame: Frame, path: str, pictures: str = "", **context: Any) -> str:
+    """Return a page. path: its own, from the site's root.  pictures: the folder whose portrait stands for it."""
     page = _environment().get_template(template)
     return page.render(
-        policy=POLICY, version=version("mbench"), suite_version=tracks.SUITE_VERSION,
+        policy=POLICY, version=version("mbench"), suite_version=tracks.SUITE_VERSION, address=frame.address,
+        truth=frame.truth, root="../" * path.count("/"), path=path, card=f"{pictures or frame.truth}/{PORTRAIT}",
         badge_skill=tracks.UNIVERSAL_SKILL, landmarks=landmarks(), octaves=OCTAVES, panel=panel_size(), start=_START,
         value_ticks=_thin(VALUE_TICKS), error_ticks=_thin(VALUE_ERRORS.ticks), **context,
     )  # fmt: skip
