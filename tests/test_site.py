@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from threading import Event
 from urllib.parse import unquote, urlsplit
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -34,7 +35,7 @@ from mbench.suite.tasks import load_task
 from mbench.views import entry_pictures
 from mbench.views.film_file import encode_film
 from mbench.views.render.page import Page
-from mbench.views.site import build, media, studies, tiles
+from mbench.views.site import Address, build, media, studies, tiles
 from mbench.views.site.code import list_file, reveal
 from mbench.views.site.entries import collect_entries
 from mbench.views.site.pages import POLICY
@@ -691,6 +692,49 @@ def test_an_entry_links_to_itself_on_another_track_and_to_nobody_else(made, tmp_
     assert linked.pop(folder / "quick" / "knn.html") == ["../standard/knn.html"]
     (own,) = [links for page, links in linked.items() if page.name.startswith("submission-")]
     assert own == []
+
+
+# From the site to the project
+
+
+def test_without_an_address_pages_link_to_nothing_outside(site):
+    assert not (site / "feed.xml").exists()
+    for page in pages_of(site):
+        assert not [each for each in Elements(page).all("link") if each["rel"] == "canonical"]
+
+
+def test_with_an_address_every_page_has_its_own_card_and_new_entries_are_fed(made, tmp_path):
+    folder, url, code = tmp_path / "site", "https://example.org/board", "https://example.org/code"
+    shutil.copytree(made / "site", folder)
+    address = Address(f"{url}/", code)
+    make_site(folder, made / "submissions", made / "results", track_names=["quick"], address=address)
+    descriptions = set()
+    for page in pages_of(folder):
+        elements = Elements(page)
+        here = f"{url}/{page.relative_to(folder).as_posix()}"
+        assert [each["href"] for each in elements.all("link") if each["rel"] == "canonical"] == [here]
+        said = {each["property"]: each["content"] for each in elements.all("meta") if "property" in each}
+        assert (folder / said["og:image"].removeprefix(f"{url}/")).is_file()
+        assert said["og:url"] == here
+        descriptions.add(said["og:description"])
+    assert len(descriptions) == len(pages_of(folder))
+    own = Elements(folder / "quick" / f"submission-{SHOWN}.html")
+    assert f"{code}/tree/main/submissions/{SHOWN}" in [link["href"] for link in own.all("a")]
+    feed = ElementTree.parse(folder / "feed.xml").getroot()
+    atom = "{http://www.w3.org/2005/Atom}"
+    ids = [each.findtext(f"{atom}id") for each in feed.findall(f"{atom}entry")]
+    assert f"{url}/quick/submission-{SHOWN}.html" in ids
+    assert set(ids) <= {f"{url}/{page.relative_to(folder).as_posix()}" for page in pages_of(folder)}
+    dates = [each.findtext(f"{atom}updated") for each in feed.findall(f"{atom}entry")]
+    assert dates == sorted(dates, reverse=True)
+
+
+@pytest.mark.parametrize("given", ["javascript:alert(1)", "example.org", "https://", 'https://e/"><b>', "https://e/?q"])
+def test_what_is_no_address_of_the_web_is_refused(given):
+    with pytest.raises(UsageError, match="no address of the web"):
+        Address(given)
+    with pytest.raises(UsageError, match="--repository"):
+        Address(repository=given)
 
 
 # The folder, and the command
