@@ -249,6 +249,15 @@ def test_who_is_not_ranked_is_told_why(site):
     assert "Rejected by the audit" in page
 
 
+def test_one_sentence_says_who_leads_and_no_claim_does(site):
+    text = " ".join("".join(Elements(site / "index.html").text).split())
+    standard = json.loads((site / "data" / "standard.json").read_text())
+    best = next(entry for entry in standard["board"] if entry["name"] == standard["ranked"][0])
+    assert standard["board"][0]["name"] == "claimed"  # has the highest score, and nobody's word but its author's
+    words = f"leads with {best['mandelbrot']:.1f} points and holds {best['depth_octaves']:.1f} octaves of zoom"
+    assert f"{best['name']} {words}" in text
+
+
 # Hostile strings are inert
 
 

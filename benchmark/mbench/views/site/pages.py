@@ -287,14 +287,13 @@ def tell(track: TrackViews) -> Sequence[tuple[str, str]]:
 
     Returned in pieces (words, address): "" where the piece is no link.
     """
-    shown = [view for view in track.by_list["board"] if view.entry.standing.entry.mandelbrot is not None]
+    scored = [view for view in track.by_list["board"] if view.entry.standing.entry.mandelbrot is not None]
+    shown = find_contenders(track)
     if not shown:
         return [("Nobody has a score yet.", "")]
     first, octaves = shown[0], shown[0].entry.standing.entry.depth_octaves
     said = [(track.label(first), first.entry.href), (f" leads with {_score(first):.1f} points", "")]
-    knn = next(
-        (view for view in shown if (view.entry.standing.name, view.entry.standing.origin) == ("knn", "baseline")), None
-    )
+    knn = next((view for view in scored if _is_knn(view)), None)
     own = None if knn is None else knn.entry.standing.entry.depth_octaves
     if octaves is not None:
         said.append((f" and holds {octaves:.1f} octaves of zoom", ""))
@@ -313,10 +312,18 @@ def tell(track: TrackViews) -> Sequence[tuple[str, str]]:
     return [*said, (".", "")]
 
 
+def find_contenders(track: TrackViews) -> list[View]:
+    """Return who may be said to lead, best first: the ranked; where nobody is, all but what is an author's claim."""
+    scored = [view for view in track.by_list["board"] if view.entry.standing.entry.mandelbrot is not None]
+    ranked = {(standing.name, standing.origin) for standing in track.board.ranked}
+    kept = [view for view in scored if (view.entry.standing.name, view.entry.standing.origin) in ranked]
+    return kept or [view for view in scored if not view.entry.standing.is_claim]
+
+
 def find_heroes(track: TrackViews) -> list[list[str]]:
     """Return whom the first picture may show beside the truth, best first: label, folder of the pictures, page."""
-    drawn = [view for view in track.by_list["board"] if view.tiles]
-    known = [view for view in drawn if view.entry.standing.name == "knn"]
+    drawn = [view for view in find_contenders(track) if view.tiles]
+    known = [view for view in drawn if _is_knn(view)]
     known += [view for view in drawn if view.entry.is_network][:1]
     kept = [view for view in drawn if view in drawn[:_HEROES] or view in known]
     return [[track.label(view), view.tiles.path, view.entry.href] for view in kept if view.tiles]
@@ -356,6 +363,7 @@ def _plotted(view: View) -> dict[str, Any]:
     return known | {
         "name": score.name,
         "href": view.entry.href,
+        "is_claim": standing.is_claim,
         "kind": "network" if view.entry.is_network else "knn" if _is_knn(view) else "",
         "mandelbrot_interval": None if interval is None else [_short(interval.low), _short(interval.high)],
         "depth": [_short(share, 3) for share in mean_depth(standing)],

@@ -127,7 +127,7 @@ document.addEventListener("DOMContentLoaded", () => {
 
   // The best of some entries, k-NN and the best network, each with the look of its line: at most three.
   function marked(some) {
-    const ordered = [...some].sort((a, b) => b.mandelbrot - a.mandelbrot);
+    const ordered = some.filter((entry) => !entry.is_claim).sort((a, b) => b.mandelbrot - a.mandelbrot);
     const found = new Map();
     for (const [entry, look] of [[ordered[0], "best"], [ordered.find((e) => e.kind === "knn"), "knn"], [ordered.find((e) => e.kind === "network"), "network"]]) {
       if (entry && !found.has(entry)) found.set(entry, look);
