@@ -23,7 +23,7 @@ from mbench.sandbox.tiers import choose_isolation
 from mbench.submission import Source, read_submission
 from mbench.suite import tracks
 from mbench.suite.tasks import load_task
-from mbench.views.site import Origins, Site, build_site
+from mbench.views.site import Origins, Site, build, build_site
 
 # Entries of one board are of one definition.
 DIGESTS = {task: load_task(task).digest() for task in tracks.task_names() if tracks.is_headline(task)}
@@ -146,8 +146,10 @@ def make_site(folder: Path, submissions: Path, results: Path | None, **changes) 
         return choose_isolation(allow_none=True)
 
     named = {"track_names": changes.pop("track_names")} if "track_names" in changes else {}
+    recorded = changes.pop("recorded_pictures", folder / "none")  # what is recorded of the baselines changes
     with pytest.MonkeyPatch.context() as patch:
         believe_audits(patch)
+        patch.setattr(build, "RECORDED_PICTURES", recorded)
         return build_site(folder, Origins(submissions, results, **named), **{"isolate": isolate} | changes)
 
 

@@ -10,6 +10,7 @@ from mbench.board import candidates
 from mbench.errors import HarnessError, UsageError
 from mbench.results import faults, lookup
 from mbench.results.audits import DESCRIPTIONS, Bound, list_sets, read_report
+from mbench.results.predictions import predictions_digest
 from mbench.results.record import SCHEMA_VERSION, Costs, Metrics, Result
 from mbench.results.store import ResultStore, read_result, write_result
 from mbench.review import forecast, reproduce
@@ -22,6 +23,7 @@ from mbench.sandbox.tiers import choose_isolation
 from mbench.submission import baseline_path, read_submission
 from mbench.suite.secrets import secret_digest
 from mbench.suite.tracks import SUITE_VERSION, TRACKS
+from mbench.views.entry_pictures import LIMIT, read_drawn
 
 
 @pytest.fixture
@@ -30,6 +32,7 @@ def recorded(tmp_path, monkeypatch):
     folder = tmp_path / "recorded"
     for module in (reproduce, forecast, lookup):
         monkeypatch.setattr(module, "RECORDED_FOLDER", folder)
+    monkeypatch.setattr(reproduce, "RECORDED_PICTURES", tmp_path / "pictures")
     monkeypatch.setattr(reproduce, "check_checkout", lambda: None)  # that folder is nobody's installed package
     return folder
 
@@ -154,6 +157,26 @@ def test_results_are_recorded_cell_by_cell(recorded, make_record):
     assert read_result(path).records == (old[0], new, others[0])
 
 
+def test_pictures_are_of_the_estimator_that_was_scored_or_there_are_none(recorded, tmp_path, settings):
+    api.run_evaluation(
+        read_submission(baseline_path("ridge")), tasks=["mandelbrot"], out=tmp_path, pictures=False, jobs=1,
+        isolation=settings.isolation.tier, unsafe_no_sandbox=True,
+    )  # fmt: skip
+    result = read_result(tmp_path / "ridge" / "quick" / "result.json")
+    folder, reason = reproduce.record_pictures(result, "quick", tmp_path, settings)
+    assert (folder, reason) == (reproduce.RECORDED_PICTURES / "ridge" / "quick", "")
+    assert read_drawn(folder).fit == result.records[0].fit_id
+    store = ResultStore(tmp_path)
+    answers = store.read_predictions(result.records[0].key) + 0.5  # as if another one had been scored
+    changed = replace(result.records[0], predictions_digest=predictions_digest(answers))
+    store.write(changed, answers, store.artifact_path(changed.key).read_bytes())
+    folder, reason = reproduce.record_pictures(replace(result, records=(changed,)), "quick", tmp_path, settings)
+    assert folder is None
+    assert "otherwise than the fitted one did" in reason
+    assert read_drawn(reproduce.RECORDED_PICTURES / "ridge" / "quick") is None  # the old ones are gone
+    assert reproduce.record_pictures(result, "standard", tmp_path, settings)[0] is None
+
+
 def test_what_was_not_run_is_said_and_does_not_go_from_the_recorded(mbench, recorded, make_record, monkeypatch):
     monkeypatch.setattr(api, "plan_cells", lambda *_: (plan_cells("quick", ("curve",))[0], {"mnist": "not here"}))
     assert mbench("reproduce", "constant", "--record").exit_code == 0
@@ -243,6 +266,10 @@ def test_reproduce_records_results_and_audit_and_then_agrees_with_them(mbench, s
     assert first.exit_code == 0, first.output
     assert json.loads(first.stdout)["audits"] == {"nearest": "passed"}
     (candidate,) = candidates.find_baselines()
+    drawn = read_drawn(reproduce.RECORDED_PICTURES / "nearest" / "quick")
+    assert drawn is not None
+    assert drawn.fit in {record.fit_id for record in candidate.records if record.task == "mandelbrot"}
+    assert drawn.n_bytes <= LIMIT
     assert candidate.audit == read_report(recorded / "nearest.audit.json")
     assert candidate.audit.verdict == "passed"
     monkeypatch.setattr(Child, "fit_given", lambda self: 1 / 0)  # nothing is fitted a second time

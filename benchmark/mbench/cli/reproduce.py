@@ -55,7 +55,8 @@ def reproduce(
 ) -> None:
     """Run the baselines (all, or those named) and say where they differ from their recorded results.
 
-    --audit draws its sets under a published secret; --record writes to baselines/results.
+    --audit draws its sets under a published secret; --record writes to baselines/results, and pictures of what was
+    learned to baselines/pictures.
 
     Exit code 1 if any does, or if an audit is not passed; 3 for a failure of ours, of which nothing is recorded.
     """
@@ -78,7 +79,8 @@ def reproduce(
     if record:
         reproduce.check_checkout()
     names = names or tuple(baseline_names())
-    settings = api.make_settings(**running) if audit else None  # as above: where there is no sandbox here
+    # As above: where there is no sandbox here. What a cluster ran is drawn here only where it is audited here, too.
+    settings = api.make_settings(**running) if audit or (record and not cluster) else None
     if dry_run:
         _forecast(names, track, results, as_json, running)
         return
@@ -91,7 +93,13 @@ def reproduce(
                 outcomes.append(reproduce.run_baseline(name, report=live, **options))
             if record:  # at once: whatever ends the run keeps what was recorded
                 paths.append(reproduce.record_result(outcomes[-1].result))
-            if settings is not None:
+            if record and settings is not None:
+                folder, reason = reproduce.record_pictures(outcomes[-1].result, track, results, settings)
+                if folder is None:
+                    click.echo(f"no pictures of {name}: {reason}", err=True)
+                else:
+                    paths.append(folder)
+            if audit and settings is not None:
                 source = read_submission(reproduce.find_baseline(name))
                 with AuditLive() as live:
                     made = audit_repeatably(source, results / "audits", settings, track=track, report=live)

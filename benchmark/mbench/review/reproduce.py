@@ -5,18 +5,23 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 from mbench.api import Outcome, run_evaluation
 from mbench.errors import UsageError
 from mbench.results.audits import AuditReport, read_report, write_report
+from mbench.results.estimators import Stored
 from mbench.results.kept import refusing_foreign
 from mbench.results.lookup import RECORDED_FOLDER, manner
 from mbench.results.record import SCHEMA_VERSION, Record, Result
-from mbench.results.store import read_result, write_result
+from mbench.results.store import ResultStore, read_result, write_result
+from mbench.runs.settings import Settings
+from mbench.sandbox.child_process import ChildFailure
 from mbench.submission import BASELINES_FOLDER, baseline_names, baseline_path, read_submission
 from mbench.suite.tasks import find_task, load_task
 from mbench.suite.tracks import SUITE_VERSION
+from mbench.views.entry_pictures import RECORDED_PICTURES, TASK, draw_entry, write_drawn
 
 # Another machine rounds sums in another order, and training amplifies it; a changed method moves errors by far more.
 ERROR_TOLERANCE = 0.05
@@ -75,6 +80,31 @@ def record_audit(report: AuditReport) -> Path:
     path = _recorded_path(f"{report.name}.audit.json")
     write_report(path, report)
     return path
+
+
+def record_pictures(result: Result, track: str, results: Path, settings: Settings) -> tuple[Path | None, str]:
+    """Draw what a baseline learned of the Mandelbrot set, from the estimator that the result is of, and store it.
+
+    results: the folder that holds the estimator. Returns the pictures' folder, or None and why there are none; those of
+    an earlier fit are gone then. Raises UsageError outside a checkout.
+    """
+    check_checkout()
+    folder = RECORDED_PICTURES / result.name / track
+    scored = [r for r in result.records if (r.track, r.task, r.replicate) == (track, TASK, 0) and r.ok]
+    if not scored:
+        return None, f"{TASK} was not run on track {track}, or failed"
+    stored = Stored(scored[0], ResultStore(results))
+    if not stored.artifact.is_file():
+        return None, f"its estimator is not stored in {results}"
+    source = read_submission(find_baseline(result.name))
+    try:
+        drawn = draw_entry(source, stored, settings.isolation, Event())
+    except ChildFailure as failure:
+        for path in folder.glob("*"):
+            path.unlink()
+        return None, str(failure)
+    write_drawn(folder, drawn)
+    return folder, ""
 
 
 def compare_audit(report: AuditReport) -> list[str]:

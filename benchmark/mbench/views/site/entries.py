@@ -16,9 +16,9 @@ from mbench.errors import MbenchError
 from mbench.results.record import Record
 from mbench.results.store import read_result
 from mbench.submission import Source, baseline_path, read_submission
-from mbench.views.site.media import FILM
 
 README_NAME = "README.md"
+_NETWORKS = re.compile(rb"^\s*(?:from|import)\s+(?:torch|jax|tensorflow|keras|mbench\.nn)\b", re.MULTILINE)
 _README_LIMIT = 64_000  # bytes shown of an entry's README
 
 
@@ -46,25 +46,16 @@ class SiteEntry:
         return f"{self.track}/{self.slug}.html"
 
     @property
+    def is_network(self) -> bool:
+        """Does a file of it import what networks are trained with?"""
+        return self.source is not None and any(_NETWORKS.search(content) for _, content in self.source.files)
+
+    @property
     def path(self) -> str:
         """What a command is given to mean it, quoted for a shell."""
         name = self.standing.name
         known = {"baseline": f"baselines/{name}.py", "submission": f"submissions/{name}"}
         return shlex.quote(known.get(self.standing.origin, "FILE"))
-
-    @property
-    def film(self) -> str:
-        """Where its film is looked for, as a command is given it; "" where no result of it is at hand."""
-        return "" if self.folder is None else shlex.quote(str(self.folder / FILM))
-
-    @property
-    def command(self) -> str:
-        """What stores its fitted estimators, or of a local result its source, for zooms and strips to be drawn from."""
-        if self.standing.origin == "local":
-            return f"mbench submit {self.path} --track {self.track}"
-        if self.standing.origin == "baseline":
-            return f"mbench reproduce {shlex.quote(self.standing.name)} --track {self.track}"
-        return f"mbench evaluate {self.path} --track {self.track}"
 
     @property
     def fractal(self) -> Record | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from mbench.disk import write_atomically
 from mbench.suite import tracks
 from mbench.suite.tasks import find_task
-from mbench.views.site.tiles import encode
+from mbench.views.entry_pictures import encode
 
 FOLDER = "media"
 FILM = "film.mp4"
@@ -56,10 +56,10 @@ def take_media(site: Path, folder: Path | None, fits: frozenset[str], digest: st
     if folder is None:
         return Media()
     taken = [_take_picture(site, folder / f"{task}.png", task, fits) for task in sheets()]
-    film = _take_film(site, folder / FILM, digest)
+    film = take_film(site, folder / FILM, digest)
     return Media(
         film=film,
-        poster=_take_poster(site, film) if film else None,
+        poster=take_poster(site, film) if film else None,
         sheets=tuple(sheet for sheet in taken if sheet is not None),
     )
 
@@ -88,10 +88,11 @@ def _take_picture(site: Path, path: Path, name: str, fits: frozenset[str]) -> Pi
         return None
 
 
-def _take_film(site: Path, path: Path, digest: str) -> str | None:
+def take_film(site: Path, path: Path, digest: str | None = None) -> str | None:
+    """Copy a film into the site and return its path there, None where there is none. digest: of what it has to show."""
     from mbench.views.film_file import read_digests
 
-    if digest not in read_digests(path):
+    if digest is not None and digest not in read_digests(path):
         return None
     try:
         if path.stat().st_size > _FILM_LIMIT:
@@ -105,7 +106,7 @@ def _take_film(site: Path, path: Path, digest: str) -> str | None:
     return target
 
 
-def _take_poster(site: Path, film: str) -> Picture | None:
+def take_poster(site: Path, film: str) -> Picture | None:
     """Write the last frame of a film of the site beside it: what is shown until it plays, in its place and size."""
     from PIL import Image
 

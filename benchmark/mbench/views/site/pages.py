@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache, cached_property
 from importlib.metadata import version
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -21,23 +23,29 @@ from mbench.board.columns import (
     show,
     site_columns,
 )
-from mbench.board.standings import Board
-from mbench.board.tables import LISTS, TITLES, board_as_json
+from mbench.board.standings import FRACTALS, Board, Standing
+from mbench.board.stats import SIGNIFICANCE
+from mbench.board.tables import LISTS, TITLES, board_as_json, describe_statistics, describe_track
 from mbench.results.curves import Curve
 from mbench.results.metrics import find_metric
 from mbench.results.reference import load_reference
 from mbench.suite import tracks
 from mbench.suite.tasks import find_task
+from mbench.views.entry_pictures import OCTAVES, landmarks, panel_size, strip_landmark, strip_plan
 from mbench.views.render.colours import VALUE_ERRORS, VALUE_TICKS
-from mbench.views.site import tiles
+from mbench.views.site.address import NOWHERE, Address
 from mbench.views.site.code import list_file, reveal
 from mbench.views.site.entries import SiteEntry
 from mbench.views.site.media import Media
-from mbench.views.site.tiles import Tiles
+from mbench.views.site.readme import render_readme
+from mbench.views.site.studies import StudyPage, tell_case
+from mbench.views.site.tiles import PORTRAIT, Tiles
 
 _START = 3  # the slider's octave to begin with: of the first landmark, the panel of the same number
-_PLOTTED = ("name", "mandelbrot", "mandelbrot_interval", "worth", "depth_octaves")
-_NOT_COMPARED = ("audit", "replicates", "tasks", "reasons", "missing")
+_PLOTTED = ("mandelbrot", "worth", "depth_octaves")
+_FED = 50  # entries of the feed
+_HEROES = 10  # that the first picture lets one choose from
+COST_TOLERANCE = 0.1  # by which a cost has to be less to be called less: processor seconds scatter by some percent
 TEMPLATES = Path(__file__).with_name("templates")
 # Pages run nothing but the site's own files and ask nobody for anything, whatever a submission put into them.
 POLICY = (
@@ -74,7 +82,27 @@ class TrackViews:
         """Where the bars of each column end."""
         return bar_limits(self.board)
 
-    @property
+    @cached_property
+    def labels(self) -> Mapping[str, str]:
+        """A name for each page that is unique on the track, by its address."""
+        count = Counter(each.entry.standing.name for each in self.views)
+        return {
+            each.entry.href: each.entry.standing.name
+            if count[each.entry.standing.name] == 1
+            else f"{each.entry.standing.name} ({each.entry.standing.origin})"
+            for each in self.views
+        }
+
+    def label(self, view: View) -> str:
+        """Return a name that is unique on the track."""
+        return self.labels[view.entry.href]
+
+    @cached_property
+    def sharers(self) -> Mapping[int, int]:
+        """How many have each rank."""
+        return Counter(each.rank for each in self.board.ranked if each.rank is not None)
+
+    @cached_property
     def by_list(self) -> dict[str, list[View]]:
         """The views of each list of the board."""
         sizes = (len(self.board.shown), len(self.board.discoveries), len(self.board.rejected))
@@ -84,59 +112,61 @@ class TrackViews:
         return parts
 
 
-def render_index(track_views: Sequence[TrackViews], hero: View | None, truth: str) -> str:
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What every page has. truth: the folder of its pictures, from the site's root.  address: of site and project."""
+
+    truth: str
+    address: Address = NOWHERE
+
+
+def render_index(track_views: Sequence[TrackViews], frame: Frame) -> str:
     """Return the page with the boards."""
-    curves = {each.board.track: _learning(each) for each in track_views}
-    learned = _in_order({task for each in curves.values() for task in each})
-    data = {
-        "tracks": {each.board.track: _plotted(each) for each in track_views},
-        "curves": curves,
-        "costs": {column.name: column.axis for column in cost_columns()},
-    }
+    learned = _in_order({task for each in track_views for task in _learning(each)})
+    heroes = find_heroes(track_views[0])
+    data = {"hero": heroes, "limits": {track.board.track: track.limits for track in track_views}}
     return _render(
-        "index.html.j2", root="", tracks=[_table(each) for each in track_views], hero=hero, banner=_banner(hero, truth),
-        families=list(tracks.FAMILIES), data=data, learned=learned, costs=cost_columns(),
+        "index.html.j2", frame, "index.html", heroes[0][1] if heroes else "",
+        tracks=[_table(each) for each in track_views], sentence=tell(track_views[0]), families=list(tracks.FAMILIES),
+        data=data, learned=learned, costs=cost_columns(),
     )  # fmt: skip
 
 
-def render_entry(view: View, track: TrackViews, others: Sequence[SiteEntry], truth: str) -> str:
+def render_entry(view: View, track: TrackViews, others: Sequence[SiteEntry], frame: Frame) -> str:
     """Return an entry's own page. others: the same one on other tracks."""
     standing, records = view.entry.standing, view.entry.records
     first = view.entry.fractal or (records[0] if records else None)
     source = view.entry.source
     data = {
-        "profiles": track.content[_list_of(view, track)][_place_of(view, track)]["profiles"],
-        "zoom": _zoom(truth, [view]) if view.tiles else None,
+        "profiles": {task: asdict(profile) for task, profile in standing.profiles.items()},
+        "zoom": _zoom(frame.truth, [view]) if view.tiles else None,
     }
     return _render(
-        "entry.html.j2", root="../", view=view, entry=view.entry, standing=standing, score=standing.entry,
+        "entry.html.j2", frame, view.entry.href, view.tiles.path if view.tiles else "",
+        view=view, entry=view.entry, standing=standing, score=standing.entry,
         track=tracks.TRACKS[view.entry.track], tied=_is_tied(view, track), others=others,
         scores=[show(column, standing) for column in site_columns(view.entry.track) if column.is_score],
-        limit=_limit(view, track), first=first, environments=_environments(view), banner=_banner(view, truth),
+        limit=_limit(view, track), first=first, environments=_environments(view),
         listings=[list_file(path, content) for path, content in source.files] if source else [],
-        data=data, strip_landmark=tiles.strip_landmark(), strip_size=tiles.strip_plan().inside.shape[::-1],
+        source_link=frame.address.source_of(standing.origin, standing.name), data=data,
+        strip_landmark=strip_landmark(), strip_size=strip_plan().inside.shape[::-1],
     )  # fmt: skip
 
 
-def render_compare(track_views: Sequence[TrackViews], truth: str) -> str:
-    """Return the page that holds two entries side by side; which, its address says."""
-    entries, pairs = [], []
-    for track in track_views:
-        content = track.content
-        by_name = {(each.entry.standing.name, each.entry.standing.origin): each for each in track.views}
-        for name, views in track.by_list.items():
-            for view, standing in zip(views, content[name], strict=True):
-                kept = {key: value for key, value in standing.items() if key not in _NOT_COMPARED}
-                scores = None if view.tiles is None else {"path": view.tiles.path, "scores": view.tiles.scores}
-                extra = {"id": _id(view), "label": _label(view, track), "href": view.entry.href, "tiles": scores}
-                entries.append(kept | extra | {"list": name})
-        for pair in track.board.pairs:
-            first, second = (track.board.ranked[i] for i in (pair.better, pair.worse))
-            ids = [_id(by_name[standing.name, standing.origin]) for standing in (first, second)]
-            pairs.append([*ids, pair.difference, pair.p, pair.is_separated])
+def render_compare(track_views: Sequence[TrackViews], frame: Frame) -> str:
+    """Return the page that holds two entries side by side; which, its address says. Their data load when chosen."""
     data = {
-        "entries": entries,
-        "pairs": pairs,
+        "tracks": {
+            track.board.track: {
+                "entries": [
+                    [view.entry.slug, track.label(view), name if name != "board" else ""]
+                    for name, views in track.by_list.items()
+                    for view in views
+                ],
+                "holm": _holm(track.board),
+            }
+            for track in track_views
+        },
         "columns": [
             {
                 "name": column.name,
@@ -147,31 +177,223 @@ def render_compare(track_views: Sequence[TrackViews], truth: str) -> str:
             }
             for column in compared_columns()
         ],
-        "zoom": _zoom(truth, []),
-        "tracks": [t.board.track for t in track_views],
+        "zoom": _zoom(frame.truth, []),
     }
-    return _render("compare.html.j2", root="", data=data, truth=truth)
+    return _render("compare.html.j2", frame, "compare.html", data=data, tolerance=COST_TOLERANCE)
 
 
-def render_about(track_views: Sequence[TrackViews], truth: str) -> str:
+def entry_data(view: View, track: TrackViews) -> dict[str, Any]:
+    """Return what the page of two entries needs of one: its numbers, and what the paired test is computed from."""
+    standing, entry = view.entry.standing, view.entry
+    parts = standing.parts
+    return {
+        "id": f"{entry.track}/{entry.slug}",
+        "track": entry.track,
+        "label": track.label(view),
+        "href": entry.href,
+        "values": {column.name: _short(column.read(standing), 9) for column in compared_columns()},
+        "profiles": {task: {"mean": [_short(v, 4) for v in p.mean]} for task, p in standing.profiles.items()},
+        "tiles": None if view.tiles is None else {"path": view.tiles.path, "scores": _scores(view.tiles)},
+        "is_ranked": standing.rank is not None,
+        "margin": standing.audit_margin or 0.0,
+        "cells": _cells(standing),
+        "parts": None
+        if parts is None
+        else {
+            "replicates": parts.replicates.tolist(),
+            "group": parts.group.tolist(),
+            "values": [[_short(value, 6) for value in row] for row in parts.values.tolist()],
+        },
+    }
+
+
+def render_about(track_views: Sequence[TrackViews], frame: Frame) -> str:
     """Return the page that explains the challenge."""
-    return _render("about.html.j2", root="", tracks=list(tracks.TRACKS.values()), families=tracks.FAMILIES, truth=truth,
-                   shown=[each.board.track for each in track_views])  # fmt: skip
+    return _render(
+        "about.html.j2", frame, "about.html", tracks=list(tracks.TRACKS.values()), families=tracks.FAMILIES,
+        shown=[each.board.track for each in track_views],
+    )  # fmt: skip
+
+
+def render_studies(studies: Sequence[StudyPage], frame: Frame) -> str:
+    """Return the page with a card for each recorded study."""
+    return _render("studies.html.j2", frame, "studies.html", studies=studies)
+
+
+def render_study(study: StudyPage, frame: Frame) -> str:
+    """Return a study's own page."""
+    return _render("study.html.j2", frame, study.href, study=study, record=study.record, tell=tell_case)
+
+
+def render_feed(track_views: Sequence[TrackViews], address: Address) -> str:
+    """Return the newest entries as an Atom feed."""
+    found = [
+        (max(record.created for record in view.entry.records), view, track)
+        for track in track_views
+        for view in track.by_list["board"]
+        if view.entry.records
+    ]
+    found.sort(key=lambda each: each[0], reverse=True)
+    entries = [
+        (
+            "".join(letter if letter.isprintable() else "?" for letter in track.label(view))
+            + f" on {track.board.track}: {find_column('mandelbrot').show(view.entry.standing.entry.mandelbrot)}",
+            created,
+            view.entry.href,
+        )
+        for created, view, track in found[:_FED]
+    ]
+    return _environment().get_template("feed.xml.j2").render(entries=entries, url=address.url)
 
 
 def board_data(track: TrackViews) -> dict[str, Any]:
-    """Return what `mbench leaderboard --format json` prints, with the page of each entry."""
-    return track.content | {"pages": _pages_of(track)}
+    """Return what `mbench leaderboard --format json` prints, with the page of each entry and without the pairs.
+
+    There are as many pairs as entries squared; each follows from the entries' own cells, as `pairs.js` does it.
+    """
+    content = {name: value for name, value in track.content.items() if name != "pairs"}
+    return content | {"pages": {name: [view.entry.href for view in views] for name, views in track.by_list.items()}}
 
 
-def _plotted(track: TrackViews) -> list[dict[str, Any]]:
-    """Return what the plots show of a board's entries: little of all there is, so that the first view is light."""
-    return [
-        {name: entry[name] for name in _PLOTTED}
-        | costs_of(view.entry.standing)
-        | {"profiles": {task: profile["mean"] for task, profile in entry["profiles"].items()}, "href": view.entry.href}
-        for entry, view in zip(track.content["board"], track.by_list["board"], strict=True)
-    ]
+def plot_data(track: TrackViews) -> dict[str, Any]:
+    """Return what the plots show of a board's entries."""
+    return {
+        "entries": [_plotted(view) for view in track.by_list["board"]],
+        "curves": _learning(track),
+        "costs": {column.name: column.axis for column in cost_columns()},
+    }
+
+
+def task_data(track: TrackViews) -> dict[str, Any]:
+    """Return what the views of families add to the board: scores by task, and the intervals of families."""
+    columns = [column for column in site_columns(track.board.track) if column.is_detail]
+    scored = [column for column in site_columns(track.board.track) if column.is_score]
+    rows = {}
+    for view in track.by_list["board"]:
+        shown = [show(column, view.entry.standing) for column in scored]
+        rows[view.entry.slug] = [
+            [column.show(column.read(view.entry.standing)) for column in columns],
+            [each.interval_text for each in shown],
+        ]
+    return {
+        "columns": [[column.name, column.title, column.family, column.help] for column in columns],
+        "scored": [column.name for column in scored],
+        "rows": rows,
+    }
+
+
+def tell(track: TrackViews) -> Sequence[tuple[str, str]]:
+    """Say in one sentence who leads, how much deeper than k-NN, and where the best network stands.
+
+    Returned in pieces (words, address): "" where the piece is no link.
+    """
+    scored = [view for view in track.by_list["board"] if view.entry.standing.entry.mandelbrot is not None]
+    shown = find_contenders(track)
+    if not shown:
+        return [("Nobody has a score yet.", "")]
+    first, octaves = shown[0], shown[0].entry.standing.entry.depth_octaves
+    said = [(track.label(first), first.entry.href), (f" leads with {_score(first):.1f} points", "")]
+    knn = next((view for view in scored if _is_knn(view)), None)
+    own = None if knn is None else knn.entry.standing.entry.depth_octaves
+    if octaves is not None:
+        said.append((f" and holds {octaves:.1f} octaves of zoom", ""))
+        if own is not None and knn is not first:
+            further = octaves - own
+            said.append((f", {abs(further):.1f} {'more' if further >= 0 else 'fewer'} than k-NN", ""))
+    best = next((place for place, view in enumerate(shown) if view.entry.is_network), None)
+    if best == 0:
+        rest = next((place for place, view in enumerate(shown) if not view.entry.is_network), None)
+        if rest is not None:
+            said += [("; the best that is no network, ", ""), (track.label(shown[rest]), shown[rest].entry.href)]
+            said.append((f", stands {_ordinal(rest + 1)} with {_score(shown[rest]):.1f}", ""))
+    elif best is not None:
+        said += [("; the best network, ", ""), (track.label(shown[best]), shown[best].entry.href)]
+        said.append((f", stands {_ordinal(best + 1)} of {len(shown)} with {_score(shown[best]):.1f}", ""))
+    return [*said, (".", "")]
+
+
+def find_contenders(track: TrackViews) -> list[View]:
+    """Return who may be said to lead, best first: the ranked; where nobody is, all but what is an author's claim."""
+    scored = [view for view in track.by_list["board"] if view.entry.standing.entry.mandelbrot is not None]
+    ranked = {(standing.name, standing.origin) for standing in track.board.ranked}
+    kept = [view for view in scored if (view.entry.standing.name, view.entry.standing.origin) in ranked]
+    return kept or [view for view in scored if not view.entry.standing.is_claim]
+
+
+def find_heroes(track: TrackViews) -> list[list[str]]:
+    """Return whom the first picture may show beside the truth, best first: label, folder of the pictures, page."""
+    drawn = [view for view in find_contenders(track) if view.tiles]
+    known = [view for view in drawn if _is_knn(view)]
+    known += [view for view in drawn if view.entry.is_network][:1]
+    kept = [view for view in drawn if view in drawn[:_HEROES] or view in known]
+    return [[track.label(view), view.tiles.path, view.entry.href] for view in kept if view.tiles]
+
+
+def _score(view: View) -> float:
+    return view.entry.standing.entry.mandelbrot or 0.0
+
+
+def _ordinal(place: int) -> str:
+    ending = "th" if place % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(place % 10, "th")
+    return f"{place}{ending}"
+
+
+def _holm(board: Board) -> dict[str, float]:
+    """Return by what Holm's correction separates a pair: its raw p is at most `level`, of `pairs` that are tested.
+
+    Holm rejects the r smallest of m as long as each is at most level / (m - its place); the next one is not. So what is
+    at most significance / (m - r) is what was rejected.
+    """
+    n, apart = len(board.pairs), sum(pair.is_separated for pair in board.pairs)
+    return {"pairs": n, "level": SIGNIFICANCE / max(1, n - apart)}
+
+
+def _cells(standing: Standing) -> list[list[float | None]]:
+    """Return the scores of the Mandelbrot tasks' cells, replicate by replicate: what the paired test rests on."""
+    by_task = [{task.task: task.score for task in replicate.tasks} for replicate in standing.replicates]
+    return [[scores.get(task) for scores in by_task] for task in FRACTALS]
+
+
+def _plotted(view: View) -> dict[str, Any]:
+    """Return what the plots show of an entry, in as many digits as a screen has pixels."""
+    standing = view.entry.standing
+    score, interval = standing.entry, standing.mandelbrot_interval
+    known: dict[str, Any] = {name: _short(find_column(name).read(standing)) for name in _PLOTTED}
+    known |= {name: _short(value) for name, value in costs_of(standing).items()}
+    return known | {
+        "name": score.name,
+        "href": view.entry.href,
+        "is_claim": standing.is_claim,
+        "kind": "network" if view.entry.is_network else "knn" if _is_knn(view) else "",
+        "mandelbrot_interval": None if interval is None else [_short(interval.low), _short(interval.high)],
+        "depth": [_short(share, 3) for share in mean_depth(standing)],
+    }
+
+
+def _is_knn(view: View) -> bool:
+    return (view.entry.standing.name, view.entry.standing.origin) == ("knn", "baseline")
+
+
+def mean_depth(standing: Standing) -> list[float]:
+    """Return the share of variance explained at each octave, mean of both Mandelbrot tasks; [] where one is missing."""
+    profiles = [profile.mean for profile in standing.profiles.values()]
+    if len(profiles) < len(FRACTALS):
+        return []
+    return [fmean(shares) for shares in zip(*profiles, strict=True)]
+
+
+def spark(standing: Standing) -> str:
+    """Return the depth as a digit for each octave below the whole window, 9 for all of it explained."""
+    return "".join(str(min(9, int(10 * max(0.0, share)))) for share in mean_depth(standing)[1:])
+
+
+def _short(value: Any, digits: int = 5) -> Any:
+    """Return a number in so many significant digits; what is none as it is."""
+    return float(f"{value:.{digits}g}") if isinstance(value, float) else value
+
+
+def _scores(shown: Tiles) -> list[float | None]:
+    return [_short(score, 4) for score in shown.scores]
 
 
 def _learning(track: TrackViews) -> dict[str, Any]:
@@ -183,7 +405,7 @@ def _learning(track: TrackViews) -> dict[str, Any]:
             "measure": find_metric(find_task(task).metrics[0]).title,
             "frozen": list(zip(frozen[task].sizes, frozen[task].errors, strict=True)) if task in frozen else [],
             "lines": [
-                {"name": _label(entries[curve.source_digest], track), "points": curve.line,
+                {"name": track.label(entries[curve.source_digest]), "points": curve.line,
                  "href": entries[curve.source_digest].entry.href}
                 for curve in sorted(track.curves, key=_end)
                 if curve.task == task and curve.line
@@ -206,13 +428,14 @@ def _in_order(tasks: Iterable[str]) -> list[str]:
 
 
 def _table(track: TrackViews) -> dict[str, Any]:
-    columns, board = site_columns(track.board.track), track.board
+    columns, board = [each for each in site_columns(track.board.track) if not each.is_detail], track.board
     parts = track.by_list
     rows = [
         {
             "view": view,
             "standing": view.entry.standing,
-            "label": _label(view, track),
+            "label": track.label(view),
+            "spark": spark(view.entry.standing),
             "tied": _is_tied(view, track),
             "cells": [show(column, view.entry.standing) for column in columns],
         }
@@ -220,8 +443,9 @@ def _table(track: TrackViews) -> dict[str, Any]:
     ]
     return {
         "track": tracks.TRACKS[board.track], "columns": columns, "rows": rows, "limits": track.limits,
-        "notes": track.content["notes"], "n_ranked": len(board.ranked),
+        "notes": [describe_track(board), *describe_statistics(board)], "n_ranked": len(board.ranked),
         "lists": [(name, TITLES[name], parts[name]) for name in LISTS[1:] if parts[name]],
+        "has_portraits": any(view.tiles for view in parts["board"]),
     }  # fmt: skip
 
 
@@ -233,43 +457,17 @@ def _limit(view: View, track: TrackViews) -> float:
 
 def _is_tied(view: View, track: TrackViews) -> bool:
     rank = view.entry.standing.rank
-    return rank is not None and sum(standing.rank == rank for standing in track.board.ranked) > 1
-
-
-def _label(view: View, track: TrackViews) -> str:
-    """Return a name that is unique on the track."""
-    standing = view.entry.standing
-    alike = [each for each in track.views if each.entry.standing.name == standing.name]
-    return standing.name if len(alike) == 1 else f"{standing.name} ({standing.origin})"
-
-
-def _id(view: View) -> str:
-    return f"{view.entry.track}/{view.entry.slug}"
-
-
-def _list_of(view: View, track: TrackViews) -> str:
-    return next(name for name, views in track.by_list.items() if view in views)
-
-
-def _place_of(view: View, track: TrackViews) -> int:
-    return track.by_list[_list_of(view, track)].index(view)
-
-
-def _pages_of(track: TrackViews) -> dict[str, list[str]]:
-    return {name: [view.entry.href for view in views] for name, views in track.by_list.items()}
-
-
-def _banner(view: View | None, truth: str) -> str:
-    return f"{view.tiles.path if view and view.tiles else truth}/{tiles.BANNER}"
+    return rank is not None and track.sharers[rank] > 1
 
 
 def _zoom(truth: str, views: Sequence[View]) -> dict[str, Any]:
     """Return what the zoom slider is told."""
     return {
         "truth": truth,
-        "octaves": tiles.OCTAVES,
-        "landmarks": [landmark.name for landmark in tiles.landmarks()],
-        "entries": [{"path": v.tiles.path, "scores": v.tiles.scores} for v in views if v.tiles],
+        "octaves": OCTAVES,
+        "size": panel_size(),
+        "landmarks": [landmark.name for landmark in landmarks()],
+        "entries": [{"path": v.tiles.path, "scores": _scores(v.tiles)} for v in views if v.tiles],
     }
 
 
@@ -288,7 +486,7 @@ def _environment() -> Environment:
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True, keep_trailing_newline=True,
     )  # fmt: skip
-    environment.filters |= {"said": said, "verbatim": verbatim}
+    environment.filters |= {"said": said, "readme": render_readme}
     environment.filters["number"] = lambda value, name: find_column(name).show(value)
     environment.policies["json.dumps_kwargs"] = {"allow_nan": False, "separators": (",", ":")}
     return environment
@@ -300,16 +498,13 @@ def said(text: str, limit: int = 400) -> Markup:
     return Markup("<bdi>{}{}</bdi>").format(shown, "…" if len(text) > limit else "")
 
 
-def verbatim(line: str) -> Markup:
-    """Return a stranger's line as HTML like `said`, with its spaces kept."""
-    return Markup("<bdi>{}</bdi>").format(reveal(line[:2000]))
-
-
-def _render(template: str, **context: Any) -> str:
+def _render(template: str, frame: Frame, path: str, pictures: str = "", **context: Any) -> str:
+    """Return a page. path: its own, from the site's root.  pictures: the folder whose portrait stands for it."""
     page = _environment().get_template(template)
     return page.render(
-        policy=POLICY, version=version("mbench"), suite_version=tracks.SUITE_VERSION,
-        badge_skill=tracks.UNIVERSAL_SKILL, landmarks=tiles.landmarks(), octaves=tiles.OCTAVES, start=_START,
+        policy=POLICY, version=version("mbench"), suite_version=tracks.SUITE_VERSION, address=frame.address,
+        truth=frame.truth, root="../" * path.count("/"), path=path, card=f"{pictures or frame.truth}/{PORTRAIT}",
+        badge_skill=tracks.UNIVERSAL_SKILL, landmarks=landmarks(), octaves=OCTAVES, panel=panel_size(), start=_START,
         value_ticks=_thin(VALUE_TICKS), error_ticks=_thin(VALUE_ERRORS.ticks), **context,
     )  # fmt: skip
 

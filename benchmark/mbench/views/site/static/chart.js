@@ -100,10 +100,10 @@ const Chart = (function () {
     return points.map(([x, y], index) => `${index ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}`).join("");
   }
 
-  // Draw, and again when the width changes: letters keep their size.
-  function redraw(place, draw) {
+  // Draw, and again when the width changes: letters keep their size. isLate: the first time, somebody else draws.
+  function redraw(place, draw, isLate = false) {
     let width = place.clientWidth;
-    draw();
+    if (!isLate) draw();
     new ResizeObserver(() => {
       if (Math.abs(place.clientWidth - width) < 8) return;
       width = place.clientWidth;
@@ -111,9 +111,5 @@ const Chart = (function () {
     }).observe(place);
   }
 
-  function data() {
-    return JSON.parse(document.getElementById("data").textContent);
-  }
-
-  return { element, frame, say, hush, speak, path, redraw, data, short };
+  return { element, frame, say, hush, speak, path, redraw, short };
 })();

@@ -1,26 +1,27 @@
-// Two entries side by side, from the page's data; which two, the address says.
+// Two entries side by side; which two, the address says. Each one's data load when it is chosen.
 "use strict";
 document.addEventListener("DOMContentLoaded", () => {
   const form = document.querySelector("[data-compare]");
   if (!form) return;
-  const told = Chart.data();
-  const byId = new Map(told.entries.map((entry) => [entry.id, entry]));
+  const told = Data.own();
   const verdict = document.querySelector("[data-verdict]");
   const table = document.querySelector("[data-versus]");
   const chart = document.querySelector('[data-plot="versus"]');
-  const noTiles = document.querySelector("[data-no-tiles]");
+  const zoomed = document.querySelector("[data-zoomed]");
   const box = document.querySelector("[data-zoom]");
   const zoom = Zoom.start(box, told.zoom);
-  const ROWS = told.columns.map((column) => [ // words, value, digits, is less better?
-    column.title, (e) => (e[column.name] === null ? null : e[column.name] / column.scale), column.digits, column.lower_is_better,
-  ]);
+  const TOLERANCE = Number(table.dataset.tolerance);
+  let turn = 0; // the choice that is awaited; an earlier one that comes later is dropped
+  let pair = null;
 
   for (const side of ["a", "b"]) fill(form.elements[side]);
+  const ids = [...form.elements.a.options].map((option) => option.value);
+  const known = new Set(ids);
   const wanted = new URLSearchParams(location.search);
-  const first = told.entries[0].id;
-  form.elements.a.value = byId.has(wanted.get("a")) ? wanted.get("a") : first;
-  const other = told.entries.find((e) => e.track === byId.get(form.elements.a.value).track && e.id !== form.elements.a.value);
-  form.elements.b.value = byId.has(wanted.get("b")) ? wanted.get("b") : (other || told.entries[0]).id;
+  form.elements.a.value = known.has(wanted.get("a")) ? wanted.get("a") : ids[0];
+  const track = form.elements.a.value.split("/")[0];
+  const other = ids.find((id) => id.startsWith(`${track}/`) && id !== form.elements.a.value);
+  form.elements.b.value = known.has(wanted.get("b")) ? wanted.get("b") : other || ids[0];
   form.hidden = false;
   form.addEventListener("submit", (event) => event.preventDefault());
   form.addEventListener("input", change);
@@ -28,60 +29,66 @@ document.addEventListener("DOMContentLoaded", () => {
     [form.elements.a.value, form.elements.b.value] = [form.elements.b.value, form.elements.a.value];
     change();
   });
-  show();
-  Chart.redraw(chart, drawDepth);
+  Chart.redraw(chart, drawDepth, true);
+  change();
 
   function fill(select) {
-    for (const track of told.tracks) {
+    for (const [name, { entries }] of Object.entries(told.tracks)) {
       const group = document.createElement("optgroup");
-      group.label = track;
-      for (const entry of told.entries.filter((each) => each.track === track)) {
-        group.append(new Option(entry.list === "board" ? entry.label : `${entry.label} (${entry.list})`, entry.id));
-      }
+      group.label = name;
+      for (const [slug, label, list] of entries) group.append(new Option(list ? `${label} (${list})` : label, `${name}/${slug}`));
       select.append(group);
     }
   }
 
-  function chosen() {
-    return ["a", "b"].map((side) => byId.get(form.elements[side].value));
-  }
-
-  function change() {
-    show();
+  async function change() {
+    const mine = ++turn;
+    const chosen = ["a", "b"].map((side) => form.elements[side].value);
+    try {
+      history.replaceState(null, "", `?a=${chosen[0]}&b=${chosen[1]}${location.hash}`);
+    } catch {} // some browsers forbid it on a local file
+    const found = await Promise.all(chosen.map((id) => Data.get(id)));
+    if (mine !== turn) return;
+    if (found.includes(null)) {
+      verdict.textContent = "Its data could not be loaded.";
+      return;
+    }
+    pair = found;
+    show(...pair);
     drawDepth();
   }
 
-  function show() {
-    const [a, b] = chosen();
-    table.replaceChildren(heading(a, b), body(a, b));
-    verdict.textContent = judge(a, b);
-    const bare = [a, b].filter((entry) => !entry.tiles);
-    noTiles.hidden = !bare.length;
-    noTiles.textContent = `No tiles of ${[...new Set(bare.map((entry) => entry.label))].join(" and ")}: its own page says how to make them.`;
+  function show(a, b) {
+    const test = a.track === b.track && a !== b ? Pairs.compare(a, b) : null;
+    const holm = told.tracks[a.track].holm;
+    const apart = Pairs.separates(a, b, test, holm);
+    table.replaceChildren(heading(a, b), body(a, b, apart));
+    verdict.textContent = judge(a, b, test, apart, holm);
+    zoomed.hidden = !a.tiles && !b.tiles;
     const titles = box.querySelectorAll("figcaption b");
     titles[1].textContent = a.label;
     titles[2].textContent = b.label;
     titles[3].textContent = `${a.label}, error`;
     titles[4].textContent = `${b.label}, error`;
     zoom.choose([a.tiles, b.tiles]);
-    try {
-      history.replaceState(null, "", `?a=${a.id}&b=${b.id}${location.hash}`);
-    } catch {} // some browsers forbid it on a local file
   }
 
   function drawDepth() {
+    if (!pair) return;
     const looks = ["series-0", "series-1"];
-    Depth.draw(chart, chosen().map((e, i) => ({ label: e.label, look: looks[i], profiles: e.profiles })), false);
+    Depth.draw(chart, pair.map((e, i) => ({ label: e.label, look: looks[i], profiles: e.profiles })), false);
   }
 
-  function judge(a, b) {
+  function judge(a, b, test, apart, holm) {
     if (a === b) return "Twice the same entry.";
     if (a.track !== b.track) return `They are of different tracks, ${a.track} and ${b.track}: their samples differ, and so their scores do not compare.`;
-    const pair = told.pairs.find(([x, y]) => (x === a.id && y === b.id) || (x === b.id && y === a.id));
-    if (!pair) return "No test is between them: both have to be ranked for that, and a track of one replicate allows none.";
-    const [better, , difference, p, separated] = pair;
-    const words = `${byId.get(better).label} is ${Math.abs(difference).toFixed(2)} ahead, p = ${p.toPrecision(2)} after Holm's correction`;
-    return separated ? `${words}: the test separates them.` : `${words}: the test does not separate them.`;
+    if (!test) return "No test is between them: both have to be ranked for that, and a track of one replicate allows none.";
+    const better = test.difference > 0 ? a : b;
+    const level = holm.level.toPrecision(2), p = test.p < 1e-12 ? "below 1e-12" : `= ${test.p.toPrecision(2)}`;
+    const words = `${better.label} is ${Math.abs(test.difference).toFixed(2)} ahead, p ${p}`;
+    const rule = `among ${holm.pairs.toLocaleString("en")} pairs, Holm's correction separates up to p = ${level}`;
+    if (apart) return `${words}: the test separates them (${rule}).`;
+    return test.p <= holm.level ? `${words}: less than the leader's own audit leaves open, so they are not separated.` : `${words}: the test does not separate them (${rule}).`;
   }
 
   function heading(a, b) {
@@ -99,21 +106,26 @@ document.addEventListener("DOMContentLoaded", () => {
     return head;
   }
 
-  function body(a, b) {
+  // A tick says that something is better: a score by the board's test, a cost beyond the tolerance, nothing else.
+  function isBetter(column, mine, theirs, apart) {
+    if (column.name === "mandelbrot") return apart && mine > theirs;
+    return column.lower_is_better && mine < theirs * (1 - TOLERANCE);
+  }
+
+  function body(a, b, apart) {
     const made = document.createElement("tbody");
-    for (const [words, value, digits, less] of ROWS) {
+    for (const column of told.columns) {
       const row = made.insertRow();
       const name = document.createElement("th");
       name.scope = "row";
-      name.textContent = words;
+      name.textContent = column.title;
       row.append(name);
-      const [x, y] = [value(a), value(b)];
-      const show = (number) => (number === null ? "–" : number.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits }));
-      const both = x !== null && y !== null && x !== y;
+      const [x, y] = [a, b].map((e) => (e.values[column.name] === null ? null : e.values[column.name] / column.scale));
+      const show = (number) => (number === null ? "–" : number.toLocaleString("en", { minimumFractionDigits: column.digits, maximumFractionDigits: column.digits }));
       for (const [mine, theirs] of [[x, y], [y, x]]) {
         const cell = row.insertCell();
         cell.textContent = show(mine);
-        if (both && (less ? mine < theirs : mine > theirs)) cell.className = "better";
+        if (x !== null && y !== null && a.track === b.track && isBetter(column, mine, theirs, apart)) cell.className = "better";
       }
       const difference = row.insertCell();
       difference.textContent = x === null || y === null ? "–" : `${x - y > 0 ? "+" : ""}${show(x - y).replace("-", "−")}`;

@@ -72,7 +72,7 @@ const Depth = (function () {
   document.addEventListener("DOMContentLoaded", () => {
     const place = document.querySelector('[data-plot="depth"]');
     if (!place) return;
-    const { profiles } = Chart.data();
+    const { profiles } = Data.own();
     Chart.redraw(place, () => draw(place, [{ label: "", profiles }], true));
   });
 

@@ -2,6 +2,7 @@
 "use strict";
 (function () {
   const root = document.documentElement;
+  root.classList.add("scripted"); // what scripts will hide or show is so from the first paint
   const names = { system: "Auto", dark: "Dark", light: "Light" };
   let choice = "system";
   try {
