@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 
 from mbench.board.columns import find_column
-from mbench.board.formats import entry_rows, format_shown, format_table
+from mbench.board.formats import entry_rows, format_markdown, format_table
 from mbench.results.lookup import recorded_baselines
 from mbench.results.reference import load_reference
 from mbench.results.scoring import score_entry
@@ -38,7 +38,7 @@ def ten_rows() -> str:
     """Return the best rows of it, with the columns that fit a page."""
     columns = [find_column(name) for name in COLUMNS]
     rows = entry_rows(recorded_entries())[:N_ROWS]
-    table = format_shown([{c.name: c.show(row[c.name]) for c in columns} for row in rows], columns, "md")
+    table = format_markdown([{c.name: c.show(row[c.name]) for c in columns} for row in rows], columns)
     return re.sub(r"(-|:)(?=-{3})-+", r"\1--", re.sub(r" {2,}", " ", table)).strip()  # a narrow source
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from mbench.board.noise import find_parts, measure_noise
 from mbench.board.standings import FRACTALS
-from mbench.board.stats import SIGNIFICANCE, adjust_holm, compare_pairs
+from mbench.board.stats import SIGNIFICANCE, adjust_holm, measure_differences
 from mbench.results.log import Attempt
 from mbench.results.record import Record
 from mbench.results.reference import Reference
@@ -145,13 +145,13 @@ def _test(pair: tuple[Attempt, Attempt], reference: Reference, find: FindRecords
     That is added as far as the records still say. It only makes p larger: where p is large already, no record is read.
     """
     cells = np.array([_cells(each) for each in pair])
-    p = float(compare_pairs(cells)[0][0, 1])
+    p = float(measure_differences(cells).p_values()[0])
     if p > SIGNIFICANCE or scored_tasks(pair[0]) != FRACTALS:
         return p
     variance = measure_noise(*(find_parts(find(each), each.track, reference) for each in pair))
     if variance is None:
         return p
-    return float(compare_pairs(cells, np.array([[0.0, variance], [variance, 0.0]]))[0][0, 1])
+    return float(measure_differences(cells, np.array([variance])).p_values()[0])
 
 
 def _cells(attempt: Attempt) -> FloatArray:
