@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache, cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -74,8 +74,11 @@ class TrackViews:
 
     @cached_property
     def content(self) -> dict[str, Any]:
-        """What `board_as_json` says of the board."""
-        return board_as_json(self.board)
+        """What `board_as_json` says of the board, without the pairs: of these there are as many as entries squared."""
+        notes = [describe_track(self.board), *describe_statistics(self.board)]
+        content = board_as_json(replace(self.board, pairs=())) | {"notes": notes}
+        del content["pairs"]
+        return content
 
     @cached_property
     def limits(self) -> dict[str, float]:
@@ -249,10 +252,11 @@ def render_feed(track_views: Sequence[TrackViews], address: Address) -> str:
 def board_data(track: TrackViews) -> dict[str, Any]:
     """Return what `mbench leaderboard --format json` prints, with the page of each entry and without the pairs.
 
-    There are as many pairs as entries squared; each follows from the entries' own cells, as `pairs.js` does it.
+    Each pair follows from the entries' own cells, as `pairs.js` does it.
     """
-    content = {name: value for name, value in track.content.items() if name != "pairs"}
-    return content | {"pages": {name: [view.entry.href for view in views] for name, views in track.by_list.items()}}
+    return track.content | {
+        "pages": {name: [view.entry.href for view in views] for name, views in track.by_list.items()}
+    }
 
 
 def plot_data(track: TrackViews) -> dict[str, Any]:
