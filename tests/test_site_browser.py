@@ -9,7 +9,7 @@ import pytest
 from site_entries import SHOWN, make_once
 
 from mbench.board.noise import Parts, measure_noise, number_groups
-from mbench.board.stats import compare_pairs
+from mbench.board.stats import measure_differences
 
 PAGES = (
     "index.html", "compare.html", "about.html", "studies.html", "studies/l1-toggle.html", "quick/knn.html",
@@ -395,7 +395,7 @@ def test_pairs_are_tested_in_the_browser_as_on_the_board(visit, rng):
         parts = [Parts(np.arange(n), rng.normal(0.0, 0.3, (n, len(group))), group) for _ in range(2)]
         shared = measure_noise(*parts)
         for of_test, kept in ((shared, parts), (0.0, (None, None))):
-            p, difference = compare_pairs(cells, np.full((2, 2), of_test))
+            pair = measure_differences(cells, np.array([of_test]))
             entries = [
                 {
                     "is_ranked": True,
@@ -406,8 +406,8 @@ def test_pairs_are_tested_in_the_browser_as_on_the_board(visit, rng):
                 for each, own in zip(cells, kept, strict=True)
             ]  # fmt: skip
             found = page.evaluate("([a, b]) => Pairs.compare(a, b)", entries)
-            assert found["difference"] == pytest.approx(difference[0, 1], rel=1e-9)
-            assert found["p"] == pytest.approx(p[0, 1], rel=1e-6)
+            assert found["difference"] == pytest.approx(pair.difference[0], rel=1e-9)
+            assert found["p"] == pytest.approx(pair.p_values()[0], rel=1e-6)
 
 
 def test_comparison_draws_its_plot_once_on_opening_and_once_a_choice(browser, site):
