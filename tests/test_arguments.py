@@ -160,7 +160,7 @@ def test_a_class_whose_one_argument_is_the_spec_gets_it():
     assert build_of(pickle_submission(Told))(Spec).n_samples == 7
 
 
-@pytest.mark.parametrize("given", [3, None, [build], np.zeros(3)], ids=repr)
+@pytest.mark.parametrize("given", [3, None, [build], np.zeros(3)], ids=["number", "none", "list", "array"])
 def test_what_is_no_submission_is_refused_with_what_is(given):
     with pytest.raises(UsageError, match=r"expected a file, a function build\(spec\), an estimator"):
         pickle_submission(given)
