@@ -14,6 +14,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from mbench.errors import UsageError
 from mbench.nn import ResidualAtan
 from mbench.runs import study
 from mbench.runs.study import Claim, Found, Measures, Oracle, Watch, above, below, number
@@ -52,7 +53,7 @@ class Settings(study.Settings):
         """Raise UsageError for an interval that is not inside the points."""
         study.Settings.__post_init__(self)
         if self.interval > self.points or self.zeroed > self.width or self.points % self.shift:
-            raise study.UsageError(
+            raise UsageError(
                 f"interval={self.interval}, zeroed={self.zeroed}, shift={self.shift}: expected no more than "
                 f"points={self.points} and width={self.width}, and a shift that divides the points"
             )

@@ -180,8 +180,9 @@ def print_report(report: AuditReport) -> None:
         )
     console.print()
     console.print(sets, soft_wrap=False)
-    for status in dict.fromkeys(each.status for each in report.sets if each.status in STATUS_WORDS and not each.ok):
-        console.print(f"[dim]{status}: {STATUS_WORDS[status]}.[/dim]", soft_wrap=True)
+    meanings: dict[str, str] = {**STATUS_WORDS}
+    for status in dict.fromkeys(each.status for each in report.sets if each.status in meanings and not each.ok):
+        console.print(f"[dim]{status}: {meanings[status]}.[/dim]", soft_wrap=True)
     if report.statistics:
         console.print(
             "\n[bold]Beside the baselines[/bold] (bits are ½ log₂ of k-NN's FVU over the method's, "

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from mbench import __version__
 from mbench.disk import STRICT, Draft, open_inside, type_adapter
@@ -106,13 +106,13 @@ def read_index(folder: Path) -> dict[str, Row]:
     if len(content) > _LIMIT or digest != hashlib.sha256(body).hexdigest().encode():
         return {}
     try:
-        table = type_adapter(_Table).validate_json(body)
+        table: Any = type_adapter(_Table).validate_json(body)
     except ValidationError:
         return {}
     shape = len(table.words), len(table.numbers), len({len(column) for column in (*table.words, *table.numbers)})
     if table.mbench != __version__ or shape != (len(_WORDS), len(_NUMBERS) + len(_MARKS), 1):
         return {}
-    columns = dict(zip((*_WORDS, *_NUMBERS, *_MARKS), (*table.words, *table.numbers), strict=True))
+    columns: dict[str, Any] = dict(zip((*_WORDS, *_NUMBERS, *_MARKS), (*table.words, *table.numbers), strict=True))
     headings = zip(*(columns[name] for name in Heading.__slots__), strict=True)
     marks = zip(*(columns[name] for name in _MARKS), strict=True)
     rows = (Row(Mark(*mark), Heading(*heading)) for mark, heading in zip(marks, headings, strict=True))

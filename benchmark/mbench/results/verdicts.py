@@ -82,7 +82,8 @@ def measure_advantage(sets: Sequence[SetScore], track: str, reference: Reference
     reference, depths by k-NN's on the same set. The error is what the spread among warps makes of a difference between
     one more of them and their mean.
     """
-    over, squared = dict.fromkeys(MATCHED, 0.0), 0.0
+    over: dict[Group, float] = dict.fromkeys(MATCHED, 0.0)
+    squared = 0.0
     for target in TARGETS:
         task = reference.tasks[track, _TASKS[target]]
         per_bit = 200.0 * math.log(2.0) / math.log(task.constant_error / task.knn_error)
@@ -91,7 +92,7 @@ def measure_advantage(sets: Sequence[SetScore], track: str, reference: Reference
             return (per_bit * _bits(score) + 100.0 * _octaves(score) / 5.0) / 4.0  # of a set where k-NN is 5 deep
 
         (hidden,) = _values(sets, "hidden", target, points)
-        by_group = {group: _values(sets, group, target, points) for group in MATCHED}
+        by_group: dict[Group, list[float]] = {group: _values(sets, group, target, points) for group in MATCHED}
         for group, values in by_group.items():
             over[group] += hidden - fmean(values)
         warps = by_group["warp"]

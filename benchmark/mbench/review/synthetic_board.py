@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -106,7 +106,7 @@ def _name(number: int) -> str:
     return "entry-" + np.base_repr(number, 7).translate(str.maketrans("0123456", "2346789")).rjust(5, "2")
 
 
-def _write(path: Path, content: dict[str, object]) -> None:
+def _write(path: Path, content: Mapping[str, object]) -> None:
     # As the package writes it, but that nothing waits for the disk.
     path.write_text(json.dumps(sign(content), indent=1, allow_nan=False) + "\n")
 

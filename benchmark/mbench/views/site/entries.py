@@ -9,12 +9,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from mbench.board.candidates import RESULT_NAME, Candidate
+from mbench.board.candidates import Candidate
 from mbench.board.standings import Board, Standing
 from mbench.disk import open_regular
 from mbench.errors import MbenchError
 from mbench.results.record import Record
-from mbench.results.store import read_result
+from mbench.results.store import RESULT_NAME, read_result
 from mbench.submission import Source, baseline_path, read_submission
 
 README_NAME = "README.md"
