@@ -100,14 +100,14 @@ def compare_sources(before: Source, after: Source, old: str, new: str) -> list[s
         one, other = (content.get(name) for content in contents)
         if one == other:
             continue
-        before, after = (f"{label}/{name}" if content is not None else "/dev/null"
+        told, now = (f"{label}/{name}" if content is not None else "/dev/null"
                          for label, content in ((old, one), (new, other)))  # fmt: skip
         try:
             texts = [(content or b"").decode().splitlines() for content in (one, other)]
         except UnicodeDecodeError:
             lines.append(f"{name}: differs, and is no text")
             continue
-        found = list(unified_diff(*texts, fromfile=before, tofile=after, lineterm=""))
+        found = list(unified_diff(*texts, fromfile=told, tofile=now, lineterm=""))
         lines += found or [f"{name}: differs in how its lines end"]
     return lines
 

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -106,7 +107,7 @@ def _name(number: int) -> str:
     return "entry-" + np.base_repr(number, 7).translate(str.maketrans("0123456", "2346789")).rjust(5, "2")
 
 
-def _write(path: Path, content: Mapping[str, object]) -> None:
+def _write(path: Path, content: dict[str, Any]) -> None:
     # As the package writes it, but that nothing waits for the disk.
     path.write_text(json.dumps(sign(content), indent=1, allow_nan=False) + "\n")
 
