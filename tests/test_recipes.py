@@ -100,7 +100,7 @@ def test_a_verb_is_one_file_and_a_line_that_names_it(copy):
     (copy.folder / "benchmark" / "mbench" / "cli" / "families.py").write_text(source)
     assert copy.changed() == {"benchmark/mbench/cli/families.py"}
     added = [each for each in copy.mbench("--help").splitlines() if each not in before.splitlines()]
-    assert [" ".join(each.split()) for each in added] == ["families List the families with their tasks."]
+    assert [" ".join(each.split()) for each in added] == ["Others:", "families List the families with their tasks."]
     assert copy.mbench("families", "--json")["functions"] == ["curve", "friedman"]
     assert "functions: curve, friedman" in copy.mbench("families")
 

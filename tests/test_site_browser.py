@@ -18,6 +18,15 @@ PAGES = (
 WIDE, PHONE, SMALL = {"width": 1440, "height": 900}, {"width": 390, "height": 844}, {"width": 320, "height": 640}
 
 
+def wait_until(page, expression):
+    """Wait for an expression of the page to be true: a page's own rules refuse Playwright's way of asking again."""
+    for _ in range(600):
+        if page.evaluate(expression):
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError(f"never true: {expression}")
+
+
 @pytest.fixture(scope="session")
 def site(tmp_path_factory, worker_id):
     return make_once(tmp_path_factory, worker_id) / "site"
@@ -39,7 +48,7 @@ def visit(browser, site):
         page.on("pageerror", lambda error: said.append(str(error)))
         page.on("dialog", lambda dialog: said.append(f"dialog: {dialog.message}"))
         page.goto(f"{root.as_uri()}/{path}")
-        page.wait_for_function("[...document.querySelectorAll('[data-plot]')].every((plot) => plot.textContent)")
+        wait_until(page, "[...document.querySelectorAll('[data-plot]')].every((plot) => plot.textContent)")
         return page
 
     yield go
@@ -278,7 +287,7 @@ def test_curves_say_their_numbers_and_follow_task_and_track(visit):
     page.get_by_label("mandelbrot-distance", exact=True).check()
     assert place.locator("svg").inner_html() != before
     page.get_by_label("quick", exact=True).check()
-    page.wait_for_function("!document.querySelector('[data-plot=curves]').textContent.includes('tied-one')")
+    wait_until(page, "!document.querySelector('[data-plot=curves]').textContent.includes('tied-one')")
 
 
 @pytest.mark.parametrize("plot", ["depth", "curves"])
@@ -364,7 +373,7 @@ def test_comparison_shows_both_entries_and_what_the_test_says(visit, site):
     assert cells[:2] == [f"{board[name]['mandelbrot']:.1f}" for name in ("tied-one", "tied-two")]  # none is ticked
     assert "does not separate them" in page.locator("[data-verdict]").inner_text()
     page.get_by_role("button", name="Swap").click()
-    page.wait_for_function("document.querySelector('[data-versus] thead a').textContent === 'tied-two'")
+    wait_until(page, "document.querySelector('[data-versus] thead a').textContent === 'tied-two'")
     swapped = page.locator("[data-versus] tbody tr").first.locator("td").all_inner_texts()
     assert swapped[:2] == cells[1::-1]
     assert page.url.endswith("?a=standard/submission-tied-two&b=standard/submission-tied-one")
@@ -425,7 +434,7 @@ def test_comparison_draws_its_plot_once_on_opening_and_once_a_choice(browser, si
     assert page.evaluate("window.drawn") == 1
     first = page.locator("[data-versus] thead a").first.inner_text()
     page.get_by_role("button", name="Swap").click()
-    page.wait_for_function(f"document.querySelectorAll('[data-versus] thead a')[1].textContent === {json.dumps(first)}")
+    wait_until(page, f"document.querySelectorAll('[data-versus] thead a')[1].textContent === {json.dumps(first)}")
     assert page.evaluate("window.drawn") == 2
     context.close()
 
@@ -434,7 +443,7 @@ def test_comparison_follows_the_choice(visit):
     page = visit("compare.html?a=nonsense&b=<script>")
     page.locator("select[name=a]").select_option("quick/mlp")
     page.locator("select[name=b]").select_option(f"quick/submission-{SHOWN}")
-    page.wait_for_function("document.querySelector('[data-versus] thead a')?.textContent === 'mlp'")
+    wait_until(page, "document.querySelector('[data-versus] thead a')?.textContent === 'mlp'")
     assert page.locator("[data-versus] thead a").all_inner_texts() == ["mlp", SHOWN]
     assert page.locator("[data-plot=versus] .curve").count() >= 2
     visible = page.locator("[data-zoom] .frame:visible image").all()  # of mlp there are no pictures
@@ -442,7 +451,7 @@ def test_comparison_follows_the_choice(visit):
         "zoom.webp", "zoom.webp", "zoom-error.webp"
     ]  # fmt: skip
     page.locator("select[name=b]").select_option("standard/submission-tied-one")
-    page.wait_for_function("document.querySelector('[data-verdict]').textContent.includes('different tracks')")
+    wait_until(page, "document.querySelector('[data-verdict]').textContent.includes('different tracks')")
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -456,6 +465,6 @@ def test_nothing_jumps_while_a_page_loads(browser, site, path):
     """)
     page = context.new_page()
     page.goto(f"{site.as_uri()}/{path}")
-    page.wait_for_function("[...document.querySelectorAll('[data-plot]')].every((plot) => plot.textContent)")
+    wait_until(page, "[...document.querySelectorAll('[data-plot]')].every((plot) => plot.textContent)")
     assert page.evaluate("window.jumped") < 0.1
     context.close()

@@ -7,11 +7,13 @@ import json
 import random
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from site_entries import record_of_skill
 
 from mbench.board.candidates import Candidate
-from mbench.board.standings import Pair, build_board
+from mbench.board.standings import Pairs, build_board
+from mbench.board.stats import Differences
 from mbench.results.reference import load_reference
 from mbench.suite import tracks
 from mbench.views.entry_pictures import zoom_plan
@@ -39,7 +41,11 @@ def invent(n, tmp_path):
         candidates.append(Candidate(name, "submission", tuple(records)))
     board = build_board(candidates, "standard", load_reference())
     # None of them is ranked, which would take long: the pairs that a board of ranked ones has are put there.
-    board = replace(board, pairs=tuple(Pair(i, j, 1.0, 0.5) for i, j in itertools.combinations(range(n), 2)))
+    m = n * (n - 1) // 2
+    apart = Differences(
+        np.ones(m), np.ones((m, 2)), np.ones((m, 2), dtype=np.int64), np.zeros(m), np.ones(m, dtype=bool)
+    )
+    board = replace(board, pairs=Pairs(n, apart, np.zeros(m), np.zeros(m, dtype=bool)))
     entries = collect_entries(board, candidates, tmp_path, None)
     scores = (0.5,) * len(zoom_plan().panels)
     views = [
