@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from mbench.board.columns import Column, board_columns, choose_columns, find_column, measure_spread
+from mbench.board.columns import ALWAYS, Column, board_columns, choose_columns, find_column, measure_spread
 from mbench.board.formats import TableFormat, entry_as_json, format_csv, format_markdown
 from mbench.board.latex import LatexRow, format_latex
 from mbench.board.standings import Board, Standing
@@ -76,7 +76,10 @@ def format_board(board: Board, table_format: TableFormat, groups: Sequence[str] 
         return json.dumps(board_as_json(board), indent=1)
     if table_format == "csv":
         return format_csv(rows)
-    columns = board_columns("board") if groups is None and table_format == "md" else _choose(groups)
+    is_whole = groups is None and table_format == "md"
+    known = {name for row in rows for name, value in row.items() if value is not None}
+    asked = [column for column in _choose(groups) if column.keep == ALWAYS or column.name in known]
+    columns = board_columns("board") if is_whole else asked
     if table_format == "latex":
         columns = [column for column in columns if column.name != "badge"]  # sentences; who has none has no rank
     parts = [describe_track(board)]
