@@ -10,6 +10,8 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+from page import PAGE, write_table
+
 from mbench.api import make_settings
 from mbench.results.audits import read_report, write_report
 from mbench.review.audit.run import judge_sets, run_audit
@@ -17,8 +19,6 @@ from mbench.submission import BASELINES_FOLDER, read_submission
 from mbench.suite.secrets import make_secret, read_secret, secret_digest, write_secret
 
 HERE = Path(__file__).parent
-PAGE = HERE.parents[1] / "docs" / "audit.md"
-MARKERS = "<!-- confusion -->", "<!-- end of confusion -->"
 DISCOVERY = HERE.parents[1] / "submissions" / "discovery"
 TABLES = ("memorised", "picture")  # each written by a file of its own, to the limit of a source
 KINDS = {"cheat": HERE / "cheats", "fair": HERE / "fair", "baseline": BASELINES_FOLDER}
@@ -121,9 +121,7 @@ def main():
     table = print_table(audits, secrets)
     print(table)
     if arguments.write:
-        before, rest = PAGE.read_text().split(MARKERS[0])
-        after = rest.split(MARKERS[1])[1]
-        PAGE.write_text(f"{before}{MARKERS[0]}\n{table}\n{MARKERS[1]}{after}")
+        write_table("confusion", table)
 
 
 if __name__ == "__main__":

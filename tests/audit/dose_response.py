@@ -9,9 +9,9 @@ board's margin takes from a lead. `--write` puts the table into docs/audit.md.
 import argparse
 import importlib.util
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
+from page import PAGE, write_table
 
 from mbench.results import metrics
 from mbench.results.audits import SetScore, load_bounds
@@ -25,8 +25,6 @@ from mbench.suite import tracks
 from mbench.suite.secrets import published_secret
 from mbench.types import Spec
 
-PAGE = Path(__file__).parents[2] / "docs" / "audit.md"
-MARKERS = "<!-- dose -->", "<!-- end of dose -->"
 METHODS = ("knn", "knn_mirror", "extra_trees", "rbf")
 TRACK = tracks.DEFAULT_TRACK
 DOSES = {"a table": ("public", "hidden"), "a rule": ("public", "hidden", "warp")}
@@ -130,9 +128,7 @@ def main() -> None:
     secrets = [published_secret(f"mbench/{tracks.SUITE_VERSION}|audit|dose|{i}") for i in range(arguments.secrets)]
     table = print_table(arguments.names, secrets)
     if arguments.write:
-        before, rest = PAGE.read_text().split(MARKERS[0])
-        after = rest.split(MARKERS[1])[1]
-        PAGE.write_text(f"{before}{MARKERS[0]}\n{table}\n{MARKERS[1]}{after}")
+        write_table("dose", table)
 
 
 if __name__ == "__main__":
