@@ -1,7 +1,4 @@
-"""Print the tables of README.md and docs/board.md: `python tests/board_tables.py`, with `--write` into the two files.
-
-The suite 1 board in docs/board.md is history, and is left as it is.
-"""
+"""Print the tables of README.md and docs/board.md: `python tests/board_tables.py`; `--write` puts them there."""
 
 from __future__ import annotations
 
@@ -9,8 +6,11 @@ import argparse
 import re
 from pathlib import Path
 
+from mbench.board.candidates import find_baselines
 from mbench.board.columns import find_column
 from mbench.board.formats import entry_rows, format_markdown, format_table
+from mbench.board.standings import build_board
+from mbench.board.tables import format_board
 from mbench.results.lookup import recorded_baselines
 from mbench.results.reference import load_reference
 from mbench.results.scoring import score_entry
@@ -56,18 +56,29 @@ def example() -> str:
     return EXAMPLE.format(mlp=mlp, narrower=2**mlp.depth_octaves, **mlp.families)
 
 
+def board_of_standard() -> str:
+    """Return what `mbench leaderboard --track standard --recorded --format md` prints of the baselines."""
+    return format_board(build_board(find_baselines(), "standard", load_reference()), "md").strip()
+
+
 PLACES = {
     ("README.md", "example"): example,
     ("README.md", "ten baselines"): ten_rows,
     ("docs/board.md", "baselines"): all_rows,
+    ("docs/board.md", "board"): board_of_standard,
 }
 
 
 def read_block(text: str, marker: str) -> tuple[str, str, str]:
-    """Return what stands before a marker's block, the block itself, to the next empty line, and what stands after."""
+    """Return what stands before a marker's block, the block itself, and what stands after.
+
+    It goes to its end marker where there is one, else to the next empty line.
+    """
     before, rest = text.split(f"<!-- {marker} -->\n")
-    block, _, after = rest.partition("\n\n")
-    return f"{before}<!-- {marker} -->\n", block.strip(), f"\n\n{after}"
+    end = f"\n<!-- end of {marker} -->"
+    end = end if end in rest else "\n\n"
+    block, _, after = rest.partition(end)
+    return f"{before}<!-- {marker} -->\n", block.strip(), f"{end}{after}"
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ import pytest
 import scipy.stats
 from audit_reports import BOUNDS, BOUNDS_FILE, fail_set, make_report, make_sets, needs_bounds
 
+from mbench.api import load_sample
 from mbench.errors import HarnessError, UsageError
 from mbench.results import audits
 from mbench.results.audits import DESCRIPTIONS, Score, list_sets, load_bounds, read_report, write_report
@@ -21,7 +22,7 @@ from mbench.review.audit import calibration, run
 from mbench.review.audit.calibration import derive_bounds
 from mbench.review.audit.relatives import draw_sets
 from mbench.review.audit.run import score_sets
-from mbench.review.audit.statistics import correlate, prediction_bound, score_answers
+from mbench.review.audit.statistics import BY_CHANCE, correlate, prediction_bound, score_answers
 from mbench.runs.settings import Settings
 from mbench.sandbox.tiers import choose_isolation
 from mbench.submission import read_submission
@@ -241,6 +242,23 @@ def test_the_frozen_bounds_follow_from_the_frozen_values(frozen):
         n = len(frozen["secrets"]) if name in calibration.UNDER_EACH_SECRET else 1
         assert {len(row) for row in values.values()} == {n}
     assert frozen["sources"].keys() == frozen["baselines"].keys()
+
+
+def test_a_smooth_learner_that_meets_the_set_by_chance_is_not_blind(rng):
+    X, y = load_sample("mandelbrot", 4_000, 1000)
+    least = 0.0
+    for degree in range(1, 7):
+        powers = np.column_stack(
+            [X[:, 0] ** i * X[:, 1] ** j for i in range(degree + 1) for j in range(degree + 1 - i)]
+        )
+        basis = np.linalg.qr((powers - powers.mean(axis=0))[:, 1:])[0]
+        drawn = rng.normal(size=(20_000, basis.shape[1]))
+        reached = drawn @ (basis.T @ (y[:, 0] - y.mean())) / np.linalg.norm(drawn, axis=1) / (len(y) ** 0.5 * y.std())
+        least = max(least, float(np.quantile(reached, 0.999)))
+    assert 0.55 < least < BY_CHANCE
+    quiet = {"a": {name: [0.0] for name in DESCRIPTIONS}, "b": {name: [0.0] for name in DESCRIPTIONS}}
+    assert derive_bounds(quiet)["control"].threshold == BY_CHANCE
+    assert derive_bounds(quiet)["leak, smooth"].threshold == 0.0
 
 
 @needs_bounds

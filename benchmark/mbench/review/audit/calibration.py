@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from mbench.results.kept import Form, read_kept
 from mbench.results.reference import load_reference
 from mbench.results.verdicts import compute_statistics
 from mbench.review.audit.run import Report, score_sets
-from mbench.review.audit.statistics import RULE, prediction_bound
+from mbench.review.audit.statistics import BY_CHANCE, RULE, prediction_bound
 from mbench.runs.settings import Settings
 from mbench.submission import BASELINES_FOLDER, Source, baseline_names, read_submission
 from mbench.suite import tracks
@@ -98,4 +98,6 @@ def sets_digest() -> str:
 
 def derive_bounds(baselines: Mapping[str, Mapping[str, list[float]]]) -> dict[str, Bound]:
     """Return the bound of every statistic from the baselines' values: by baseline, then statistic, one a secret."""
-    return {name: prediction_bound([row[name] for row in baselines.values()]) for name in DESCRIPTIONS}
+    bounds = {name: prediction_bound([row[name] for row in baselines.values()]) for name in DESCRIPTIONS}
+    control = bounds["control"]
+    return bounds | {"control": replace(control, threshold=max(control.threshold, BY_CHANCE))}
