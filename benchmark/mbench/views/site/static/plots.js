@@ -197,8 +197,8 @@ document.addEventListener("DOMContentLoaded", () => {
     if (!stopped.length) return;
     const note = document.createElement("p");
     note.className = "note";
-    const told = stopped.slice(0, MOST_STOPS).map((line) => `${line.name} at ${tellStop(line.stop)}`);
-    note.textContent = `A cross ends a line whose next sample failed: ${told.join("; ")}${stopped.length > MOST_STOPS ? `; and ${stopped.length - MOST_STOPS} more` : ""}.`;
+    const said = stopped.slice(0, MOST_STOPS).map((line) => `${line.name} at ${tellStop(line.stop)}`);
+    note.textContent = `A cross ends a line whose next sample failed: ${said.join("; ")}${stopped.length > MOST_STOPS ? `; and ${stopped.length - MOST_STOPS} more` : ""}.`;
     where.append(note);
   }
 
