@@ -62,7 +62,7 @@ document.addEventListener("DOMContentLoaded", () => {
     }
     const xs = known.map((e) => e[cost]);
     const ys = known.flatMap((e) => [value(e), ...(interval(e) || [])]).concat(line);
-    const low = Math.min(...ys), high = Math.max(...ys), room = 0.07 * (high - low);
+    const low = Math.min(...ys), high = Math.max(...ys), room = 0.1 * (high - low);
     const chart = Chart.frame(where, {
       label: `${label} against ${told.costs[cost]}`,
       x: { domain: [Math.min(...xs) / 1.6, Math.max(...xs) * 1.9], log: true, label: told.costs[cost] },
@@ -76,7 +76,7 @@ document.addEventListener("DOMContentLoaded", () => {
     const named = new Set([...looks.keys(), ...best]);
     const taken = (named.size < known.length ? [...named] : known).map((e) => [toX(e[cost]) - 6, toY(value(e)) - 6, toX(e[cost]) + 6, toY(value(e)) + 6]);
     // What is named comes last, over the rest, and finds its place first.
-    for (const entry of [...known.filter((e) => !named.has(e)), ...known.filter((e) => named.has(e))]) {
+    for (const entry of [...known.filter((e) => !named.has(e)), ...[...named].filter((e) => known.includes(e))]) {
       const [x, y] = [toX(entry[cost]), toY(value(entry))];
       const link = Chart.element("a", { href: entry.href, class: named.has(entry) ? "point named" : "point" });
       const ends = interval(entry);
@@ -84,7 +84,10 @@ document.addEventListener("DOMContentLoaded", () => {
       // A square on the front, a circle off it: nobody needs the colour to tell.
       link.append(best.has(entry) ? Chart.element("rect", { x: x - 5, y: y - 5, width: 10, height: 10 }) : Chart.element("circle", { cx: x, cy: y, r: 5 }));
       link.append(Chart.element("circle", { class: "touch", cx: x, cy: y, r: 14 }));
-      if (named.has(entry) || known.length <= 12) name(link, entry.name + (ROLES[looks.get(entry)] || ""), x, y, chart, taken);
+      if (named.has(entry) || known.length <= 12) {
+        const role = ROLES[looks.get(entry)] || "";
+        name(link, entry.name + role, x, y, chart, taken) || name(link, entry.name, x, y, chart, taken);
+      }
       const lines = [entry.name, `${label} ${Chart.short(value(entry))}`, `${Chart.short(entry[cost])} ${told.costs[cost].split(",")[0]}`];
       if (ends) lines.push(`95% interval ${ends.map(Chart.short).join(" to ")}`);
       Chart.speak(chart, link, x, y, lines);
@@ -92,7 +95,7 @@ document.addEventListener("DOMContentLoaded", () => {
     }
   }
 
-  // Write a name beside its point where no other name is: right, left, above or below, else only on hover.
+  // Write a name beside its point where no other name is: right, left, above or below. Returns whether there is room.
   function name(link, words, x, y, chart, taken) {
     const wide = 6.8 * words.length;
     for (const [dx, dy, anchor] of [[10, 4, "start"], [-10, 4, "end"], [0, -10, "middle"], [0, 20, "middle"], [-8, -12, "end"], [8, 20, "start"], [0, -26, "middle"], [0, 36, "middle"]]) {
@@ -103,8 +106,9 @@ document.addEventListener("DOMContentLoaded", () => {
       if (!free) continue;
       taken.push(box);
       link.append(Chart.element("text", { x: x + dx, y: y + dy, "text-anchor": anchor }, words));
-      return;
+      return true;
     }
+    return false;
   }
 
   function findFront(known, cost, value) {
@@ -218,7 +222,7 @@ document.addEventListener("DOMContentLoaded", () => {
       if (isCut) line.append(Chart.element("path", { class: "stop", d: cross(points.at(-1)) }));
       Chart.speak(chart, line, ...at, words);
       chart.svg.append(line);
-      if (look) label(line, name + (ROLES[look] || ""), at, chart, taken);
+      if (look) label(line, name, ROLES[look] || "", at, chart, taken);
       const link = document.createElement("a");
       link.href = href;
       link.textContent = name;
@@ -238,13 +242,17 @@ document.addEventListener("DOMContentLoaded", () => {
   }
 
   // Write a line's name beside the point it is asked at: to the right where there is room, off the names already there.
-  function label(line, words, [x, y], chart, taken) {
-    const wide = 7 * words.length;
-    const left = x + 12 + wide > chart.right;
+  // role: said behind it where that has room, too.
+  function label(line, words, role, [x, y], chart, taken) {
+    const wide = (text) => 7 * text.length + 12;
+    const fits = (text) => x + wide(text) <= chart.right || x - wide(text) >= chart.left;
+    const text = fits(words + role) ? words + role : words;
+    const right = x + wide(text) <= chart.right;
+    const start = right ? x + 10 : Math.max(chart.left + 4, x + 2 - wide(text));
     let at = Math.max(chart.top + 12, y + 4);
-    while (taken.some(([row, from, to]) => Math.abs(row - at) < 15 && from < x + 12 + wide && to > x - 12 - wide)) at += 15;
-    taken.push([at, left ? x - 12 - wide : x, left ? x : x + 12 + wide]);
-    line.append(Chart.element("text", { x: left ? x - 10 : x + 10, y: at, "text-anchor": left ? "end" : "start" }, words));
+    while (taken.some(([row, from, to]) => Math.abs(row - at) < 15 && from < start + wide(text) && to > start)) at += 15;
+    taken.push([at, start, start + wide(text)]);
+    line.append(Chart.element("text", { x: start, y: at }, text));
   }
 
   function light(line, link, on) {
