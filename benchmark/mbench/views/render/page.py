@@ -165,5 +165,6 @@ def plain_style() -> Iterator[None]:
     plain: dict[Any, Any] = {
         k: v for k, v in matplotlib.rcParamsDefault.items() if not k.startswith(("backend", "interactive"))
     }
-    with _STYLE, matplotlib.rc_context(plain | {"font.family": font_families()}):
+    plain["font.family"] = font_families()
+    with _STYLE, matplotlib.rc_context(plain):
         yield
