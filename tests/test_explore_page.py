@@ -379,6 +379,20 @@ def test_training_points_lie_where_they_were_drawn(visit):
     wait_until(page, lambda: shown() == 0)
 
 
+def test_many_training_points_are_drawn_smaller(visit):
+    page = visit()
+    sizes = page.evaluate(
+        """async () => {
+            const { pointRadius } = await import(new URL("static/panel.js", location));
+            return [10, 500, 2000, 5000, 1e6].map((n) => pointRadius(n, 400 * 250));
+        }"""
+    )
+    assert sizes == sorted(sizes, reverse=True)
+    assert sizes[0] == 4
+    assert sizes[2] == pytest.approx(0.3 * (400 * 250 / 2000) ** 0.5)
+    assert sizes[-1] == 0.9
+
+
 def test_training_points_are_asked_for_at_the_level_they_are_drawn_at(visit):
     page = visit()
     look_at(page, 9, SEAHORSES)
@@ -449,15 +463,39 @@ def test_axe_finds_nothing(visit, width, scheme):
 
 
 @pytest.mark.parametrize("scheme", ["dark", "light"])
-@pytest.mark.parametrize("which", ["one", "two"])
-def test_a_phone_shows_every_panel_without_scrolling_sideways(visit, which, scheme):
+@pytest.mark.parametrize(("which", "n_layers"), [("one", 3), ("two", 5)])
+def test_a_phone_shows_one_large_map_and_a_switch(visit, which, n_layers, scheme):
     page = visit(which=which, viewport={"width": 390, "height": 844}, has_touch=True, color_scheme=scheme)
     assert page.evaluate("() => document.documentElement.scrollWidth") <= 390
-    for box in (panel.bounding_box() for panel in page.locator(".map").all()):
+    buttons = page.locator("#layers button")
+    assert buttons.count() == n_layers
+    for index, button in enumerate(buttons.all()):
+        button.click()
+        assert button.get_attribute("aria-pressed") == "true"
+        assert page.locator("#layers [aria-pressed=true]").count() == 1
+        (shown,) = page.locator(".map:visible").all()
+        box = shown.bounding_box()
         assert box["width"] > 300
-        assert box["height"] > 100
-    for button in page.locator("header button:visible, header summary:visible").all():
+        assert box["height"] > 350
+        kinds = page.locator(".panel:visible").get_attribute("class").split()
+        assert kinds[1] == ("truth" if index == 0 else "prediction" if index % 2 else "error")
+    for button in page.locator("header button:visible, header summary:visible, #layers button").all():
         assert button.bounding_box()["height"] >= 30
+
+
+def test_a_phones_map_shows_the_same_place_in_every_layer(visit):
+    page = visit("#x=-0.6&y=0.1&m=3", viewport={"width": 390, "height": 844}, has_touch=True)
+    for layer, panel in (("Truth", "truth"), ("Error", "error"), ("Prediction", "prediction")):
+        page.locator("#layers").get_by_text(layer, exact=True).click()
+        page.wait_for_selector(SHARP)
+        picture = pixels(page, panel)
+        assert "m=3" in page.url
+        assert "x=-0.6" in page.url
+        assert picture.std(axis=(0, 1)).max() > 5  # drawn, not blank
+    page.set_viewport_size({"width": 1000, "height": 460})
+    page.wait_for_selector(SHARP)
+    assert page.locator(".map:visible").count() == 3
+    assert "m=3" in page.url
 
 
 def test_a_server_that_ended_is_said(browser, tmp_path, estimator, make_record):

@@ -5,6 +5,9 @@ from pathlib import Path
 import pytest
 from board_tables import recorded_entries
 
+from mbench.board.kinds import is_network
+from mbench.submission import baseline_path, read_submission
+
 DOCS = Path(__file__).parents[1] / "docs"
 pytestmark = pytest.mark.skipif(not DOCS.is_dir(), reason="the docs lie in a checkout alone")
 
@@ -15,15 +18,13 @@ def scores():
     return {entry.name: entry.mandelbrot for entry in recorded_entries()}
 
 
-def is_network(name):
-    """Is it trained by descent, as `mbench.nn` does?"""
-    source = (Path(__file__).parents[1] / "baselines" / f"{name}.py").read_text()
-    return "TorchRegressor" in source and name != "learned_neighbours"
-
-
 def networks_between(scores, low, high):
     """Return the networks whose scores are so far above k-NN's."""
-    return {name for name, score in scores.items() if is_network(name) and low < score - scores["knn"] <= high}
+    return {
+        name
+        for name, score in scores.items()
+        if low < score - scores["knn"] <= high and is_network(read_submission(baseline_path(name)))
+    }
 
 
 # A sentence, the page that has it, and what it comes to.

@@ -216,6 +216,12 @@ def test_curves_are_those_measured_of_what_is_on_the_board(site):
         lines = {line["name"]: line["points"] for line in task["lines"]}
         assert lines.pop("tied-one") == [[1_000, 0.5], [10_000, 0.05], [100_000, 0.005]]
         assert lines.pop("tied-two") == [[1_000, 0.25], [10_000, 0.025]]  # what comes next failed
+        stops = {line["name"]: line["stop"] for line in task["lines"]}
+        assert stops["tied-one"] is None
+        n_samples, reason = stops["tied-two"]
+        assert (n_samples, reason[:20]) == (100_000, HOSTILE[:20])
+        assert len(reason) <= 90
+        assert reason.isprintable()
         assert task["measure"] == "fraction of variance unexplained"
         assert len(task["frozen"]) > 2
         assert all((site / line["href"]).is_file() for line in task["lines"])

@@ -1,11 +1,13 @@
 """The site as a person meets it, in headless Chromium, from the disk."""
 
+import io
 import json
 import re
 import shutil
 
 import numpy as np
 import pytest
+from PIL import Image
 from site_entries import SHOWN, make_once
 
 from mbench.board.noise import Parts, measure_noise, number_groups
@@ -123,6 +125,26 @@ def test_theme_follows_the_system_until_it_is_chosen(visit):
     assert page.evaluate(colour) == dark
     page.get_by_role("button", name="Dark").click()
     assert page.evaluate(colour) != dark
+
+
+@pytest.mark.parametrize("path", ["index.html", f"quick/submission-{SHOWN}.html"])
+def test_paper_is_white_with_dark_words_and_nothing_to_press(visit, path):
+    page = visit(path, color_scheme="dark")
+    page.emulate_media(media="print", color_scheme="dark")
+    for words in ("main h2", ".hero h1, main h1", "td", "figcaption"):
+        colour = page.evaluate(f"getComputedStyle(document.querySelector('{words}')).color")
+        light = [int(part) for part in re.findall(r"\d+", colour)[:3]]
+        assert max(light) < 130, (words, colour)
+    assert page.locator("form:visible, .controls:visible, nav:visible, button.theme:visible").count() == 0
+    assert page.evaluate(
+        "[...document.querySelectorAll('.scroll')].every((each) => each.scrollHeight <= each.clientHeight + 1)"
+    )
+
+
+def test_who_wants_no_motion_sees_a_zoom_at_once(visit):
+    page = visit(f"quick/submission-{SHOWN}.html", reduced_motion="reduce")
+    page.evaluate("const all = document.querySelectorAll('[name=landmark]'); all[1].click();")
+    assert page.locator("[data-zoom-live]").text_content().startswith("Elephant valley at magnification 8")
 
 
 def test_skip_link_is_the_first_stop_of_the_keyboard(visit):
@@ -283,6 +305,10 @@ def test_curves_say_their_numbers_and_follow_task_and_track(visit):
     assert {"tied-one", "tied-two"} <= set(names)
     place.locator(".names").get_by_text("tied-one", exact=True).focus()
     assert place.locator(".line.lit").get_attribute("aria-label") == "tied-one, 0.005 at 100,000 points"
+    assert place.locator(".line:has(.stop)").count() == 1  # the largest sample of the other one failed
+    note = place.locator(".note").inner_text()
+    assert note.startswith("A cross ends a line whose next sample failed: tied-two at 100,000 points, ")
+    assert "<script>" in note  # its reason is a stranger's words
     before = place.locator("svg").inner_html()
     page.get_by_label("mandelbrot-distance", exact=True).check()
     assert place.locator("svg").inner_html() != before
@@ -316,28 +342,152 @@ def test_a_click_on_a_line_opens_its_page(visit, plot):
 # An entry, and two
 
 
-def test_slider_zooms_every_picture_in_register(visit, site):
-    page = visit(f"quick/submission-{SHOWN}.html")
+def looked_at(page):
+    """Return what the address says that is looked at: x, y and the magnification."""
+    found = re.search(r"#x=([-\d.]+)&y=([-\d.]+)&m=([\d.]+)$", page.url)
+    return None if found is None else tuple(float(part) for part in found.groups())
+
+
+def settle(page, before=None):
+    """Wait for the address to say another place than before, and no other one a while after; return the place."""
+    for _ in range(200):
+        now = looked_at(page)
+        page.wait_for_timeout(300)  # the address follows the last move by less
+        if now not in (None, before) and looked_at(page) == now:
+            return now
+    raise AssertionError(f"nothing moved: {page.url}")
+
+
+def in_small(picture):
+    """Return a picture's large shapes: (24, 38, 3), which neither its size nor its compression changes much."""
+    return np.asarray(picture.convert("RGB").resize((38, 24), Image.Resampling.BOX), dtype=float)
+
+
+def seen(page, n):
+    """Return the large shapes of the n-th picture of the zoom."""
+    png = page.locator("[data-zoom] canvas").nth(n).screenshot()
+    return in_small(Image.open(io.BytesIO(png)))
+
+
+def recorded(sheet, told, landmark, octave):
+    """Return the large shapes of a panel of a sheet."""
+    with Image.open(sheet) as picture:
+        wide, high = picture.width / told["octaves"], picture.height / len(told["landmarks"])
+        box = octave * wide, landmark * high, (octave + 1) * wide, (landmark + 1) * high
+        return in_small(picture.crop([round(edge) for edge in box]))
+
+
+def test_slider_and_places_zoom_every_picture_in_register(visit, site):
+    page = visit(f"quick/submission-{SHOWN}.html", reduced_motion="reduce")
+    told = json.loads(page.locator("#data").text_content())["zoom"]
+    page.get_by_label("Elephant valley").check()
+    first = settle(page)
     slider = page.get_by_role("slider", name="Magnification")
     slider.focus()
     for _ in range(2):
         page.keyboard.press("ArrowRight")
+    assert settle(page, first) == pytest.approx((0.2925755, 0.0149977, 32), abs=1e-4)
     assert slider.get_attribute("aria-valuetext") == "times 32"
-    told = json.loads(page.locator("#data").text_content())["zoom"]
-    wide, high = told["size"]
-    assert windows(page) == [(5 * wide, 0)] * 3
-    page.get_by_label("Elephant valley").check()
-    assert windows(page) == [(5 * wide, high)] * 3
-    assert page.url.endswith("#zoom=1,5")
+    folder = site / told["entries"][0]["path"]
+    sheets = site / told["truth"] / "zoom.webp", folder / "zoom.webp", folder / "zoom-error.webp"
+    for n, sheet in enumerate(sheets):
+        assert np.abs(seen(page, n) - recorded(sheet, told, 1, 5)).mean() < 12, sheet
     score = told["entries"][0]["scores"][1 + (told["octaves"] - 1) + 4]
-    assert page.locator("[data-score]").nth(1).inner_text() == f"s = {score:.2f} here".replace("-", "−")
-    page.locator("[data-zoom] .frame").first.focus()
-    page.keyboard.press("-")
-    assert windows(page) == [(4 * wide, high)] * 3
-    again = visit(f"quick/submission-{SHOWN}.html#zoom=1,4")
-    assert windows(again) == windows(page)
+    said = page.locator("[data-score]").nth(1).inner_text()
+    assert said.startswith(f"s = {score:.2f} here · scored mean 0.".replace("-", "−"))
+    again = visit(f"quick/submission-{SHOWN}.html#{page.url.partition('#')[2]}")
+    assert np.abs(seen(again, 0) - recorded(sheets[0], told, 1, 5)).mean() < 12
     boxes = [box.bounding_box() for box in page.locator("[data-zoom] .frame").all()]
     assert len({(box["width"], box["height"], box["y"]) for box in boxes}) == 1
+
+
+def test_wheel_drag_and_keys_look_at_any_place(visit, site):
+    page = visit(f"quick/submission-{SHOWN}.html#x=-0.6&y=0.1&m=3", reduced_motion="reduce")
+    told = json.loads(page.locator("#data").text_content())["zoom"]
+    width, height = (high - low for low, high in zip(told["lower"], told["upper"], strict=True))
+    canvas = page.locator("[data-zoom] canvas").nth(1)
+    box = canvas.bounding_box()
+    u, v = 0.3, -0.2  # from the centre, in shares of the picture
+
+    def under_pointer(x, y, m):
+        return x + u * width / m, y - v * height / m
+
+    page.mouse.move(box["x"] + (0.5 + u) * box["width"], box["y"] + (0.5 + v) * box["height"])
+    page.mouse.wheel(0, -400)
+    zoomed = settle(page)
+    assert zoomed[2] > 4
+    assert under_pointer(*zoomed) == pytest.approx(under_pointer(-0.6, 0.1, 3), abs=0.01)
+    page.mouse.down()
+    page.mouse.move(box["x"] + (0.4 + u) * box["width"], box["y"] + (0.6 + v) * box["height"], steps=3)
+    page.mouse.up()
+    moved = settle(page, zoomed)
+    x, y, m = zoomed
+    assert moved == pytest.approx((x + 0.1 * width / m, y + 0.1 * height / m, m), abs=0.01)
+    canvas.focus()
+    page.keyboard.press("+")
+    closer = settle(page, moved)
+    assert closer == pytest.approx((*moved[:2], 2 * m), rel=1e-3)
+    page.keyboard.press("ArrowRight")
+    aside = settle(page, closer)
+    assert aside == pytest.approx((moved[0] + 0.2 * width / (2 * m), moved[1], 2 * m), rel=1e-2)
+    page.keyboard.press("0")
+    assert settle(page, aside)[2] == 1
+    assert np.abs(seen(page, 0) - in_small(Image.open(site / told["truth"] / "portrait.webp"))).mean() < 12
+    scrolled = page.evaluate("scrollY")
+    page.mouse.wheel(0, 300)  # the whole window has nothing around it: the page goes on
+    wait_until(page, f"scrollY > {scrolled}")
+
+
+def test_who_scrolls_past_the_pictures_scrolls_on(visit):
+    page = visit(f"quick/submission-{SHOWN}.html")
+    frame = page.locator("[data-zoom] canvas").first
+    top = frame.bounding_box()["y"]
+    page.mouse.move(frame.bounding_box()["x"] + 50, 450)
+    page.evaluate(f"scrollTo({{ top: {top - 400}, behavior: 'instant' }})")
+    page.wait_for_timeout(100)
+    before = page.evaluate("scrollY")
+    page.mouse.wheel(0, 200)
+    wait_until(page, f"scrollY > {before}")
+    assert looked_at(page) is None
+
+
+def test_two_fingers_zoom_a_picture(visit):
+    page = visit(f"quick/submission-{SHOWN}.html#x=-0.6&y=0.1&m=4", PHONE, has_touch=True)
+    box = page.locator("[data-zoom] canvas:visible").bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    session = page.context.new_cdp_session(page)
+    for kind, apart in (("touchStart", 30), ("touchMove", 45), ("touchMove", 60), ("touchEnd", None)):
+        points = [] if apart is None else [{"x": x - apart, "y": y, "id": 0}, {"x": x + apart, "y": y, "id": 1}]
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+    assert settle(page, (-0.6, 0.1, 4.0)) == pytest.approx((-0.6, 0.1, 8), abs=0.05)
+
+
+def test_a_strip_leads_into_the_zoom(visit):
+    page = visit(f"quick/submission-{SHOWN}.html")
+    page.locator(".strips .marks a", has_text="× 256").click()
+    wait_until(page, "document.querySelector('[data-zoom-value]').textContent === '× 256'")
+    assert page.get_by_role("radio", name="Seahorse valley").is_checked()
+
+
+def test_a_swipe_shows_the_truth_up_to_its_edge(visit, site):
+    page = visit(f"quick/submission-{SHOWN}.html#x=0&y=0&m=1")
+    told = json.loads(page.locator("#data").text_content())["zoom"]
+    page.get_by_label("swipe over the truth").check()
+    assert page.locator("[data-zoom] canvas:visible").count() == 1
+    page.get_by_label("How much of the zoomed picture is the truth").fill("25")
+    page.wait_for_timeout(200)
+    mixed = seen(page, 1)
+    truth = in_small(Image.open(site / told["truth"] / "portrait.webp"))
+    learned = in_small(Image.open(site / told["entries"][0]["path"] / "portrait.webp"))
+    assert np.abs(mixed[:, :9] - truth[:, :9]).mean() < 12
+    assert np.abs(mixed[:, 12:] - learned[:, 12:]).mean() < 12
+    assert np.abs(truth[:, 12:] - learned[:, 12:]).mean() > 40  # the mean of the sample is another picture
+    edge = page.locator("[data-zoom] .cut:visible").bounding_box()
+    page.mouse.move(edge["x"] + edge["width"] / 2, edge["y"] + 20)
+    page.mouse.down()
+    page.mouse.move(edge["x"] + 200, edge["y"] + 20, steps=2)
+    page.mouse.up()
+    assert int(page.get_by_label("How much of the zoomed picture is the truth").input_value()) > 35
 
 
 def test_pointer_is_marked_at_the_same_place_of_every_picture(visit):
@@ -349,18 +499,10 @@ def test_pointer_is_marked_at_the_same_place_of_every_picture(visit):
     assert len({mark.get_attribute("style") for mark in marks.all()}) == 1
 
 
-def windows(page):
-    """Return which panel of its sheet every picture shows: its left upper corner."""
-    boxes = page.locator("[data-zoom] .frame svg").evaluate_all(
-        "all => all.map((each) => each.getAttribute('viewBox'))"
-    )
-    return [tuple(round(float(part)) - 1 for part in box.split()[:2]) for box in boxes]
-
-
 def test_a_phone_shows_one_picture_and_a_switch(visit):
     page = visit(f"quick/submission-{SHOWN}.html", PHONE)
-    assert page.locator("[data-zoom] .frame:visible").count() == 1
-    page.get_by_label("Error", exact=True).check()
+    assert page.locator("[data-zoom] canvas:visible").count() == 1
+    page.get_by_role("radio", name="Error", exact=True).check()
     assert page.locator("[data-zoom] figure:visible figcaption b").all_inner_texts() == ["Error"]
 
 
@@ -446,10 +588,9 @@ def test_comparison_follows_the_choice(visit):
     wait_until(page, "document.querySelector('[data-versus] thead a')?.textContent === 'mlp'")
     assert page.locator("[data-versus] thead a").all_inner_texts() == ["mlp", SHOWN]
     assert page.locator("[data-plot=versus] .curve").count() >= 2
-    visible = page.locator("[data-zoom] .frame:visible image").all()  # of mlp there are no pictures
-    assert [image.get_attribute("href").rpartition("/")[2] for image in visible] == [
-        "zoom.webp", "zoom.webp", "zoom-error.webp"
-    ]  # fmt: skip
+    wait_until(page, "!document.querySelector('[data-pane=prediction-1]').hidden")
+    shown = page.locator("[data-zoom] figure:visible b").all_inner_texts()  # of mlp there are no pictures
+    assert shown == ["Truth", SHOWN, f"{SHOWN}, error"]
     page.locator("select[name=b]").select_option("standard/submission-tied-one")
     wait_until(page, "document.querySelector('[data-verdict]').textContent.includes('different tracks')")
 

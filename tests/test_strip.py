@@ -9,16 +9,17 @@ import pytest
 from PIL import Image
 
 from mbench.errors import HarnessError, SubmissionError, UsageError
+from mbench.results.lookup import recorded_baselines
 from mbench.results.store import ResultStore
 from mbench.runs.settings import Settings
 from mbench.sandbox.tiers import choose_isolation
-from mbench.submission import Source, read_submission
+from mbench.submission import Source, baseline_path, read_submission
 from mbench.suite.tasks import load_task
 from mbench.suite.tasks.fractals import Tricorn
 from mbench.suite.tracks import EXTRA_TASKS
 from mbench.views.render.colours import RAISED, VALUE_ERRORS, paint_values
 from mbench.views.render.landmarks import find_landmark
-from mbench.views.render.page import Caption
+from mbench.views.render.page import Caption, Page
 from mbench.views.render.strip import OCTAVES, draw_sheet, draw_strip, plan_strip, strip_boxes
 from mbench.views.spots import Spot
 from mbench.views.strips import draw_strips
@@ -106,7 +107,7 @@ def test_an_octaves_score_is_its_bands_alone(strip):
 def test_a_sheet_takes_any_number_and_any_name(strip, tmp_path, n):
     truth = load_task("mandelbrot").truth(strip.points)
     methods = {f"<b>$\\frac{number} \u202e": truth * 1e38 for number in range(n)}
-    path = draw_sheet(strip, methods, truth, tmp_path / "sheet.png", title="a")
+    path = draw_sheet(strip, methods, truth, tmp_path / "sheet.png", Caption("a"), dict.fromkeys(methods, 5.3))
     with Image.open(path) as picture:
         assert picture.size[1] > 2 * strip.inside.shape[0] * -(-(n + 1) // 9)
 
@@ -130,6 +131,43 @@ def test_a_fractal_without_landmarks_is_told_apart_from_what_is_no_fractal(monke
     monkeypatch.setattr(Tricorn, "landmarks", ())
     with pytest.raises(UsageError, match="tricorn names no landmarks to zoom into: give its class some"):
         find_landmark(load_task("tricorn"), None)
+
+
+def words_of(monkeypatch, draw):
+    """Return what a picture says in words."""
+    said = []
+    write = Page.text
+    monkeypatch.setattr(Page, "text", lambda page, x, y, words, *rest, **style: (
+        said.append(words), write(page, x, y, words, *rest, **style)))  # fmt: skip
+    draw()
+    return said
+
+
+def test_a_strip_says_that_its_sum_is_of_one_point_beside_the_scored_depth(strip, tmp_path, monkeypatch):
+    truth = load_task("mandelbrot").truth(strip.points)
+    octaves = strip.scores(truth[:, 0], truth[:, 0].astype(float)).sum()
+    said = words_of(monkeypatch, lambda: draw_strip(strip, truth, truth, tmp_path / "s.png", Caption("a"), depth=5.294))
+    (line,) = [words for words in said if "Σ" in words]
+    assert line.startswith(f"at this one point Σ s = {octaves:.1f}; the scored depth")
+    assert "256 points, is 5.29 octaves" in line
+    assert said.count("0°") == said.count("360°") == 3
+    assert {"escape value", "absolute error"} <= set(said)
+    said = words_of(
+        monkeypatch,
+        lambda: draw_sheet(strip, {"b": truth, "c": truth}, truth, tmp_path / "s.png", Caption("a"), {"b": 5.294}),
+    )
+    assert [words for words in said if "depth" in words] == ["scored depth 5.29"]
+    assert [words for words in said if "Σ" in words] == [f"Σ s {octaves:.1f} at this one point"] * 2
+    assert {"0°", "360°", "escape value", "absolute error"} <= set(said)
+
+
+def test_a_recorded_depth_stands_beside_a_strip(tmp_path, monkeypatch):
+    source = read_submission(baseline_path("knn"))
+    (knn,) = [each for each in recorded_baselines() if each.name == "knn"]
+    (record,) = [r for r in knn.records if (r.task, r.track, r.replicate) == ("mandelbrot", "quick", 0)]
+    spot, store = Spot("mandelbrot", "quick"), ResultStore(tmp_path / "results")
+    said = words_of(monkeypatch, lambda: draw_strips([source], spot, tmp_path / "s.png", store, SETTINGS))
+    assert any(f"is {sum(record.metrics.profile.mean):.2f} octaves" in words for words in said)
 
 
 def test_what_was_not_evaluated_learns_first_and_who_fails_is_left_out(submission_file, estimator, tmp_path):

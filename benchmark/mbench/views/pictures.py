@@ -120,13 +120,14 @@ def _draw_cell(run: Run, stored: Stored, task: Task, path: Path, reference: Refe
     truth = task.truth(plan.points)
     caption = Caption(run.source.name, _subtitle(record, reference), record.fit_id)
     sample = task.draw_sample(record.n_samples, record.replicate) if isinstance(plan.look, Line) else None
+    profile = record.metrics.profile if record.metrics else None
     if record.task == "mandelbrot":
-        profile = record.metrics.profile if record.metrics else None
         draw_card(plan, predictions, truth, profile, path.with_name(CARD_NAME), caption)
     if place is not None and strip is not None and unrolled is not None:
-        about = f"{record.task}  ·  {record.n_samples:,} points  ·  about {place.name}"
-        true_strip = task.truth(strip.points)
-        draw_strip(strip, unrolled, true_strip, path.with_name(STRIP_NAME), replace(caption, subtitle=about))
+        depth = profile.depth_octaves if profile else None
+        words = f"{record.task}  ·  {record.n_samples:,} points  ·  about {place.name}, the angle across"
+        about = replace(caption, subtitle=words)
+        draw_strip(strip, unrolled, task.truth(strip.points), path.with_name(STRIP_NAME), about, depth)
     draw_picture(plan, predictions, truth, path, caption, sample)
     run.report(Progress(cell, "drawn"))
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from mbench.disk import check_place, disk_error
 from mbench.errors import SubmissionError, UsageError
-from mbench.results.estimators import find_stored
+from mbench.results.estimators import Stored, find_stored
+from mbench.results.lookup import recorded_baselines
 from mbench.results.names import tell_apart
 from mbench.results.store import ResultStore
+from mbench.runs.cells import Cell
 from mbench.runs.evaluate import plan_cell
 from mbench.runs.learned import open_learned
 from mbench.runs.run import open_run
@@ -86,17 +88,35 @@ def draw_strips(
     if not predictions:
         raise SubmissionError(f"no submission has a strip of {task_name}: {'; '.join(left_out)}")
     truth = task.truth(strip.points)
-    subtitle = f"{task_name}  ·  {cell.n_samples:,} points  ·  about {place.name}"
+    depths = _scored_depths(chosen, stored, cell)
+    subtitle = f"{task_name}  ·  {cell.n_samples:,} points  ·  about {place.name}, the angle across, magnification down"
     try:
         if len(chosen) == 1:
             ((name, values),) = predictions.items()
-            draw_strip(strip, values, truth, path, Caption(name, subtitle))
+            draw_strip(strip, values, truth, path, Caption(name, subtitle), depths.get(name))
         else:
             note = f"{subtitle}  ·  below, the error"
-            draw_sheet(strip, predictions, truth, path, title="Where each method lets go", subtitle=note)
+            draw_sheet(strip, predictions, truth, path, Caption("Where each method lets go", note), depths)
     except OSError as error:
         raise disk_error(path, error) from error
     return Drawn(path, tuple(predictions), tuple(left_out))
+
+
+def _scored_depths(chosen: Sequence[Source], stored: Mapping[str, Stored], cell: Cell) -> dict[str, float]:
+    """Return the depth that was scored of each source, by name: of its stored estimator, else as it is recorded."""
+    known = {
+        record.source_digest: record
+        for found in recorded_baselines()
+        for record in found.records
+        if (record.task, record.track, record.replicate) == (cell.task, cell.track, cell.replicate) and record.ok
+    }
+    known |= {digest: each.record for digest, each in stored.items()}
+    found = {source.name: known.get(source.digest) for source in chosen}
+    return {
+        name: record.metrics.profile.depth_octaves
+        for name, record in found.items()
+        if record is not None and record.metrics is not None and record.metrics.profile is not None
+    }
 
 
 def _baselines() -> list[Source]:

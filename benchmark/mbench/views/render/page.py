@@ -5,19 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from threading import RLock
 from typing import Any
 
 import matplotlib
 import numpy as np
-from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import Colormap
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties
 from matplotlib.patches import Rectangle
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
@@ -25,6 +22,7 @@ from PIL.PngImagePlugin import PngInfo
 from mbench.disk import Draft
 from mbench.types import IntArray
 from mbench.views.render.colours import BACKGROUND, DIM, RAISED, RULE, TEXT, paint
+from mbench.views.render.fonts import font_families, letters_wide, printable
 
 _FIT = "mbench-fit"
 _DPI = 100
@@ -148,21 +146,14 @@ def to_points(size: float) -> float:
     return size * 72 / _DPI
 
 
-def printable(words: str) -> str:
-    """Return words with a box for every letter that matplotlib's own font does not have."""
-    return "".join(letter if ord(letter) in _known_letters() else "□" for letter in words)
-
-
 def shorten(words: str, letters: float) -> str:
-    """Return words, cut off past so many letters."""
-    return words if len(words) <= letters else words[: int(letters) - 1] + "…"
-
-
-@cache
-def _known_letters() -> frozenset[int]:
-    """Return the letters that matplotlib's own font has; others would be drawn with a warning each."""
-    fonts = [font_manager.findfont(FontProperties(family="DejaVu Sans", weight=w)) for w in ("normal", "bold")]
-    return frozenset.intersection(*(frozenset(font_manager.get_font(font).get_charmap()) for font in fonts))
+    """Return words, cut off past the room of so many letters."""
+    if letters_wide(words) <= letters:
+        return words
+    kept = max(1, int(letters) - 1)
+    while kept > 1 and letters_wide(words[:kept]) > letters - 1:
+        kept -= 1
+    return words[:kept] + "…"
 
 
 @contextmanager
@@ -174,5 +165,6 @@ def plain_style() -> Iterator[None]:
     plain: dict[Any, Any] = {
         k: v for k, v in matplotlib.rcParamsDefault.items() if not k.startswith(("backend", "interactive"))
     }
+    plain["font.family"] = font_families()
     with _STYLE, matplotlib.rc_context(plain):
         yield

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from matplotlib.ticker import MaxNLocator
 
 from mbench.views.render.colours import DIM, SERIES, TEXT
-from mbench.views.render.page import Page, printable, shorten, to_points
+from mbench.views.render.fonts import printable
+from mbench.views.render.page import Page, shorten, to_points
 
 _LETTERS = 28  # of a note in the picture
 _APART = (0.2, 0.05)  # of the picture's width or height that two notes are apart, as long as they may be

@@ -5,13 +5,12 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
-from matplotlib import font_manager
-from matplotlib.font_manager import FontProperties
 from PIL import Image, ImageDraw, ImageFont
 
 from mbench.types import IntArray
 from mbench.views.render.colours import BACKGROUND, TEXT
-from mbench.views.render.page import Box, printable
+from mbench.views.render.fonts import split_by_font
+from mbench.views.render.page import Box
 
 
 class Stamp:
@@ -29,7 +28,11 @@ class Stamp:
 
         anchor: "ls", "ms" or "rs", for x at their left end, middle or right end.  size: of the letters, in pixels.
         """
-        self._draw.text(at, printable(words), color, _font(size, bold), anchor)
+        x, y = at
+        x -= {"l": 0.0, "m": 0.5, "r": 1.0}[anchor[0]] * self.length(words, size, bold)
+        for run, path in split_by_font(words, bold):
+            self._draw.text((x, y), run, color, _font(path, size), f"l{anchor[1]}")
+            x += self._draw.textlength(run, _font(path, size))
 
     def cut(self, words: str, size: int, room: float, bold: bool = False) -> str:
         """Return as much of words as has room, in pixels, with an ellipsis where some are left out."""
@@ -41,7 +44,7 @@ class Stamp:
 
     def length(self, words: str, size: int, bold: bool = False) -> float:
         """Return how long words are in pixels."""
-        return self._draw.textlength(printable(words), _font(size, bold))
+        return sum(self._draw.textlength(run, _font(path, size)) for run, path in split_by_font(words, bold))
 
     def raster(self, box: Box, rgb: IntArray) -> None:
         """Place rgb (rows, columns, 3) uint8 in the middle of a box, whose rest is the background."""
@@ -72,7 +75,5 @@ def reveal(empty: IntArray, full: IntArray, chart: Box, along: int) -> IntArray:
 
 
 @cache
-def _font(size: int, bold: bool) -> ImageFont.FreeTypeFont:
-    weight = "bold" if bold else "normal"
-    path = font_manager.findfont(FontProperties(family="DejaVu Sans", weight=weight))
+def _font(path: str, size: int) -> ImageFont.FreeTypeFont:
     return ImageFont.truetype(path, size, layout_engine=ImageFont.Layout.BASIC)

@@ -9,9 +9,18 @@ from pathlib import Path
 import numpy as np
 from matplotlib.colors import to_rgb
 
+from mbench.suite.ladder import N_CENTRES
 from mbench.suite.tasks import Task
 from mbench.types import BoolArray, FloatArray, IntArray
-from mbench.views.render.colours import DIM, ERROR_COLOURS, RAISED, VALUE_ERRORS, paint_values
+from mbench.views.render.colours import (
+    DIM,
+    ERROR_COLOURS,
+    RAISED,
+    VALUE_COLOURS,
+    VALUE_ERRORS,
+    VALUE_TICKS,
+    paint_values,
+)
 from mbench.views.render.landmarks import plane_of
 from mbench.views.render.page import Box, Caption, Page, plain_style, shorten
 
@@ -85,10 +94,12 @@ def draw_strip(
     truth: FloatArray,
     path: Path,
     caption: Caption,
+    depth: float | None = None,
 ) -> Path:
     """Draw truth, prediction and error of one submission side by side, octave marks at the left; return the path.
 
-    predictions, truth: (m, 1) for the strip's points.  caption: as for `draw_picture`.
+    predictions, truth: (m, 1) for the strip's points.  caption: as for `draw_picture`.  depth: that was scored, in
+    octaves, over many points; what a strip sums up is of one.
     """
     p, t = _tame(predictions), truth[:, 0].astype(np.float64)
     rows, columns = strip.inside.shape
@@ -96,20 +107,25 @@ def draw_strip(
     panels = {
         "truth": paint_values(t), "prediction": paint_values(p), "absolute error": VALUE_ERRORS.paint(np.abs(p - t))
     }  # fmt: skip
+    boxes = strip_boxes(strip)
     with plain_style():
-        page = Page(_MARKS + _MARGIN + 3 * (columns + _GAP) + 90, _TOP + rows + 90)
+        page = Page(_MARKS + _MARGIN + 3 * (columns + _GAP) + 90, _TOP + rows + 160)
         _head(page, caption.title, caption.subtitle)
         _mark_octaves(page, strip, _TOP)
-        for (name, rgb), box in zip(panels.items(), strip_boxes(strip), strict=True):
+        bottom = _TOP + rows
+        for (name, rgb), box in zip(panels.items(), boxes, strict=True):
             page.text(box[0], _TOP - 12, name, 20)
             page.raster(box, strip.unroll(rgb))
+            _mark_angles(page, box[0], columns, bottom)
         right = page.width - 86
         page.text(right, _TOP - 12, "s", 20)
         for octave, score in enumerate(scores):
             page.text(right, _TOP + (octave + 0.5) * strip.rows_per_octave + 6, f"{score:.2f}", 16, DIM)
-        page.text(right, _TOP + rows + 28, f"Σ {scores.sum():.1f}", 18)
-        left, _, width, _ = strip_boxes(strip)[2]
-        page.colour_bar((left, _TOP + rows + 16, width, 14), ERROR_COLOURS, VALUE_ERRORS.ticks[1::2], "")
+        _bars(page, boxes[0][0], boxes[2][0], columns, bottom + 40)
+        words = f"at this one point Σ s = {scores.sum():.1f}"
+        if depth is not None:
+            words += f"; the scored depth, over up to {N_CENTRES} points, is {depth:.2f} octaves"
+        page.text(boxes[0][0], bottom + 134, words, 17)
         return page.save(path, caption.fit)
 
 
@@ -118,34 +134,41 @@ def draw_sheet(
     predictions: Mapping[str, FloatArray],
     truth: FloatArray,
     path: Path,
-    *,
-    title: str,
-    subtitle: str = "",
+    caption: Caption,
+    depths: Mapping[str, float] | None = None,
 ) -> Path:
     """Draw many submissions next to the truth, each one's error below its prediction, and return the path.
 
-    predictions: by name, (m, 1) each.
+    predictions: by name, (m, 1) each.  depths: those that were scored, in octaves, by name where they are known.
     """
     t = truth[:, 0].astype(np.float64)
     rows, columns = strip.inside.shape
     tiles = [("truth", t), *((name, _tame(values)) for name, values in predictions.items())]
     across = min(len(tiles), _ROW_OF_SHEET)
-    height = 2 * rows + _GAP + 84
+    height = 2 * rows + _GAP + 130
     n_rows = -(-len(tiles) // across)
     with plain_style():
-        page = Page(max(_MARKS + 2 * _MARGIN + across * (columns + _GAP), 1000), 136 + n_rows * height)
-        _head(page, title, subtitle)
+        page = Page(max(_MARKS + 2 * _MARGIN + across * (columns + _GAP), 1000), 136 + n_rows * height + 90)
+        _head(page, caption.title, caption.subtitle)
         for index, (name, values) in enumerate(tiles):
             row, column = divmod(index, across)
-            left, top = _MARKS + _MARGIN + column * (columns + _GAP), 180 + row * height
+            left, top = _MARKS + _MARGIN + column * (columns + _GAP), 200 + row * height
             if column == 0:
                 _mark_octaves(page, strip, top)
-            page.text(left, top - 34, shorten(name, columns / 11), 20)
+            page.text(left, top - 54, shorten(name, columns / 11), 20)
             page.raster((left, top, columns, rows), strip.unroll(paint_values(values)))
-            if index:
-                page.text(left, top - 12, f"Σ s = {strip.scores(values, t).sum():.1f}", 16, DIM)
-                error = strip.unroll(VALUE_ERRORS.paint(np.abs(values - t)))
-                page.raster((left, top + rows + _GAP, columns, rows), error)
+            if not index:
+                _mark_angles(page, left, columns, top + rows)
+                continue
+            scored = (depths or {}).get(name)
+            if scored is not None:
+                page.text(left, top - 32, f"scored depth {scored:.2f}", 16)
+            page.text(left, top - 11, f"Σ s {strip.scores(values, t).sum():.1f} at this one point", 15, DIM)
+            error = strip.unroll(VALUE_ERRORS.paint(np.abs(values - t)))
+            page.raster((left, top + rows + _GAP, columns, rows), error)
+            _mark_angles(page, left, columns, top + 2 * rows + _GAP)
+        left = _MARKS + _MARGIN
+        _bars(page, left, left + 420, 320, page.height - 70)
         return page.save(path)
 
 
@@ -167,6 +190,22 @@ def _mark_octaves(page: Page, strip: Strip, top: int) -> None:
     for octave in range(0, OCTAVES + 1, 2):
         y = top + octave * strip.rows_per_octave
         page.text(_MARKS + _MARGIN - 10, y + 6, f"× {2**octave:,}", 16, DIM, ha="right")
+
+
+def _mark_angles(page: Page, left: int, columns: int, bottom: int) -> None:
+    """Write the angle about the point below a strip, from its left edge to its right one."""
+    for share, align in ((0.0, "left"), (0.5, "center"), (1.0, "right")):
+        page.text(left + share * columns, bottom + 19, f"{360 * share:.0f}°", 14, DIM, ha=align)
+
+
+def _bars(page: Page, left: int, right: int, width: int, top: int) -> None:
+    """Draw the colour bars of values and of errors."""
+    for start, words, colours, ticks in (
+        (left, "escape value", VALUE_COLOURS, [VALUE_TICKS[i] for i in (0, 2, 4, 7)]),
+        (right, "absolute error", ERROR_COLOURS, VALUE_ERRORS.ticks[1::2]),
+    ):
+        page.text(start, top + 12, words, 15, DIM)
+        page.colour_bar((start, top + 20, width, 14), colours, ticks, "")
 
 
 def _tame(predictions: FloatArray) -> FloatArray:

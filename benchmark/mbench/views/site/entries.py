@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mbench.board.candidates import Candidate
+from mbench.board.kinds import is_network
 from mbench.board.standings import Board, Standing
 from mbench.disk import open_regular
 from mbench.errors import MbenchError
@@ -18,7 +19,6 @@ from mbench.results.store import RESULT_NAME, read_result
 from mbench.submission import Source, baseline_path, read_submission
 
 README_NAME = "README.md"
-_NETWORKS = re.compile(rb"^\s*(?:from|import)\s+(?:torch|jax|tensorflow|keras|mbench\.nn)\b", re.MULTILINE)
 _README_LIMIT = 64_000  # bytes shown of an entry's README
 
 
@@ -47,8 +47,8 @@ class SiteEntry:
 
     @property
     def is_network(self) -> bool:
-        """Does a file of it import what networks are trained with?"""
-        return self.source is not None and any(_NETWORKS.search(content) for _, content in self.source.files)
+        """Is it a network, as far as its files are at hand?"""
+        return self.source is not None and is_network(self.source)
 
     @property
     def path(self) -> str:

@@ -26,13 +26,16 @@ from mbench.board.columns import (
 from mbench.board.standings import FRACTALS, Board, Standing
 from mbench.board.stats import SIGNIFICANCE
 from mbench.board.tables import LISTS, TITLES, board_as_json, describe_statistics, describe_track
+from mbench.errors import one_line
 from mbench.results.curves import Curve
 from mbench.results.metrics import find_metric
 from mbench.results.reference import load_reference
 from mbench.suite import tracks
-from mbench.suite.tasks import find_task
-from mbench.views.entry_pictures import OCTAVES, landmarks, panel_size, strip_landmark, strip_plan
+from mbench.suite.ladder import N_CENTRES
+from mbench.suite.tasks import find_task, load_task
+from mbench.views.entry_pictures import OCTAVES, TASK, landmarks, panel_size, strip_landmark, strip_plan
 from mbench.views.render.colours import VALUE_ERRORS, VALUE_TICKS
+from mbench.views.render.landmarks import plane_of
 from mbench.views.site.address import NOWHERE, Address
 from mbench.views.site.code import list_file, reveal
 from mbench.views.site.entries import SiteEntry
@@ -44,6 +47,7 @@ from mbench.views.site.tiles import PORTRAIT, Tiles
 _START = 3  # the slider's octave to begin with: of the first landmark, the panel of the same number
 _PLOTTED = ("mandelbrot", "worth", "depth_octaves")
 _FED = 50  # entries of the feed
+_REASON = 90  # letters of why a curve ends
 _HEROES = 10  # that the first picture lets one choose from
 COST_TOLERANCE = 0.1  # by which a cost has to be less to be called less: processor seconds scatter by some percent
 TEMPLATES = Path(__file__).with_name("templates")
@@ -196,7 +200,7 @@ def entry_data(view: View, track: TrackViews) -> dict[str, Any]:
         "href": entry.href,
         "values": {column.name: _short(column.read(standing), 9) for column in compared_columns()},
         "profiles": {task: {"mean": [_short(v, 4) for v in p.mean]} for task, p in standing.profiles.items()},
-        "tiles": None if view.tiles is None else {"path": view.tiles.path, "scores": _scores(view.tiles)},
+        "tiles": _zoomed(view),
         "is_ranked": standing.rank is not None,
         "margin": standing.audit_margin or 0.0,
         "cells": _cells(standing),
@@ -396,10 +400,6 @@ def _short(value: Any, digits: int = 5) -> Any:
     return float(f"{value:.{digits}g}") if isinstance(value, float) else value
 
 
-def _scores(shown: Tiles) -> list[float | None]:
-    return [_short(score, 4) for score in shown.scores]
-
-
 def _learning(track: TrackViews) -> dict[str, Any]:
     """Return what the plot of error against sample size shows, by task: a line per entry, and k-NN's frozen one."""
     entries = {view.entry.standing.entry.source_digest: view for view in track.views}
@@ -410,13 +410,19 @@ def _learning(track: TrackViews) -> dict[str, Any]:
             "frozen": list(zip(frozen[task].sizes, frozen[task].errors, strict=True)) if task in frozen else [],
             "lines": [
                 {"name": track.label(entries[curve.source_digest]), "points": curve.line,
-                 "href": entries[curve.source_digest].entry.href}
+                 "href": entries[curve.source_digest].entry.href, "stop": _stop(curve)}
                 for curve in sorted(track.curves, key=_end)
-                if curve.task == task and curve.line
+                if curve.task == task and (curve.line or _stop(curve))
             ],
         }
         for task in dict.fromkeys(curve.task for curve in track.curves if curve.line)
     }  # fmt: skip
+
+
+def _stop(curve: Curve) -> tuple[int, str] | None:
+    """Return at which size of sample a curve ends though it was tried, and why."""
+    failed = next((point for point in curve.points if point.error is None), None)
+    return None if failed is None else (failed.n_samples, one_line(failed.reason or "no reason is recorded", _REASON))
 
 
 def _end(curve: Curve) -> tuple[float, float]:
@@ -465,14 +471,26 @@ def _is_tied(view: View, track: TrackViews) -> bool:
 
 
 def _zoom(truth: str, views: Sequence[View]) -> dict[str, Any]:
-    """Return what the zoom slider is told."""
+    """Return what the zoom is told."""
+    plane = plane_of(load_task(TASK))
     return {
         "truth": truth,
         "octaves": OCTAVES,
         "size": panel_size(),
-        "landmarks": [landmark.name for landmark in landmarks()],
-        "entries": [{"path": v.tiles.path, "scores": _scores(v.tiles)} for v in views if v.tiles],
+        "lower": plane.lower,
+        "upper": plane.upper,
+        "landmarks": [{"name": each.name, "x": each.centre.real, "y": each.centre.imag} for each in plane.landmarks],
+        "entries": [zoomed for view in views if (zoomed := _zoomed(view))],
     }
+
+
+def _zoomed(view: View) -> dict[str, Any] | None:
+    """Return where an entry's pictures are, s of each window, and the scored mean of each octave that they reach."""
+    if view.tiles is None:
+        return None
+    profile = view.entry.standing.profiles.get(TASK)
+    depth = [] if profile is None else [_short(share, 3) for share in profile.mean[:OCTAVES]]
+    return {"path": view.tiles.path, "scores": [_short(score, 4) for score in view.tiles.scores], "depth": depth}
 
 
 def _environments(view: View) -> list[tuple[Mapping[str, str], int]]:
@@ -496,10 +514,13 @@ def _environment() -> Environment:
     return environment
 
 
-def said(text: str, limit: int = 400) -> Markup:
-    """Return what a stranger wrote as one run of HTML: escaped, its unseen letters seen, of bounded length."""
+def said(text: str, limit: int | None = 400) -> Markup:
+    """Return what a stranger wrote as one run of HTML: escaped, its unseen letters seen.
+
+    limit: of letters, past which it is cut off; None where it is shown whole.
+    """
     shown = reveal(" ".join(text[:limit].split()))
-    return Markup("<bdi>{}{}</bdi>").format(shown, "…" if len(text) > limit else "")
+    return Markup("<bdi>{}{}</bdi>").format(shown, "…" if limit is not None and len(text) > limit else "")
 
 
 def _render(template: str, frame: Frame, path: str, pictures: str = "", **context: Any) -> str:
@@ -509,7 +530,7 @@ def _render(template: str, frame: Frame, path: str, pictures: str = "", **contex
         policy=POLICY, version=version("mbench"), suite_version=tracks.SUITE_VERSION, address=frame.address,
         truth=frame.truth, root="../" * path.count("/"), path=path, card=f"{pictures or frame.truth}/{PORTRAIT}",
         badge_skill=tracks.UNIVERSAL_SKILL, landmarks=landmarks(), octaves=OCTAVES, panel=panel_size(), start=_START,
-        value_ticks=_thin(VALUE_TICKS), error_ticks=_thin(VALUE_ERRORS.ticks), **context,
+        n_centres=N_CENTRES, value_ticks=_thin(VALUE_TICKS), error_ticks=_thin(VALUE_ERRORS.ticks), **context,
     )  # fmt: skip
 
 

@@ -90,15 +90,24 @@ async function restart(result) {
 
 const main = $("panels");
 const panels = [new Panel("Truth", "truth", valuePicture(truth), (tile) => results[0]?.points.get(tile), () => {})];
+panels[0].layer = "Truth";
 for (const result of results) {
   const points = (tile) => result.points.get(tile);
   const again = () => restart(result);
   result.panel = new Panel(result.name, "prediction", valuePicture(result), points, again);
   const title = results.length > 1 ? `Error of ${result.name}` : "Error";
   result.errorPanel = new Panel(title, "error", errorPicture(result), points, again);
+  result.panel.layer = results.length > 1 ? result.name : "Prediction";
+  result.errorPanel.layer = title;
   panels.push(result.panel, result.errorPanel);
 }
+const layers = $("layers"); // of a phone's one map
 main.append(...panels.map((panel) => panel.root));
+for (const panel of panels) {
+  const button = element("button", "", panel.layer);
+  button.addEventListener("click", () => showPanel(panel));
+  layers.append(button);
+}
 if (results.length > 1) {
   main.classList.add("rows"); // values above, errors below, and below the truth the read-out
   $("readout").tabIndex = 0; // it scrolls where the window is low
@@ -113,8 +122,32 @@ const readout = new Readout($("readout"), session, results);
 
 // The view
 
-/** Panels may differ in size by a pixel; the truth's is what a magnification means. */
-const size = () => [panels[0].width, panels[0].height];
+/** Panels may differ in size by a pixel; that of the first in view is what a magnification means. */
+let measured = [1, 1];
+const size = () => measured;
+const lead = () => panels.find((panel) => panel.isShown) ?? panels[0];
+const inView = (panel) => (panel.isShown ? panel : lead());
+
+/** Show one panel where there is room for one. */
+function showPanel(panel) {
+  for (const [i, each] of panels.entries()) {
+    each.root.classList.toggle("chosen", each === panel);
+    layers.children[i].setAttribute("aria-pressed", String(each === panel));
+  }
+  fit();
+  redraw();
+}
+
+/** Take the room that the page gives, and show as much of the plane as before. */
+function fit() {
+  const before = view && views.magnification(chart, view, ...size());
+  const changed = panels.map((panel) => panel.resize()).some(Boolean);
+  const [width, height] = measured;
+  measured = [lead().width, lead().height];
+  if (!changed && measured[0] === width && measured[1] === height) return;
+  if (view === null) open();
+  else look({ ...view, scale: views.fitScale(chart, ...size()) / before });
+}
 
 function look(next) {
   view = views.clampView(chart, side, next, ...size());
@@ -122,7 +155,7 @@ function look(next) {
 }
 
 function level() {
-  return views.levelFor(chart, side, view, panels[0], KEPT / 2); // the other half stands in for missing ones
+  return views.levelFor(chart, side, view, lead(), KEPT / 2); // the other half stands in for missing ones
 }
 
 function visible(panel, at) {
@@ -134,13 +167,13 @@ function update() {
   if (view === null) return;
   main.setAttribute("aria-busy", "true");
   const at = level();
-  // A panel out of sight, below on a phone, asks for the same tiles; they are there when it is scrolled to.
-  const tiles = visible(panels[0], at);
+  // A panel out of sight on a phone asks for the same tiles; they are there when it is chosen.
+  const tiles = visible(inView(panels[0]), at);
   truth.store.want(tiles);
   for (const result of results) {
     if (result.store.tiles.size && result.starting) result.starting = false;
-    result.store.want(visible(result.panel, at));
-    result.points.want(switches.points ? visible(result.panel, Math.max(0, at - 1)) : []);
+    result.store.want(visible(inView(result.panel), at));
+    result.points.want(switches.points ? visible(inView(result.panel), Math.max(0, at - 1)) : []);
   }
   clearTimeout(settling);
   settling = setTimeout(settle, SETTLED_MS);
@@ -157,7 +190,7 @@ function draw() {
   const at = level();
   const style = getComputedStyle(document.documentElement);
   const colours = { canvas: style.getPropertyValue("--canvas") };
-  for (const panel of panels) panel.draw(chart, view, at, { pointer, showPoints: switches.points, colours });
+  for (const panel of panels.filter((each) => each.isShown)) panel.draw(chart, view, at, { pointer, showPoints: switches.points, colours });
   const deepest = view.scale <= views.pixelWidth(chart, side, chart.max_level) * 1.0001;
   panels[0].say({
     busy: truth.store.busy, failure: truth.store.failure, starting: false, hint: deepest ? depthNote : "",
@@ -181,7 +214,7 @@ function draw() {
 
 function thinned(result, at) {
   if (!switches.points) return "";
-  const found = visible(result.panel, Math.max(0, at - 1)).map((tile) => result.points.get(tile)).filter(Boolean);
+  const found = visible(inView(result.panel), Math.max(0, at - 1)).map((tile) => result.points.get(tile)).filter(Boolean);
   const [shown, all] = [found.reduce((n, f) => n + f.xy.length / 2, 0), found.reduce((n, f) => n + f.total, 0)];
   if (!found.length) return "";
   return shown < all ? `1 training point in ${Math.ceil(all / shown)} shown` : all ? "" : "no training point in view";
@@ -196,9 +229,9 @@ function settle() {
   const [x, y, m] = fragment.slice(1).split("&").map((part) => part.split("=")[1]);
   $("option").value = `--at=${x},${y},${m}`;
   const at = level();
-  const tiles = visible(panels[0], at);
+  const tiles = visible(lead(), at);
   if (switches.stretch) range = spread(tiles.map((tile) => truth.store.get(tile)).filter(Boolean)) ?? range;
-  for (const result of results) result.panel.score.textContent = scoreIn(result, visible(result.panel, at));
+  for (const result of results) result.panel.score.textContent = scoreIn(result, visible(inView(result.panel), at));
   const palette = valuePalette();
   const write = (value) => String(Number(value.toPrecision(3)));
   for (const panel of panels.filter((each) => each.kind !== "error")) {
@@ -311,12 +344,7 @@ function open() {
   }
   look(views.readFragment(chart, location.hash, ...size()) ?? views.wholeView(chart, ...size()));
 }
+showPanel(results[0]?.panel ?? panels[0]);
 window.addEventListener("hashchange", open);
 matchMedia("(prefers-color-scheme: light)").addEventListener("change", redraw);
-new ResizeObserver(() => {
-  const before = view && views.magnification(chart, view, ...size());
-  const changed = panels.map((panel) => panel.resize()).some(Boolean);
-  if (!changed) return;
-  if (view === null) open();
-  else look({ ...view, scale: views.fitScale(chart, ...size()) / before });
-}).observe(main);
+new ResizeObserver(fit).observe(main);

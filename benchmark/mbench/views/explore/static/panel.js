@@ -2,7 +2,13 @@
 
 import { ancestor, keyOf, placeOf, tileBox, visibleTiles } from "./view.js";
 
-const POINT_RADIUS = 2.5;
+const [SMALLEST_POINT, LARGEST_POINT] = [0.9, 4]; // radii in pixels
+const POINT_SHARE = 0.3; // of the way to the next point, where all lie as far apart
+
+/** How large points are drawn, so many on so many square pixels: few are found, and many leave something between. */
+export function pointRadius(n, area) {
+  return Math.min(Math.max(POINT_SHARE * Math.sqrt(area / Math.max(1, n)), SMALLEST_POINT), LARGEST_POINT);
+}
 
 export function element(tag, className, text = "") {
   const node = document.createElement(tag);
@@ -18,6 +24,7 @@ export class Panel {
    */
   constructor(title, kind, picture, points, restart) {
     this.kind = kind;
+    [this.width, this.height] = [1, 1]; // until it is seen
     this.picture = picture;
     this.points = points;
     this.root = element("figure", `panel ${kind}`);
@@ -49,8 +56,14 @@ export class Panel {
     this.resize();
   }
 
-  /** Take the size that the page gives it; returns whether that changed. */
+  /** Is it in view? On a phone one panel is. */
+  get isShown() {
+    return this.root.offsetParent !== null;
+  }
+
+  /** Take the size that the page gives it, while it is shown; returns whether that changed. */
   resize() {
+    if (!this.isShown) return false;
     const density = window.devicePixelRatio || 1;
     const box = this.canvas.getBoundingClientRect();
     const [width, height] = [Math.max(1, Math.round(box.width)), Math.max(1, Math.round(box.height))];
@@ -133,23 +146,28 @@ export class Panel {
   }
 
   drawPoints(chart, view, level) {
-    const { context } = this;
-    context.beginPath();
+    const { context, width, height } = this;
+    const places = [];
     const seen = new Set();
-    for (const tile of visibleTiles(chart, Math.max(0, level - 1), view, this.width, this.height)) {
+    for (const tile of visibleTiles(chart, Math.max(0, level - 1), view, width, height)) {
       if (seen.has(keyOf(tile))) continue;
       seen.add(keyOf(tile));
       const found = this.points(tile);
       if (!found) continue;
       for (let i = 0; i < found.xy.length; i += 2) {
         const { dx, dy } = placeOf(chart, view, found.xy[i], found.xy[i + 1]);
-        context.moveTo(dx + POINT_RADIUS, dy);
-        context.arc(dx, dy, POINT_RADIUS, 0, 2 * Math.PI);
+        if (Math.abs(dx) < width / 2 + LARGEST_POINT && Math.abs(dy) < height / 2 + LARGEST_POINT) places.push([dx, dy]);
       }
+    }
+    const radius = pointRadius(places.length, width * height);
+    context.beginPath();
+    for (const [dx, dy] of places) {
+      context.moveTo(dx + radius, dy);
+      context.arc(dx, dy, radius, 0, 2 * Math.PI);
     }
     context.fillStyle = "#7ee0ff";
     context.strokeStyle = "#10101acc";
-    context.lineWidth = 1.2;
+    context.lineWidth = Math.min(1.2, radius / 2);
     context.fill();
     context.stroke();
   }

@@ -60,7 +60,7 @@ const Chart = (function () {
       grid.append(element("line", { x1: LEFT, x2: width - RIGHT, y1: toY(tick), y2: toY(tick) }));
       grid.append(element("text", { x: LEFT - 8, y: toY(tick) + 4, "text-anchor": "end" }, (y.format || short)(tick)));
     }
-    grid.append(element("text", { x: (LEFT + width - RIGHT) / 2, y: height - 8, "text-anchor": "middle", class: "axis" }, x.label));
+    grid.append(element("text", { x: (LEFT + width - RIGHT) / 2, y: height - 8, "text-anchor": "middle", class: "axis" }, 6.6 * x.label.length < width - 8 ? x.label : x.label.split(":")[0]));
     svg.append(grid);
     const tip = document.createElement("div");
     tip.className = "tip";

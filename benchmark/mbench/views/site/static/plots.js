@@ -14,7 +14,9 @@ document.addEventListener("DOMContentLoaded", () => {
     track = event.detail;
     load();
   });
+  const MOST_STOPS = 8; // reasons under the curves; each line says its own
   const MOST_NAMES = 60; // links under a chart; the board has all
+  const ROLES = { best: ", the best", network: ", the best network" }; // said behind a name
   const place = (name) => document.querySelector(`[data-plot="${name}"]`);
   // Not before the page is there: nobody sees the plots first.
   if (document.readyState === "complete") load();
@@ -60,7 +62,7 @@ document.addEventListener("DOMContentLoaded", () => {
     }
     const xs = known.map((e) => e[cost]);
     const ys = known.flatMap((e) => [value(e), ...(interval(e) || [])]).concat(line);
-    const low = Math.min(...ys), high = Math.max(...ys), room = 0.07 * (high - low);
+    const low = Math.min(...ys), high = Math.max(...ys), room = 0.1 * (high - low);
     const chart = Chart.frame(where, {
       label: `${label} against ${told.costs[cost]}`,
       x: { domain: [Math.min(...xs) / 1.6, Math.max(...xs) * 1.9], log: true, label: told.costs[cost] },
@@ -70,10 +72,11 @@ document.addEventListener("DOMContentLoaded", () => {
     svg.append(Chart.element("line", { class: "level", x1: chart.left, x2: chart.right, y1: toY(line), y2: toY(line) }));
     const best = front ? findFront(known, cost, value) : new Set();
     if (front) svg.append(Chart.element("path", { class: "front", d: step([...best], chart, cost, value) }));
-    const named = new Set([...marked(known).keys(), ...best]);
+    const looks = marked(known);
+    const named = new Set([...looks.keys(), ...best]);
     const taken = (named.size < known.length ? [...named] : known).map((e) => [toX(e[cost]) - 6, toY(value(e)) - 6, toX(e[cost]) + 6, toY(value(e)) + 6]);
     // What is named comes last, over the rest, and finds its place first.
-    for (const entry of [...known.filter((e) => !named.has(e)), ...known.filter((e) => named.has(e))]) {
+    for (const entry of [...known.filter((e) => !named.has(e)), ...[...named].filter((e) => known.includes(e))]) {
       const [x, y] = [toX(entry[cost]), toY(value(entry))];
       const link = Chart.element("a", { href: entry.href, class: named.has(entry) ? "point named" : "point" });
       const ends = interval(entry);
@@ -81,7 +84,10 @@ document.addEventListener("DOMContentLoaded", () => {
       // A square on the front, a circle off it: nobody needs the colour to tell.
       link.append(best.has(entry) ? Chart.element("rect", { x: x - 5, y: y - 5, width: 10, height: 10 }) : Chart.element("circle", { cx: x, cy: y, r: 5 }));
       link.append(Chart.element("circle", { class: "touch", cx: x, cy: y, r: 14 }));
-      if (named.has(entry) || known.length <= 12) name(link, entry.name, x, y, chart, taken);
+      if (named.has(entry) || known.length <= 12) {
+        const role = ROLES[looks.get(entry)] || "";
+        name(link, entry.name + role, x, y, chart, taken) || name(link, entry.name, x, y, chart, taken);
+      }
       const lines = [entry.name, `${label} ${Chart.short(value(entry))}`, `${Chart.short(entry[cost])} ${told.costs[cost].split(",")[0]}`];
       if (ends) lines.push(`95% interval ${ends.map(Chart.short).join(" to ")}`);
       Chart.speak(chart, link, x, y, lines);
@@ -89,7 +95,7 @@ document.addEventListener("DOMContentLoaded", () => {
     }
   }
 
-  // Write a name beside its point where no other name is: right, left, above or below, else only on hover.
+  // Write a name beside its point where no other name is: right, left, above or below. Returns whether there is room.
   function name(link, words, x, y, chart, taken) {
     const wide = 6.8 * words.length;
     for (const [dx, dy, anchor] of [[10, 4, "start"], [-10, 4, "end"], [0, -10, "middle"], [0, 20, "middle"], [-8, -12, "end"], [8, 20, "start"], [0, -26, "middle"], [0, 36, "middle"]]) {
@@ -100,8 +106,9 @@ document.addEventListener("DOMContentLoaded", () => {
       if (!free) continue;
       taken.push(box);
       link.append(Chart.element("text", { x: x + dx, y: y + dy, "text-anchor": anchor }, words));
-      return;
+      return true;
     }
+    return false;
   }
 
   function findFront(known, cost, value) {
@@ -167,7 +174,7 @@ document.addEventListener("DOMContentLoaded", () => {
       return;
     }
     const known = (points) => points.map(([n, error]) => [n, Math.max(error, 1e-12)]); // 0 has no place on a log axis
-    const lines = shown.lines.map((line) => ({ ...line, known: known(line.points) }));
+    const lines = shown.lines.filter((line) => line.points.length).map((line) => ({ ...line, known: known(line.points) }));
     const sizes = lines.flatMap((line) => line.known.map(([n]) => n));
     const [low, high] = [Math.min(...sizes), Math.max(...sizes)];
     const frozen = known(shown.frozen).filter(([n]) => n >= low && n <= high);
@@ -184,10 +191,23 @@ document.addEventListener("DOMContentLoaded", () => {
     drawLines(chart, lines.map((line) => {
       const [n, error] = line.points.at(-1);
       const words = [line.name, `${+error.toPrecision(3)} at ${n.toLocaleString("en")} points`];
+      if (error >= 1) words.push("no better than the mean of the sample");
+      if (line.stop) words.push(`ends: ${tellStop(line.stop)}`);
       const points = line.known.map(put);
-      return { ...line, points, words, at: points.at(-1), look: look(line) };
+      return { ...line, points, words, at: points.at(-1), look: look(line), isCut: Boolean(line.stop) };
     }));
     chart.svg.append(Chart.element("path", { class: "frozen", d: Chart.path(frozen.map(put)) }));
+    const stopped = shown.lines.filter((line) => line.stop);
+    if (!stopped.length) return;
+    const note = document.createElement("p");
+    note.className = "note";
+    const said = stopped.slice(0, MOST_STOPS).map((line) => `${line.name} at ${tellStop(line.stop)}`);
+    note.textContent = `A cross ends a line whose next sample failed: ${said.join("; ")}${stopped.length > MOST_STOPS ? `; and ${stopped.length - MOST_STOPS} more` : ""}.`;
+    where.append(note);
+  }
+
+  function tellStop([n, reason]) {
+    return `${n.toLocaleString("en")} points, ${reason.replace(/\.$/, "")}`;
   }
 
   // Draw lines that light up, and under the chart a link for each, or for the first of very many.
@@ -196,12 +216,13 @@ document.addEventListener("DOMContentLoaded", () => {
     const names = document.createElement("div");
     names.className = "names";
     const taken = [];
-    for (const { name, href, points, words, at, look } of [...lines.filter((each) => !each.look), ...lines.filter((each) => each.look)]) {
+    for (const { name, href, points, words, at, look, isCut } of [...lines.filter((each) => !each.look), ...lines.filter((each) => each.look)]) {
       const line = Chart.element("a", { href, class: `line${look ? ` marked ${look}` : ""}`, tabindex: "-1" });
       line.append(Chart.element("path", { d: Chart.path(points) }), Chart.element("path", { class: "touch", d: Chart.path(points) }));
+      if (isCut) line.append(Chart.element("path", { class: "stop", d: cross(points.at(-1)) }));
       Chart.speak(chart, line, ...at, words);
       chart.svg.append(line);
-      if (look) label(line, name, at, chart, taken);
+      if (look) label(line, name, ROLES[look] || "", at, chart, taken);
       const link = document.createElement("a");
       link.href = href;
       link.textContent = name;
@@ -216,14 +237,22 @@ document.addEventListener("DOMContentLoaded", () => {
     chart.place.append(names);
   }
 
+  function cross([x, y]) {
+    return `M${x - 5} ${y - 5}l10 10M${x - 5} ${y + 5}l10 -10`;
+  }
+
   // Write a line's name beside the point it is asked at: to the right where there is room, off the names already there.
-  function label(line, words, [x, y], chart, taken) {
-    const wide = 7 * words.length;
-    const left = x + 12 + wide > chart.right;
+  // role: said behind it where that has room, too.
+  function label(line, words, role, [x, y], chart, taken) {
+    const wide = (text) => 7 * text.length + 12;
+    const fits = (text) => x + wide(text) <= chart.right || x - wide(text) >= chart.left;
+    const text = fits(words + role) ? words + role : words;
+    const right = x + wide(text) <= chart.right;
+    const start = right ? x + 10 : Math.max(chart.left + 4, x + 2 - wide(text));
     let at = Math.max(chart.top + 12, y + 4);
-    while (taken.some(([row, from, to]) => Math.abs(row - at) < 15 && from < x + 12 + wide && to > x - 12 - wide)) at += 15;
-    taken.push([at, left ? x - 12 - wide : x, left ? x : x + 12 + wide]);
-    line.append(Chart.element("text", { x: left ? x - 10 : x + 10, y: at, "text-anchor": left ? "end" : "start" }, words));
+    while (taken.some(([row, from, to]) => Math.abs(row - at) < 15 && from < start + wide(text) && to > start)) at += 15;
+    taken.push([at, start, start + wide(text)]);
+    line.append(Chart.element("text", { x: start, y: at }, text));
   }
 
   function light(line, link, on) {
