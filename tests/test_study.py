@@ -47,7 +47,7 @@ def coins(tmp_path):
     path = tmp_path / "coins.py"
     path.write_text("")
     made = framework.Study(
-        source="", quote="", settings=Coins, run=toss, claims=by_chance, draw=lambda found: Figure(), films=True,
+        source="", quote="", settings=Coins, run=toss, claims=by_chance, draw=lambda found: Figure(), shows="a colour",
         oracles=lambda found: (Oracle("none", 0.0, 0.0, 0.0),), full={"tosses": 1_000}, name="coins", path=path,
     )  # fmt: skip
 

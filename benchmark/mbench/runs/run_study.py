@@ -83,7 +83,7 @@ class Ran:
 
     record: StudyRecord
     found: Found
-    shots: list[tuple[int, IntArray]] = field(default_factory=list)
+    shots: list[tuple[int | str, IntArray]] = field(default_factory=list)
 
 
 def study_names() -> list[str]:
@@ -120,7 +120,7 @@ def plan_study(
     settings, scale = make_settings(study, given)
     if not seeds or len(set(seeds)) < len(seeds) or min(seeds) < 0:
         raise UsageError(f"seeds {', '.join(map(str, seeds)) or 'none'}: expected different whole numbers from 0 on")
-    if films and not study.films:
+    if films and not study.shows:
         raise UsageError(f"{name}: this study makes no film. Leave --film out")
     study.prepare(settings)
     return Plan(study, settings, scale, tuple(seeds), out / name, films, fresh)
@@ -133,7 +133,7 @@ def run_study(plan: Plan, say: Say = lambda seed, words: None) -> Ran:
     """
     measured: list[Measures] = []
     cpu_s = 0.0
-    shots: list[tuple[int, IntArray]] = []
+    shots: list[tuple[int | str, IntArray]] = []
     for seed in plan.seeds:
         path = plan.seed_path(seed)
         films = plan.films and seed == plan.seeds[0]
