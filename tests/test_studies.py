@@ -141,8 +141,8 @@ def test_losses_are_drawn_blue_inside_and_red_outside():
     picture = module("forgetting").draw_losses(np.array([80.0, 20.0, 0.0]), np.array([0]))
     width = picture.shape[1] // 3
     assert picture[0, 0].tolist() == [90, 150, 250]  # as high as can be
-    assert picture[99, width].tolist() == [0, 0, 0]  # a quarter is drawn half as high
-    assert picture[100, width].tolist() == [230, 90, 90]
+    assert picture[119, width].tolist() == [0, 0, 0]  # a quarter is drawn half as high
+    assert picture[120, width].tolist() == [230, 90, 90]
     assert picture[-1, -1].tolist() == [0, 0, 0]
 
 
