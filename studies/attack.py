@@ -289,9 +289,11 @@ def draw(found: Found) -> Figure:
 
 STUDY = study.Study(
     source="Regularization in deep learning, Lipschitz continuity, gradient regularization",
+    link="https://www.youtube.com/results?search_query=Regularization+in+Deep+Learning+Lipschitz+continuity+Gradient+regularization",
     quote="A Lipschitz bound defends against adversarial attacks; a gradient of constant norm is better still.",
     settings=Settings,
     full=FULL,
+    full_min=2,
     run=run,
     claims=claims,
     oracles=oracles,

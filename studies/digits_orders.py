@@ -272,9 +272,11 @@ def draw(found: Found) -> Figure:
 
 STUDY = study.Study(
     source="Watching Neural Networks Learn (Emergent Garden, 2023)",
+    link="https://www.youtube.com/watch?v=TkwXa7Cvfr8",
     quote="On MNIST 8 orders are about two points better, 32 worse, 64 ruinous.",
     settings=Settings,
     full=FULL,
+    full_min=15,
     run=run,
     claims=claims,
     oracles=oracles,

@@ -430,10 +430,12 @@ def draw(found: Found) -> Figure:
 
 STUDY = study.Study(
     source="A network trained to find a dominant eigenvector of an infinite-dimensional operator (J. Van Name)",
+    link="https://www.youtube.com/results?search_query=Joseph+Van+Name+neural+network+dominant+eigenvector+infinite-dimensional+operator",
     quote="The matrices are nearly equal and of low rank; it oscillates between two solutions, and simply learns the "
     "linear ones.",
     settings=Settings,
     full=FULL,
+    full_min=18,
     run=run,
     claims=claims,
     oracles=oracles,

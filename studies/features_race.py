@@ -235,9 +235,11 @@ def draw(found: Found) -> Figure:
 
 STUDY = study.Study(
     source="Watching Neural Networks Learn (Emergent Garden, 2023)",
+    link="https://www.youtube.com/watch?v=TkwXa7Cvfr8",
     quote="Fourier features learn much better and faster than none, and than Taylor's.",
     settings=Settings,
     full=FULL,
+    full_min=4,
     run=run,
     claims=claims,
     oracles=oracles,

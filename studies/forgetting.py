@@ -399,9 +399,11 @@ def draw(found: Found) -> Figure:
 
 STUDY = study.Study(
     source="This neural network quickly forgets what it was previously trained on (J. Van Name, 2024)",
+    link="https://www.youtube.com/results?search_query=Joseph+Van+Name+This+neural+network+quickly+forgets+what+it+was+previously+trained+on",
     quote="As time goes along, the network needs to take more time; what leaves is forgotten at once; norms grow.",
     settings=Settings,
     full=FULL,
+    full_min=6,
     run=run,
     claims=claims,
     oracles=oracles,

@@ -32,7 +32,7 @@ LINE_POWERS = 8
 LINE_STEPS = 1_000
 N_LOOKS = 24
 FILMED = 4, 3  # orders and points at most
-FILM_ROWS, FILM_COLUMNS, FILM_TIMES = 40, 64, 3
+FILM_ROWS, FILM_COLUMNS, FILM_TIMES = 44, 70, 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,10 +321,12 @@ def draw(found: Found) -> Figure:
 
 STUDY = study.Study(
     source="Watching Neural Networks Learn (Emergent Garden, 2023)",
+    link="https://www.youtube.com/watch?v=TkwXa7Cvfr8",
     quote="With 256 orders of Fourier features the Mandelbrot set is learned best; a Taylor layer's coefficients are "
     "hard to find.",
     settings=Settings,
     full=FULL,
+    full_min=12,
     run=run,
     claims=claims,
     oracles=oracles,

@@ -309,9 +309,11 @@ def draw(found: Found) -> Figure:
 
 STUDY = study.Study(
     source="Watching Neural Networks Learn (Emergent Garden, 2023)",
+    link="https://www.youtube.com/watch?v=TkwXa7Cvfr8",
     quote="Tanh works better than a sigmoid, leaky ReLU better than ReLU; inputs are normalised, the rate decays.",
     settings=Settings,
     full=FULL,
+    full_min=3,
     run=run,
     claims=claims,
     oracles=oracles,

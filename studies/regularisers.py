@@ -275,10 +275,12 @@ def draw(found: Found) -> Figure:
 
 STUDY = study.Study(
     source="Regularization in deep learning, Lipschitz continuity, gradient regularization",
+    link="https://www.youtube.com/results?search_query=Regularization+in+Deep+Learning+Lipschitz+continuity+Gradient+regularization",
     quote="Regularisation makes an overfitted curve smooth; L1 makes weights sparse, L2 small and even; clipping "
     "bounds the slope.",
     settings=Settings,
     full=FULL,
+    full_min=5,
     run=run,
     claims=claims,
     oracles=oracles,

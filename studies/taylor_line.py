@@ -282,9 +282,11 @@ def draw(found: Found) -> Figure:
 
 STUDY = study.Study(
     source="Watching Neural Networks Learn (Emergent Garden, 2023)",
+    link="https://www.youtube.com/watch?v=TkwXa7Cvfr8",
     quote="A single layer on Taylor features cannot find their coefficients; before a network they help.",
     settings=Settings,
     full=FULL,
+    full_min=16,
     run=run,
     claims=claims,
     oracles=oracles,

@@ -91,9 +91,35 @@ def study_names() -> list[str]:
     return sorted(path.stem.replace("_", "-") for path in STUDIES_FOLDER.glob("*.py"))
 
 
-def describe_study(name: str) -> str:
-    """Return a study's claim in one line, the first of its file, which is not run for that."""
-    return (ast.get_docstring(ast.parse(_path(name).read_text("utf-8"))) or "").partition("\n")[0]
+@dataclass(frozen=True, slots=True)
+class Described:
+    """What the file of a study says of it, which is not run for that.
+
+    claim: in one line.  link: to its source.  shows: what its film shows.  full_min: minutes of its long version.
+    """
+
+    claim: str
+    link: str = ""
+    shows: str = ""
+    full_min: int | None = None
+
+
+def describe_study(name: str) -> Described:
+    """Return what a study's file says of it: its first line, and words and numbers of its `STUDY`."""
+    tree = ast.parse(_path(name).read_text("utf-8"))
+    said = {
+        keyword.arg: keyword.value.value
+        for node in tree.body
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and _names(node) == ["STUDY"]
+        for keyword in node.value.keywords
+        if isinstance(keyword.value, ast.Constant)
+    }
+    claim = (ast.get_docstring(tree) or "").partition("\n")[0]
+    return Described(claim, **{each: said[each] for each in ("link", "shows", "full_min") if each in said})
+
+
+def _names(node: ast.Assign) -> list[str]:
+    return [target.id for target in node.targets if isinstance(target, ast.Name)]
 
 
 def load_study(name: str) -> Study:

@@ -198,9 +198,11 @@ class Found:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Study:
-    """A study. source: title and author.  quote: what it says, in our words or a few of its own.
+    """A study. source: title and author.  quote: what it says, in our words or a few of its own.  link: where it is,
+    or a search for its title where no address is known.
 
-    settings: a frozen dataclass below `Settings`.  full: what `scale=full` changes.
+    settings: a frozen dataclass below `Settings`.  full: what `scale=full` changes.  full_min: about how many minutes
+    of one core that takes over three seeds.
     run: measures one seed; it takes the settings, the seed and a `Watch`, and returns arrays by "condition/name"
     without clock or disk.  claims: of some settings; the first one's verdict is the study's.  oracles: of all that was
     found.  draw: the figure.  shows: what its film shows, in a few words, "" where `run` offers no frames.  prepare:
@@ -214,7 +216,9 @@ class Study:
     claims: Callable[[Any], Sequence[Claim]]
     oracles: Callable[[Found], Sequence[Oracle]]
     draw: Callable[[Found], Figure]
+    link: str = ""
     full: Mapping[str, Any] = field(default_factory=dict)
+    full_min: int | None = None
     shows: str = ""
     prepare: Callable[[Any], None] = lambda settings: None
     name: str = ""
