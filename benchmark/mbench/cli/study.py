@@ -45,7 +45,7 @@ def _read_settings(ctx: click.Context, parameter: click.Parameter, texts: tuple[
 @click.argument("name", required=False)
 @click.option("--seeds", callback=_read_seeds, metavar="N,N,…", help="Seeds to run.  [default: 0,1,2]")
 @click.option("--set", "given", multiple=True, callback=_read_settings, metavar="KEY=VALUE",
-              help="Change a setting; repeatable. scale=full runs the long version (the list has its minutes).")  # fmt: skip
+              help="Change a setting; repeatable. scale=full: the long version (minutes: see the list).")  # fmt: skip
 @click.option("--film", type=click.Path(path_type=Path), metavar="FILE",
               help="Where its film goes, .mp4, .gif or .webp. Default: film.mp4 beside the record.")  # fmt: skip
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=Path("results/studies"),

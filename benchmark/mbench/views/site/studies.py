@@ -29,6 +29,7 @@ class StudyPage:
     claim: str
     link: str
     shows: str
+    full_min: int | None
     record: StudyRecord
     figure: Picture | None
     still: Picture | None
@@ -75,6 +76,7 @@ def take_studies(site: Path) -> list[StudyPage]:
                 claim=told.claim.rstrip("."),
                 link=told.link,
                 shows=told.shows,
+                full_min=told.full_min,
                 record=record,
                 figure=_take_figure(site, folder / FIGURE, _LARGE),
                 still=poster or _take_figure(site, folder / FIGURE, _STILL),
