@@ -107,7 +107,7 @@ class Described:
 def describe_study(name: str) -> Described:
     """Return what a study's file says of it: its first line, and words and numbers of its `STUDY`."""
     tree = ast.parse(_path(name).read_text("utf-8"))
-    said = {
+    said: dict[str | None, Any] = {
         keyword.arg: keyword.value.value
         for node in tree.body
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and _names(node) == ["STUDY"]
