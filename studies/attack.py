@@ -14,14 +14,16 @@ from typing import Any
 import numpy as np
 import torch
 from matplotlib.figure import Figure
-from torch import Tensor
+from torch import Tensor, nn
 
 from mbench.nn import TorchRegressor, attack, constant_slope, margins, measured_slope
 from mbench.runs import study
 from mbench.runs.study import Claim, Found, Measures, Oracle, Watch, above, below, number
 from mbench.suite.datasets import load_digits
 from mbench.types import FloatArray, IntArray
+from mbench.views.render.colours import SERIES
 from mbench.views.study import name_lines, plot_bars, study_figure
+from mbench.views.study_film import Chart, enlarge, lay_out, name_picture
 
 NAME = "attack"
 NONE = "none"
@@ -38,6 +40,10 @@ METHODS: dict[str, tuple[str, tuple[float, ...]]] = {
 }
 HELD_OUT = 0.2
 N_SLOPES = 200  # test rows whose Jacobians are measured
+FILMED = ("L2", "spectral", "slope²", "constant slope")
+N_LOOKS = 48
+N_ATTACKED, N_SHOWN = 100, 6  # test rows that the film attacks, and shows
+RIGHT, WRONG = (90, 190, 130), (230, 80, 80)  # the frame about an image, by the answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +157,7 @@ def run(settings: Settings, seed: int, watch: Watch) -> Measures:
     """Fit every row, choose each method's strength on held-out rows, and attack the test rows."""
     digits = draw_digits(settings, seed)
     found: dict[str, FloatArray] = {}
+    networks: dict[str, nn.Module] = {}
     for case, parameter in all_cases().items():
         watch.say(case)
         model = fit(settings, seed, digits.learned, parameter)
@@ -159,7 +166,46 @@ def run(settings: Settings, seed: int, watch: Watch) -> Measures:
         worst = attack(model.network_, x, labels, settings.radius, settings.pgd_steps)
         with torch.no_grad():
             found[f"{case}/held_out"] = (margins(model.network_(worst), labels) > 0).double().mean().numpy()
+        networks[case] = model.network_
+    if watch.films:
+        watch.say("film")
+        shown = {case: networks[case] for case in (NONE, *(chosen(found, method) for method in FILMED))}
+        film(settings, shown, digits.asked, watch)
     return found
+
+
+def film(settings: Settings, networks: dict[str, nn.Module], data: tuple[FloatArray, IntArray], watch: Watch) -> None:
+    """Offer images as PGD leaves them at growing radii, framed by the answers, and how many answers are right."""
+    x, labels = torch.tensor(data[0][:N_ATTACKED], dtype=torch.float32), torch.tensor(data[1][:N_ATTACKED])
+    radii = np.linspace(0.0, 3.0 * settings.radius, N_LOOKS)
+    chart = Chart(1, 1, (430, 520))
+    (panel,) = chart.axes
+    lines = {case: panel.plot([], [], color=SERIES[i], linewidth=2, label=case)[0] for i, case in enumerate(networks)}
+    panel.set(xlim=(0, radii[-1]), ylim=(0, 1), xlabel="largest change of a pixel", title="accuracy under PGD")
+    name_lines(panel, loc="upper right")
+    shares: dict[str, list[float]] = {case: [] for case in networks}
+    for k, radius in enumerate(radii):
+        strips = []
+        for case, network in networks.items():
+            worst = attack(network, x, labels, float(radius), settings.pgd_steps)
+            with torch.no_grad():
+                is_right = (margins(network(worst), labels) > 0).numpy()
+            shares[case].append(float(is_right.mean()))
+            lines[case].set_data(radii[: k + 1], shares[case])
+            strips.append(name_picture(draw_row(worst[:N_SHOWN], is_right), f"{case}: {shares[case][-1]:.0%} right"))
+        watch.shot(f"radius {radius:.2f}", lambda strips=strips: lay_out([lay_out(strips, 1), chart.picture()], 2))
+
+
+def draw_row(images: Tensor, is_right: IntArray) -> IntArray:
+    """Return images (n, 64) side by side, each in a green frame where its answer is right and in a red one else."""
+    tiles = []
+    for image, right in zip(images.numpy().reshape(-1, 8, 8), is_right, strict=False):
+        tile = np.empty((72, 72, 3), dtype=np.uint8)
+        tile[:] = RIGHT if right else WRONG
+        grey = np.rint(255 * np.clip(image, 0, 1)).astype(np.uint8)[:, :, None].repeat(3, axis=2)
+        tile[4:-4, 4:-4] = enlarge(grey, 8)
+        tiles.append(tile)
+    return np.concatenate(tiles, axis=1)
 
 
 def chosen(m: Measures, method: str) -> str:
@@ -243,11 +289,14 @@ def draw(found: Found) -> Figure:
 
 STUDY = study.Study(
     source="Regularization in deep learning, Lipschitz continuity, gradient regularization",
+    link="https://www.youtube.com/results?search_query=Regularization+in+Deep+Learning+Lipschitz+continuity+Gradient+regularization",
     quote="A Lipschitz bound defends against adversarial attacks; a gradient of constant norm is better still.",
     settings=Settings,
     full=FULL,
+    full_min=2,
     run=run,
     claims=claims,
     oracles=oracles,
     draw=draw,
+    shows="digits under PGD, as its radius grows",
 )

@@ -7,6 +7,7 @@ black and white have the same harmonics. Controls: a plain network at the same r
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,11 +20,14 @@ from mbench.runs import study
 from mbench.runs.study import Claim, Found, Measures, Oracle, Watch, above, below, number, numbers
 from mbench.suite.datasets import load_mnist
 from mbench.types import FloatArray, IntArray
-from mbench.views.study import plot_bars, study_figure
+from mbench.views.render.colours import SERIES
+from mbench.views.study import name_lines, plot_bars, study_figure
+from mbench.views.study_film import Chart
 
 NAME = "digits-orders"
 REACH = 0.8  # one-hot targets lie this far from 0, within tanh's range
 N_TRAIN_ASKED = 1_000
+N_LOOKS, N_FILM_ASKED = 20, 300  # looks of the film, and images of both kinds that it asks
 WIDTH, DEPTH = 64, 2
 
 
@@ -90,8 +94,19 @@ def make_network(orders: int, whole: bool, seed: int) -> tuple[nn.Module, int]:
         return nn.Sequential(*([WholeTurn()] if whole else []), *layers), features.n_features
 
 
-def fit(settings: Settings, digits: Digits, network: nn.Module, peak: float, seed: int) -> tuple[float, float, float]:
-    """Train, and return accuracy on the learned images, on the asked ones, and the largest answer in size."""
+def fit(
+    settings: Settings,
+    digits: Digits,
+    network: nn.Module,
+    peak: float,
+    seed: int,
+    look: Callable[[], None] | None = None,
+) -> tuple[float, float, float]:
+    """Train, and return accuracy on the learned images, on the asked ones, and the largest answer in size.
+
+    look: called at the steps of the film.
+    """
+    due = set(study.look_steps(settings.steps, N_LOOKS)) if look else set()
     y = torch.full((len(digits.labels), 10), -REACH)
     y[torch.arange(len(y)), torch.tensor(digits.labels)] = REACH
     rise = max(1, settings.steps // 10)
@@ -103,6 +118,8 @@ def fit(settings: Settings, digits: Digits, network: nn.Module, peak: float, see
         return peak * (0.01 + 0.99 * 0.5 * (1.0 + np.cos(np.pi * share)))
 
     for step in training(network, digits.X, y, rate, settings.batch, study.torch_seed(NAME, "order", seed)):
+        if look and step.number in due:
+            look()
         if step.number == settings.steps:
             break
     some = slice(0, min(N_TRAIN_ASKED, len(digits.X)))
@@ -139,12 +156,14 @@ def run(settings: Settings, seed: int, watch: Watch) -> Measures:
     """Train every row, and a plain network on labels in a random order."""
     digits = draw_digits(settings, seed)
     found: dict[str, FloatArray] = {}
+    seen: dict[str, list[tuple[float, float]]] = {}
     for name, (orders, whole, scaled) in rows_of(settings).items():
         watch.say(name)
         network, n = make_network(orders, whole, seed)
         peak = min(settings.rate, 4.0 / n) if scaled else settings.unscaled
         peak = settings.rate if scaled and not orders else peak
-        values = fit(settings, digits, network, peak, seed)
+        look = keep_accuracy(network, digits, seen.setdefault(name, [])) if watch.films else None
+        values = fit(settings, digits, network, peak, seed, look)
         found |= {f"{name}/{what}": np.array(v) for what, v in zip(("train", "test", "size"), values, strict=True)}
     found["linear/test"] = np.array(linear_accuracy(digits))
     lot = study.random_stream(NAME, "labels", seed).permutation(len(digits.labels))
@@ -152,7 +171,39 @@ def run(settings: Settings, seed: int, watch: Watch) -> Measures:
     found["labels by lot/test"] = np.array(
         fit(settings, mixed, make_network(0, False, seed)[0], settings.rate, seed)[1]
     )
+    if watch.films:
+        film(settings, seen, watch)
     return found
+
+
+def keep_accuracy(network: nn.Module, digits: Digits, kept: list[tuple[float, float]]) -> Callable[[], None]:
+    """Return what keeps a network's accuracy on some images that it learns from and on some others."""
+    sets = ((digits.X[:N_FILM_ASKED], digits.labels), (digits.X_test[:N_FILM_ASKED], digits.test_labels))
+
+    def keep() -> None:
+        with torch.inference_mode():
+            own, other = (float((network(X).argmax(dim=1).numpy() == labels[: len(X)]).mean()) for X, labels in sets)
+        kept.append((own, other))
+
+    return keep
+
+
+def film(settings: Settings, seen: dict[str, list[tuple[float, float]]], watch: Watch) -> None:
+    """Offer both accuracies as they grow with the steps."""
+    chart = Chart(1, 2, (960, 470))
+    steps = study.look_steps(settings.steps, N_LOOKS)
+    lines = {}
+    for panel, title in zip(chart.axes, ("on images it learns from", "on test images"), strict=True):
+        for i, name in enumerate(seen):
+            dashes = "-" if i < len(SERIES) else "--"
+            lines[title, name] = panel.plot([], [], dashes, color=SERIES[i % len(SERIES)], linewidth=2, label=name)[0]
+        panel.set(xlim=(1, settings.steps), ylim=(0, 1), xscale="log", xlabel="step", title=f"accuracy {title}")
+    name_lines(chart.axes[0], loc="upper left")
+    for k, step in enumerate(steps):
+        for i, title in enumerate(("on images it learns from", "on test images")):
+            for name, pairs in seen.items():
+                lines[title, name].set_data(steps[: k + 1], [pair[i] for pair in pairs[: k + 1]])
+        watch.shot(step, chart.picture, times=3)
 
 
 def claims(settings: Settings) -> tuple[Claim, ...]:
@@ -221,12 +272,15 @@ def draw(found: Found) -> Figure:
 
 STUDY = study.Study(
     source="Watching Neural Networks Learn (Emergent Garden, 2023)",
+    link="https://www.youtube.com/watch?v=TkwXa7Cvfr8",
     quote="On MNIST 8 orders are about two points better, 32 worse, 64 ruinous.",
     settings=Settings,
     full=FULL,
+    full_min=15,
     run=run,
     claims=claims,
     oracles=oracles,
     draw=draw,
+    shows="digits learned on harmonics of every pixel",
     prepare=prepare,
 )

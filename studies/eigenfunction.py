@@ -21,6 +21,7 @@ from mbench.nn import ResidualAtan
 from mbench.runs import study
 from mbench.runs.study import Claim, Found, Measures, Oracle, Watch, above, below, choice, number, numbers
 from mbench.types import ComplexArray, FloatArray
+from mbench.views.render.colours import SERIES, TEXT
 from mbench.views.study import (
     film_cell,
     name_lines,
@@ -31,6 +32,7 @@ from mbench.views.study import (
     weight_frame,
     weight_reach,
 )
+from mbench.views.study_film import Chart, lay_out, name_picture
 
 NAME = "eigenfunction"
 ENDS = 3  # outputs of the last layer, whose arcus tangents are added up
@@ -208,7 +210,7 @@ def run(settings: Settings, seed: int, watch: Watch) -> Measures:
     count = settings.tuples * settings.points
     begun = look_at(networks, measured, (a, b))
     curves: dict[str, list[FloatArray]] = {}
-    reach = 0.0
+    seen: list[FloatArray] = []
     for step in range(settings.steps):
         renewed = [i for i, hold in enumerate(settings.hold) if step % hold == 0]
         with torch.no_grad():
@@ -226,12 +228,36 @@ def run(settings: Settings, seed: int, watch: Watch) -> Measures:
         if (step + 1) % LOOK_EVERY == 0:
             for name, value in look_at(networks, measured, (a, b)).items():
                 curves.setdefault(name, []).append(value)
-            weights = networks.residual.weight.detach().double().numpy()[0].copy()
-            reach = reach or 2.0 * weight_reach(weights)
-            watch.shot(step + 1, lambda w=weights, r=reach: weight_frame(w, r, film_cell(settings.width)))
+            if watch.films:
+                seen.append(networks.residual.weight.detach().double().numpy()[0].copy())
         if (step + 1) % 500 == 0:
             watch.say(f"step {step + 1:,} of {settings.steps:,}")
-    return _measure(settings, seed, (networks, begun, curves, measured))
+    found = _measure(settings, seed, (networks, begun, curves, measured))
+    if watch.films:
+        film(settings, found, seen, watch)
+    return found
+
+
+def film(settings: Settings, found: Measures, seen: list[FloatArray], watch: Watch) -> None:
+    """Offer the matrices of the first hold at every look, beside what T does to the functions of all."""
+    chart = Chart(1, 1, (520, 386))
+    (panel,) = chart.axes
+    steps = LOOK_EVERY * np.arange(1, len(seen) + 1)
+    for name, dashes in {"radius": "--", "quadratic": ":"}.items():
+        words = {"radius": "linear", "quadratic": "quadratic"}[name]
+        panel.axhline(
+            float(found[f"oracle/{name}"]), color=TEXT, linestyle=dashes, linewidth=1, label=f"oracle, {words}"
+        )
+    lines = {h: panel.plot([], [], color=SERIES[i], label=name_case(h))[0] for i, h in enumerate(settings.hold)}
+    panel.set(xlim=(0, settings.steps), ylim=(0, 2), xlabel="step", title="|Tf| / |f|: the size of λ")
+    name_lines(panel, loc="lower right")
+    reach = max(weight_reach(weights) for weights in seen)
+    name = f"three matrices as red, green and blue, {name_case(settings.hold[0])}"
+    for k, (step, weights) in enumerate(zip(steps.tolist(), seen, strict=True)):
+        for hold, line in lines.items():
+            line.set_data(steps[: k + 1], found[f"{name_case(hold)}/growth"][: k + 1])
+        rgb = weight_frame(weights, reach, film_cell(settings.width))
+        watch.shot(step, lambda rgb=rgb: lay_out([name_picture(rgb, name), chart.picture()], 2))
 
 
 def _measure(
@@ -404,13 +430,15 @@ def draw(found: Found) -> Figure:
 
 STUDY = study.Study(
     source="A network trained to find a dominant eigenvector of an infinite-dimensional operator (J. Van Name)",
+    link="https://www.youtube.com/results?search_query=Joseph+Van+Name+neural+network+dominant+eigenvector+infinite-dimensional+operator",
     quote="The matrices are nearly equal and of low rank; it oscillates between two solutions, and simply learns the "
     "linear ones.",
     settings=Settings,
     full=FULL,
+    full_min=18,
     run=run,
     claims=claims,
     oracles=oracles,
     draw=draw,
-    films=True,
+    shows="weights and λ as they are learned",
 )

@@ -21,6 +21,7 @@ from mbench.runs.study import Claim, Found, Measures, Oracle, Watch, above, belo
 from mbench.suite.datasets import load_photo
 from mbench.types import FloatArray, IntArray
 from mbench.views.study import name_lines, plot_bars, plot_range, show_matrix, study_figure
+from mbench.views.study_film import enlarge, lay_out, name_picture
 
 NAME = "features-race"
 RACERS: dict[str, tuple[str, int]] = {
@@ -127,7 +128,7 @@ def run(settings: Settings, seed: int, watch: Watch) -> Measures:
     """Race all on all pixels and on half of them, and one on pixels in a random order."""
     found: dict[str, FloatArray] = {}
     shape = (settings.rows, settings.rows * 3 // 2)
-    films: list[FloatArray] = []
+    films: dict[str, FloatArray] = {}
     looks = np.array([])
     for way in (GIVEN, HALF):
         pixels = draw_pixels(settings, seed, way == HALF)
@@ -136,18 +137,30 @@ def run(settings: Settings, seed: int, watch: Watch) -> Measures:
             looks, errors, pictures = race(settings, racer, pixels, seed)
             found[f"{racer}, {way}/on_given"], found[f"{racer}, {way}/on_asked"] = errors
             if way == HALF:
-                films.append(pictures.reshape(-1, *shape))
+                films[racer] = pictures.reshape(-1, *shape)
                 found[f"run/picture {racer}"] = pictures[-1].reshape(shape)
     watch.say("pixels in a random order")
     shuffled = draw_pixels(settings, seed, half=True, shuffled=True)
     _, errors, _ = race(settings, "Fourier 64", shuffled, seed)
     found["shuffled/on_given"], found["shuffled/on_asked"] = errors
+    truth = draw_pixels(settings, seed, half=False).y.reshape(shape)
     for k, step in enumerate(looks):
-        side = np.concatenate([film[k] for film in films], axis=1)
-        grey = np.rint(255 * np.clip(side, 0, 1)).astype(np.uint8)[:, :, None].repeat(3, axis=2)
-        for _ in range(3):  # each look is shown for a quarter of a second
-            watch.shot(int(step), lambda grey=grey: grey.repeat(2, axis=0).repeat(2, axis=1))
+        watch.shot(int(step), lambda k=k: draw_frame(films, truth, k), times=3)
     return found | {"run/step": looks.astype(float)}
+
+
+def draw_frame(films: dict[str, FloatArray], truth: FloatArray, k: int) -> IntArray:
+    """Return the pictures of all at one look, each with its error, beside the truth.
+
+    films: by racer, (looks, rows, columns) each.
+    """
+    pictures = {"truth": truth}
+    for racer, film in films.items():
+        pictures[f"{racer}: error {np.mean((film[k] - truth) ** 2) / np.var(truth):.3f}"] = film[k]
+    greys = {name: np.rint(255 * np.clip(picture, 0, 1)).astype(np.uint8) for name, picture in pictures.items()}
+    return lay_out(
+        [name_picture(enlarge(grey[:, :, None].repeat(3, axis=2), 3), name) for name, grey in greys.items()], 3
+    )
 
 
 def claims(settings: Settings) -> tuple[Claim, ...]:
@@ -222,12 +235,14 @@ def draw(found: Found) -> Figure:
 
 STUDY = study.Study(
     source="Watching Neural Networks Learn (Emergent Garden, 2023)",
+    link="https://www.youtube.com/watch?v=TkwXa7Cvfr8",
     quote="Fourier features learn much better and faster than none, and than Taylor's.",
     settings=Settings,
     full=FULL,
+    full_min=4,
     run=run,
     claims=claims,
     oracles=oracles,
     draw=draw,
-    films=True,
+    shows="a photo of which every other pixel is given",
 )

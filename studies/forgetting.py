@@ -20,10 +20,12 @@ from mbench.runs import study
 from mbench.runs.study import Claim, Found, Measures, Oracle, Watch, above, below, number
 from mbench.types import FloatArray, IntArray
 from mbench.views.study import name_lines, plot_range, show_matrix, study_figure
+from mbench.views.study_film import lay_out, name_picture
 
 NAME = "forgetting"
 PLAIN, FRESH, L2, L1, ZEROED, SLOW = "plain", "fresh points", "L2", "L1", "zeroed nodes", "rate / 3"
 CONDITIONS = (PLAIN, FRESH, L2, L1, ZEROED, SLOW)
+BLUE, RED = (90, 150, 250), (230, 90, 90)
 BETAS, EPSILON = (0.9, 0.999), 1e-8
 
 
@@ -254,19 +256,36 @@ def _look(sweep: Sweep, stripes: list[FloatArray], gone: list[FloatArray], watch
     places = (track.place - settings.shift * (1 + np.arange(settings.points // settings.shift))) % settings.points
     gone.append(np.stack([losses[(places + k) % settings.points] for k in range(settings.shift)]).mean(axis=0))
     if track.moves % 4 == 0:
-        watch.shot(track.moves, lambda: draw_losses(losses, inside(settings, track.place)))
+        lags = settings.points // settings.shift
+        reading = f"cycle {1 + track.moves // lags}, move {track.moves % lags}"
+        watch.shot(reading, lambda: draw_frame(losses, inside(settings, track.place)))
+
+
+def draw_frame(losses: FloatArray, rows: IntArray) -> IntArray:
+    """Return the losses as bars, with what their colours say."""
+    words = {
+        f"in training: mean loss {losses[rows].mean():.2f}": BLUE,
+        f"all others: mean loss {np.delete(losses, rows).mean():.1f}" if len(rows) < len(losses) else "": RED,
+    }
+    bars = draw_losses(losses, rows)
+    half = np.zeros((1, bars.shape[1] // 2 - 8, 3), dtype=np.uint8)
+    key = [name_picture(half, text, f"#{bytes(colour).hex()}") for text, colour in words.items()]
+    return lay_out([lay_out(key, 2), name_picture(bars, "loss of every point, on a root scale up to 80")], 1)
 
 
 def draw_losses(losses: FloatArray, rows: IntArray) -> IntArray:
-    """Return the losses as bars, on a root scale: blue inside the interval, red outside. (200, 2 · points, 3)."""
-    height, reach = 200, 80.0
+    """Return the losses as bars, on a root scale: blue inside the interval, red outside.
+
+    (240, about 600, 3), a whole number of columns a point.
+    """
+    height, reach = 240, 80.0
     heights = np.rint(height * np.sqrt(np.minimum(losses / reach, 1.0))).astype(int)
     picture = np.zeros((height, len(losses), 3), dtype=np.uint8)
     within = np.zeros(len(losses), dtype=bool)
     within[rows] = True
     for place, (top, blue) in enumerate(zip(heights, within, strict=True)):
-        picture[height - top :, place] = (90, 150, 250) if blue else (230, 90, 90)
-    return picture.repeat(max(1, 500 // len(losses)), axis=1)
+        picture[height - top :, place] = BLUE if blue else RED
+    return picture.repeat(max(1, 600 // len(losses)), axis=1)
 
 
 def claims(settings: Settings) -> tuple[Claim, ...]:
@@ -380,12 +399,14 @@ def draw(found: Found) -> Figure:
 
 STUDY = study.Study(
     source="This neural network quickly forgets what it was previously trained on (J. Van Name, 2024)",
+    link="https://www.youtube.com/results?search_query=Joseph+Van+Name+This+neural+network+quickly+forgets+what+it+was+previously+trained+on",
     quote="As time goes along, the network needs to take more time; what leaves is forgotten at once; norms grow.",
     settings=Settings,
     full=FULL,
+    full_min=6,
     run=run,
     claims=claims,
     oracles=oracles,
     draw=draw,
-    films=True,
+    shows="what leaves training is lost",
 )

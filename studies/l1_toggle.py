@@ -19,7 +19,8 @@ from matplotlib.figure import Figure
 from mbench.nn import ResidualAtan
 from mbench.runs import study
 from mbench.runs.study import Claim, Found, Measures, Oracle, Watch, above, below, choice, number, numbers
-from mbench.types import FloatArray
+from mbench.types import FloatArray, IntArray
+from mbench.views.render.colours import SERIES
 from mbench.views.study import (
     film_cell,
     name_lines,
@@ -30,6 +31,7 @@ from mbench.views.study import (
     weight_frame,
     weight_reach,
 )
+from mbench.views.study_film import Chart, lay_out, name_picture
 
 NAME = "l1-toggle"
 LAYERS = 3
@@ -127,7 +129,8 @@ def run(settings: Settings, seed: int, watch: Watch) -> Measures:
     network = make_network(settings, seed, [0.0] * n + [TWIN_SCALE] * n)
     toggle = Toggle(network, x, y.expand(2 * n, *y.shape), settings.learning_rate)
     both = torch.tensor(np.tile(penalties, 2), dtype=x.dtype)
-    reach, step, losses, marks = 0.0, 0, [], []
+    step, losses, marks = 0, [], []
+    film: Film | None = None
     off, on = [], []
     on_loss = np.zeros(2 * n)
 
@@ -144,13 +147,19 @@ def run(settings: Settings, seed: int, watch: Watch) -> Measures:
             if step % RECORD_EVERY == 0:
                 losses.append(loss.double().numpy())
                 marks.append(step)
-            if reach and step % FILM_EVERY == 0:
-                watch.shot(step, lambda: weight_frame(toggle.weights()[0], reach, film_cell(settings.width)))
+            if film and step % FILM_EVERY == 0:
+                is_on = lasting is not None and lasting[0] > i
+                now = step, is_on, toggle.weights()[0], float(loss[0])
+                watch.shot(
+                    f"step {step:,}, L1 {'on' if is_on else 'off'}",
+                    lambda film=film, now=now: film.draw(*now),
+                )
 
     watch.say("first off-phase")
     phase(settings.warm, None)
     off.append(toggle.weights())
-    reach = weight_reach(off[0][0])
+    if watch.films:
+        film = Film(settings, off[0][0])
     for cycle in range(settings.cycles):
         watch.say(f"cycle {cycle + 1} of {settings.cycles}")
         phase(0, lengths)
@@ -180,6 +189,36 @@ def run(settings: Settings, seed: int, watch: Watch) -> Measures:
         "run/loss": np.array(losses)[:, :n].T,
         "run/states": np.stack([off[0][0], on[0][0], off[1][0], on[-1][0], off[-1][0]]),
     }
+
+
+class Film:
+    """The matrices of the first λ × on-phase, beside its loss and how near it is to the first dense state."""
+
+    def __init__(self, settings: Settings, first: FloatArray) -> None:
+        """first: that state, (layers, n, n)."""
+        self._settings, self._first, self._reach = settings, first, weight_reach(first)
+        self._chart = Chart(2, 1, (520, 376))
+        self._lines = [panel.plot([], [], color=SERIES[i], linewidth=2)[0] for i, panel in enumerate(self._chart.axes)]
+        self._steps: list[int] = []
+        self._values: list[tuple[float, float]] = []
+        end = settings.warm + settings.cycles * (max(settings.on_phases) + settings.phase)
+        self._chart.axes[0].set(yscale="log", ylim=(0.03, 100.0), title="loss without L1; L1 is on where it is light")
+        self._chart.axes[1].set(ylim=(0, 1.02), title="cosine with the first dense state", xlabel="step")
+        for panel in self._chart.axes:
+            panel.set_xlim(settings.warm, end)
+
+    def draw(self, step: int, is_on: bool, weights: FloatArray, loss: float) -> IntArray:
+        """Return the frame of a step."""
+        before = self._steps[-1] if self._steps else self._settings.warm
+        self._steps.append(step)
+        self._values.append((loss, cosine(self._first, weights)))
+        for panel, line, values in zip(self._chart.axes, self._lines, zip(*self._values, strict=True), strict=True):
+            line.set_data(self._steps, values)
+            if is_on:
+                panel.axvspan(before, step, color="#ffffff", alpha=0.12, linewidth=0)
+        rgb = weight_frame(weights, self._reach, film_cell(self._settings.width))
+        name = f"three matrices as red, green and blue, λ={self._settings.penalties[0]:g}"
+        return lay_out([name_picture(rgb, name), self._chart.picture()], 2)
 
 
 def _controls(
@@ -311,13 +350,15 @@ def draw(found: Found) -> Figure:
 
 STUDY = study.Study(
     source="A neural network reverts back to its original state as we turn L1 regularization on and off (J. Van Name)",
+    link="https://www.youtube.com/results?search_query=Joseph+Van+Name+neural+network+reverts+back+to+its+original+state+L1+regularization+on+and+off",
     quote="After each pair of periods the network is nearly back in its initial state, so that L1 does not easily "
     "change its structure.",
     settings=Settings,
     full=FULL,
+    full_min=6,
     run=run,
     claims=claims,
     oracles=oracles,
     draw=draw,
-    films=True,
+    shows="weights as L1 goes on and off",
 )

@@ -8,6 +8,7 @@ squares, which tells what the powers cannot do from what descent does not find. 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,14 +20,19 @@ from mbench.nn import FourierFeatures, TorchRegressor, reference_learning_rate
 from mbench.runs import study
 from mbench.runs.study import Claim, Found, Measures, Oracle, Watch, above, below, number, numbers
 from mbench.suite.tasks import load_task
-from mbench.types import FloatArray
+from mbench.types import FloatArray, IntArray
+from mbench.views.render.colours import paint_values
 from mbench.views.study import name_lines, plot_bars, plot_range, study_figure
+from mbench.views.study_film import enlarge, lay_out, name_picture
 
 NAME = "orders"
 N_FRESH = 6_000
 RIDGE = 1e-6  # of the kernel's largest entry
 LINE_POWERS = 8
 LINE_STEPS = 1_000
+N_LOOKS = 24
+FILMED = 4, 3  # orders and points at most
+FILM_ROWS, FILM_COLUMNS, FILM_TIMES = 44, 70, 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,14 +111,19 @@ def fit_error(
     asked: tuple[FloatArray, FloatArray],
     orders: int,
     seed: int,
+    look: Callable[[TorchRegressor, int], None] | None = None,
 ) -> tuple[float, float]:
-    """Return a trained network's error on its own points and on those asked, of the variance of what is asked."""
+    """Return a trained network's error on its own points and on those asked, of the variance of what is asked.
+
+    look: called with it and the number of steps taken, at the steps of the film.
+    """
     n_features = 2 * (1 + 2 * orders)
     model = TorchRegressor(
         features="fourier" if orders else None, orders=max(orders, 1), width=settings.width, depth=settings.depth,
         steps=settings.steps, batch_size=settings.batch, learning_rate=reference_learning_rate(n_features),
-        random_state=study.torch_seed(NAME, "start", seed),
-    ).fit(*learned)  # fmt: skip
+        random_state=study.torch_seed(NAME, "start", seed), snapshots=N_LOOKS,
+    )  # fmt: skip
+    model.fit(*learned, snapshot=(lambda step: look(model, step)) if look else None)
     own = learned[0][:N_FRESH], learned[1][:N_FRESH]
     errors = [float(np.mean((model.predict(X) - y) ** 2) / np.var(asked[1])) for X, y in (own, asked)]
     return errors[0], errors[1]
@@ -143,6 +154,7 @@ def run(settings: Settings, seed: int, watch: Watch) -> Measures:
     error, own, nearest = np.zeros(shape), np.zeros(shape), np.zeros(len(settings.points))
     kernel = np.full(shape, np.nan)
     by_lot = 0.0
+    film = Film(settings)
     for j, n in enumerate(settings.points):
         learned, asked = draw_data(n, seed)
         neighbours = KNeighborsRegressor(12, weights=_nearness)  # pyright: ignore[reportArgumentType]
@@ -150,12 +162,15 @@ def run(settings: Settings, seed: int, watch: Watch) -> Measures:
         nearest[j] = np.mean((neighbours.predict(asked[0]) - asked[1]) ** 2) / np.var(asked[1])
         for i, orders in enumerate(settings.orders):
             watch.say(f"{n:,} points, {orders} orders")
-            own[i, j], error[i, j] = fit_error(settings, learned, asked, orders, seed)
+            look = film.look(orders, n) if watch.films else None
+            own[i, j], error[i, j] = fit_error(settings, learned, asked, orders, seed, look)
             if n <= settings.kernel_points:
                 kernel[i, j] = kernel_error(learned, (asked[0][:2_000], asked[1][:2_000]), orders, settings.depth)
         if j == 0:
             lot = study.random_stream(NAME, "labels", seed).permutation(n)
             by_lot = fit_error(settings, (learned[0], learned[1][lot]), asked, settings.orders[0], seed)[1]
+    if watch.films:
+        film.offer(watch)
     watch.say("the line")
     x = np.sort(study.random_stream(NAME, "line", seed).uniform(-1, 1, 1_000))
     powers = x[:, None] ** np.arange(LINE_POWERS + 1)
@@ -174,6 +189,44 @@ def run(settings: Settings, seed: int, watch: Watch) -> Measures:
         "line/condition_powers": np.array(np.linalg.cond(powers)),
         "line/condition_chebyshev": np.array(np.linalg.cond(chebyshev)),
     }
+
+
+class Film:
+    """The set as networks of some orders have it, learned from some numbers of points, at each look."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Nothing is seen yet."""
+        self._shown = [
+            np.unique(np.linspace(0, len(values) - 1, most).round().astype(int)).tolist()
+            for values, most in zip((settings.orders, settings.points), FILMED, strict=True)
+        ]
+        self._orders, self._points = settings.orders, settings.points
+        self._seen: dict[tuple[int, int], dict[int, IntArray]] = {}
+        y, x = np.mgrid[1 : -1 : FILM_ROWS * 1j, -1 : 1 : FILM_COLUMNS * 1j]
+        self._X = np.column_stack([x.ravel(), y.ravel()])
+
+    def look(self, orders: int, n: int) -> Callable[[TorchRegressor, int], None] | None:
+        """Return what keeps the picture of one network by step, None for one that is not shown."""
+        place = self._orders.index(orders), self._points.index(n)
+        if any(each not in shown for each, shown in zip(place, self._shown, strict=True)):
+            return None
+        seen = self._seen[place] = {}
+
+        def keep(model: TorchRegressor, step: int) -> None:
+            values = model.predict(self._X).reshape(FILM_ROWS, FILM_COLUMNS)
+            seen[step] = enlarge(paint_values(values), FILM_TIMES)
+
+        return keep
+
+    def offer(self, watch: Watch) -> None:
+        """Offer the pictures: a row for each number of points, a column for each of orders."""
+        places = [(i, j) for j in self._shown[1] for i in self._shown[0]]
+        for step in self._seen[places[0]]:
+            pictures = []
+            for i, j in places:
+                orders = f"{self._orders[i]} orders" if self._orders[i] else "none"
+                pictures.append(name_picture(self._seen[i, j][step], f"{orders}, {self._points[j]:,} points"))
+            watch.shot(step, lambda pictures=pictures: lay_out(pictures, len(self._shown[0])), times=3)
 
 
 def claims(settings: Settings) -> tuple[Claim, ...]:
@@ -268,12 +321,15 @@ def draw(found: Found) -> Figure:
 
 STUDY = study.Study(
     source="Watching Neural Networks Learn (Emergent Garden, 2023)",
+    link="https://www.youtube.com/watch?v=TkwXa7Cvfr8",
     quote="With 256 orders of Fourier features the Mandelbrot set is learned best; a Taylor layer's coefficients are "
     "hard to find.",
     settings=Settings,
     full=FULL,
+    full_min=12,
     run=run,
     claims=claims,
     oracles=oracles,
     draw=draw,
+    shows="the set as it is learned, by orders and points",
 )

@@ -8,6 +8,7 @@ as large and learns at twice the rate is the same network. Control: a base netwo
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,11 +25,15 @@ from mbench.suite.datasets import load_photo
 from mbench.suite.tasks import load_task
 from mbench.types import FloatArray
 from mbench.views.study import name_lines, plot_bars, plot_range, study_figure
+from mbench.views.study_film import enlarge, lay_out, name_picture
 
 NAME = "output-and-scale"
 N_FRESH = 10_000
 SATURATED = 0.99  # a tanh beyond this is where its slope is nearly zero
 TASKS = ("image", "mandelbrot")
+FILMED = ("base", "sigmoid", "linear", "ReLU", "constant rate", "constant rate / 10", "raw inputs", "raw, rate / 10")
+N_LOOKS = 30
+FILM_WIDTH = 232  # pixels of a picture at least
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +123,15 @@ def rate_at(settings: Settings, variant: Variant, step: int) -> float:
 
 
 def fit(
-    settings: Settings, variant: Variant, data: tuple[FloatArray, FloatArray], seed: int, kind: torch.dtype
+    settings: Settings,
+    variant: Variant,
+    data: tuple[FloatArray, FloatArray],
+    seed: int,
+    kind: torch.dtype,
+    look: Callable[[Network], None] | None = None,
 ) -> Network:
-    """Return the network trained on X (n, 2) and y (n,)."""
+    """Return the network trained on X (n, 2) and y (n,). look: called with it at the steps of the film."""
+    due = set(study.look_steps(settings.steps, N_LOOKS)) if look else set()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(study.torch_seed(NAME, f"start {variant.start}", seed))
         network = Network(settings, variant).to(kind)
@@ -133,6 +144,8 @@ def fit(
         with torch.no_grad():  # Adam's step is as long as the rate, so that a step taken twice is a rate twice as large
             for parameter, old in zip(twice, before, strict=False):
                 parameter.add_(parameter - old)
+        if look and step.number in due:
+            look(network)
         if step.number == settings.steps:
             break
         before = [parameter.detach().clone() for parameter in twice]
@@ -168,16 +181,54 @@ def draw_task(
 def run(settings: Settings, seed: int, watch: Watch) -> Measures:
     """Train every variant on both tasks."""
     found: dict[str, Any] = {}
+    film = Film(settings)
     for task in TASKS:
         learned, asked = draw_task(settings, task, seed)
         for name, variant in VARIANTS.items():
             watch.say(f"{task}: {name}")
-            network = fit(settings, variant, learned, seed, torch.float32)
+            look = film.look(name) if watch.films and task == "image" and name in FILMED else None
+            network = fit(settings, variant, learned, seed, torch.float32, look)
             answers = predict(settings, variant, network, asked[0])
             found[f"{name}/{task}_fvu"] = np.mean((answers - asked[1]) ** 2) / np.var(asked[1])
             found[f"{name}/{task}_saturated"] = np.mean(np.abs(2.0 * answers - 1.0) > SATURATED)
             found[f"{name}/{task}_spread"] = np.std(answers) / np.std(asked[1])
+    if watch.films:
+        film.offer(watch)
     return found
+
+
+class Film:
+    """The photo as some variants have it at each look, at every other pixel of both ways."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Nothing is seen yet."""
+        self._settings = settings
+        self._seen: dict[str, list[FloatArray]] = {}
+        (X, y), _ = draw_task(settings, "image", 0)
+        shape = settings.rows, len(X) // settings.rows
+        self._X = X.reshape(*shape, 2)[::2, ::2]
+        self._truth = y.reshape(shape)[::2, ::2]
+
+    def look(self, name: str) -> Callable[[Network], None]:
+        """Return what keeps the picture of a variant."""
+        seen = self._seen[name] = []
+
+        def keep(network: Network) -> None:
+            answers = predict(self._settings, VARIANTS[name], network, self._X.reshape(-1, 2))
+            seen.append(answers.reshape(self._truth.shape))
+
+        return keep
+
+    def offer(self, watch: Watch) -> None:
+        """Offer the pictures side by side, each with its error."""
+        times = math.ceil(FILM_WIDTH / self._truth.shape[1])
+        for k, step in enumerate(study.look_steps(self._settings.steps, N_LOOKS)):
+            pictures = []
+            for name, seen in self._seen.items():
+                error = np.mean((seen[k] - self._truth) ** 2) / np.var(self._truth)
+                grey = np.rint(255 * np.clip(seen[k], 0, 1)).astype(np.uint8)[:, :, None].repeat(3, axis=2)
+                pictures.append(name_picture(enlarge(grey, times), f"{name}: error {error:.2f}"))
+            watch.shot(step, lambda pictures=pictures: lay_out(pictures, 4), times=3)
 
 
 def claims(settings: Settings) -> tuple[Claim, ...]:
@@ -258,11 +309,14 @@ def draw(found: Found) -> Figure:
 
 STUDY = study.Study(
     source="Watching Neural Networks Learn (Emergent Garden, 2023)",
+    link="https://www.youtube.com/watch?v=TkwXa7Cvfr8",
     quote="Tanh works better than a sigmoid, leaky ReLU better than ReLU; inputs are normalised, the rate decays.",
     settings=Settings,
     full=FULL,
+    full_min=3,
     run=run,
     claims=claims,
     oracles=oracles,
     draw=draw,
+    shows="a photo as it is learned, each choice changed alone",
 )

@@ -7,6 +7,7 @@ without noise, where a fit of every point is right and there is nothing to cure.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,11 +20,14 @@ from mbench.nn import TorchRegressor, constant_slope, lipschitz_bound, measured_
 from mbench.runs import study
 from mbench.runs.study import Claim, Found, Measures, Oracle, Watch, above, below, number
 from mbench.types import FloatArray
+from mbench.views.render.colours import SERIES, TEXT
 from mbench.views.study import name_lines, plot_bars, plot_range, study_figure
+from mbench.views.study_film import Chart
 
 NAME = "regularisers"
 NONE = "none"
 N_TRUE = 400
+N_LOOKS = 60
 RELATIVE_ZERO = 1e-3  # a weight smaller than this share of the largest counts as none
 METHODS: dict[str, tuple[str, tuple[float, ...]]] = {
     "L1": ("l1", (0.03, 0.1)),
@@ -91,13 +95,23 @@ def draw_data(settings: Settings, seed: int) -> tuple[FloatArray, FloatArray, Fl
     return x, clean, clean + settings.noise * rng.standard_normal(settings.points)
 
 
-def fit(settings: Settings, seed: int, data: tuple[FloatArray, FloatArray], parameter: dict[str, float]) -> Model:
-    """Return the network that was learned from x and y under one regulariser."""
+def fit(
+    settings: Settings,
+    seed: int,
+    data: tuple[FloatArray, FloatArray],
+    parameter: dict[str, float],
+    look: Callable[[Model, int], None] | None = None,
+) -> Model:
+    """Return the network that was learned from x and y under one regulariser.
+
+    look: called with it and the number of steps taken, at the steps of the film.
+    """
     model = Model(
         width=settings.width, depth=settings.depth, steps=settings.steps, batch_size=settings.points,
-        learning_rate=settings.learning_rate, random_state=study.torch_seed(NAME, "start", seed), **parameter,
+        learning_rate=settings.learning_rate, random_state=study.torch_seed(NAME, "start", seed), snapshots=N_LOOKS,
+        **parameter,
     )  # fmt: skip
-    return model.fit(*data)
+    return model.fit(*data, snapshot=(lambda step: look(model, step)) if look else None)
 
 
 def measure(model: Model, x: FloatArray, y: FloatArray) -> dict[str, Any]:
@@ -123,16 +137,52 @@ def run(settings: Settings, seed: int, watch: Watch) -> Measures:
     """Fit every row to the noisy points, and the first strength of each method to the clean ones."""
     x, clean, noisy = draw_data(settings, seed)
     found: dict[str, FloatArray] = {"data/x": x[:, 0], "data/y": noisy}
+    seen: dict[str, dict[int, FloatArray]] = {}
+    grid = np.linspace(-1, 1, N_TRUE)[:, None]
     for case, parameter in all_cases().items():
         watch.say(case)
-        found |= {
-            f"{case}/{name}": v for name, v in measure(fit(settings, seed, (x, noisy), parameter), x, noisy).items()
-        }
+        look = None
+        if watch.films and case in filmed_cases():
+            look = keep_curves(grid, seen.setdefault(case, {}))
+        model = fit(settings, seed, (x, noisy), parameter, look)
+        found |= {f"{case}/{name}": value for name, value in measure(model, x, noisy).items()}
     for case in (NONE, name_case("clip", METHODS["clip"][1][0])):
         watch.say(f"{case}, no noise")
         values = measure(fit(settings, seed, (x, clean), all_cases()[case]), x, clean)
         found |= {f"{case}, no noise/{name}": value for name, value in values.items()}
+    if watch.films:
+        film((x[:, 0], noisy), seen, watch)
     return found
+
+
+def keep_curves(grid: FloatArray, kept: dict[int, FloatArray]) -> Callable[[Model, int], None]:
+    """Return what keeps a model's curve by step."""
+    return lambda model, step: kept.update({step: model.predict(grid)})
+
+
+def filmed_cases() -> list[str]:
+    """Return the rows that the film shows: none, and each method at its last strength."""
+    return [NONE, *(name_case(method, strengths[-1]) for method, (_, strengths) in METHODS.items())]
+
+
+def film(data: tuple[FloatArray, FloatArray], seen: dict[str, dict[int, FloatArray]], watch: Watch) -> None:
+    """Offer the curves as they are learned, with their errors. seen: by row and step."""
+    chart = Chart(2, 4, (960, 480))
+    grid = np.linspace(-1, 1, N_TRUE)
+    truth = np.sin(3 * grid)
+    lines = []
+    for i, (panel, case) in enumerate(zip(chart.axes, seen, strict=True)):
+        panel.plot(grid, truth, ":", color=TEXT, linewidth=1.2, label="sin 3x")
+        panel.plot(*data, "o", color=TEXT, markersize=3.5, label="given")
+        lines.append(panel.plot([], [], color=SERIES[i], linewidth=2, label="learned")[0])
+        panel.set(ylim=(-2, 2), xlim=(-1, 1), xticks=(-1, 0, 1), yticks=(-1, 0, 1), title=f"{case}: error 0.000")
+        panel.title.set_fontsize(11)
+    name_lines(chart.axes[0], loc="lower right")
+    for step in seen[NONE]:
+        for panel, line, (case, curves) in zip(chart.axes, lines, seen.items(), strict=True):
+            line.set_data(grid, curves[step])
+            panel.title.set_text(f"{case}: error {np.mean((curves[step] - truth) ** 2):.3f}")
+        watch.shot(step, chart.picture)
 
 
 def claims(settings: Settings) -> tuple[Claim, ...]:
@@ -225,12 +275,15 @@ def draw(found: Found) -> Figure:
 
 STUDY = study.Study(
     source="Regularization in deep learning, Lipschitz continuity, gradient regularization",
+    link="https://www.youtube.com/results?search_query=Regularization+in+Deep+Learning+Lipschitz+continuity+Gradient+regularization",
     quote="Regularisation makes an overfitted curve smooth; L1 makes weights sparse, L2 small and even; clipping "
     "bounds the slope.",
     settings=Settings,
     full=FULL,
+    full_min=5,
     run=run,
     claims=claims,
     oracles=oracles,
     draw=draw,
+    shows="what is learned from 15 noisy points",
 )

@@ -21,10 +21,14 @@ from mbench.nn import MLP, FourierFeatures, TaylorFeatures, training
 from mbench.runs import study
 from mbench.runs.study import Claim, Found, Measures, Oracle, Watch, above, below, number, numbers
 from mbench.types import FloatArray
+from mbench.views.render.colours import SERIES, TEXT
 from mbench.views.study import name_lines, plot_bars, plot_range, study_figure
+from mbench.views.study_film import Chart
 
 NAME = "taylor-line"
 N_ASKED = 2_000
+N_LOOKS = 60
+FILMED = ("powers", "Chebyshev", "network, powers")
 TARGETS: dict[str, Callable[[FloatArray], FloatArray]] = {
     "wave": lambda x: np.sin(5.0 * x),
     "step": lambda x: np.where(x > 0.2, 1.0, -1.0),
@@ -92,15 +96,23 @@ def unexplained(answers: FloatArray, truth: FloatArray) -> float:
 
 
 def descend(
-    settings: Settings, network: nn.Module, sample: tuple[FloatArray, FloatArray], rate: float, batch: int | None
+    settings: Settings,
+    network: nn.Module,
+    sample: tuple[FloatArray, FloatArray],
+    rate: float,
+    batch: int | None,
+    look: Callable[[], None] | None = None,
 ) -> nn.Module:
-    """Train on x (n,) and y (n,), at a rate that falls by half a cosine."""
+    """Train on x (n,) and y (n,), at a rate that falls by half a cosine. look: called at the steps of the film."""
+    due = set(study.look_steps(settings.steps, N_LOOKS)) if look else set()
     x, y = (torch.tensor(each[:, None], dtype=torch.float32) for each in sample)
 
     def falling(step: int) -> float:
         return rate * (0.01 + 0.99 * 0.5 * (1.0 + np.cos(np.pi * step / settings.steps)))
 
     for step in training(network, x, y, falling, batch):
+        if look and step.number in due:
+            look()
         if step.number == settings.steps:
             break
     return network
@@ -112,11 +124,33 @@ def answer(network: nn.Module, x: FloatArray) -> FloatArray:
         return network(torch.tensor(x[:, None], dtype=torch.float32))[:, 0].double().numpy()
 
 
+class Looks:
+    """What a film shows: the answers of a fit at each look, on every tenth of the points asked."""
+
+    def __init__(self, films: bool) -> None:
+        """films: is anything kept?"""
+        self.films = films
+        self.seen: dict[str, list[FloatArray]] = {}
+
+    def at(self, name: str, network: nn.Module, x: FloatArray) -> Callable[[], None] | None:
+        """Return what keeps a network's answers at x under a name, None without a film."""
+        if not self.films:
+            return None
+        kept = self.seen[name] = []
+        return lambda: kept.append(answer(network, x[:: N_ASKED // 200]))
+
+    def keep_best(self, names: list[str], best: int, name: str) -> None:
+        """Keep one of several fits, under another name."""
+        if self.films:
+            self.seen[name] = self.seen[names[best]]
+
+
 def run(settings: Settings, seed: int, watch: Watch) -> Measures:
     """Fit both targets by every method."""
     stream = study.random_stream(NAME, "data", seed)
     x, asked = stream.uniform(-1.0, 1.0, settings.points), np.linspace(-1.0, 1.0, N_ASKED)
     found: dict[str, FloatArray] = {"condition": np.array(np.linalg.cond(np.vander(x, settings.powers + 1)))}
+    looks = Looks(watch.films)
     for target, function in TARGETS.items():
         y, truth = function(x), function(asked)
 
@@ -128,17 +162,47 @@ def run(settings: Settings, seed: int, watch: Watch) -> Measures:
         keep("straight line", np.polynomial.Polynomial.fit(x, y, 1)(asked))
         for basis in ("powers", "Chebyshev"):
             watch.say(f"{target}: a layer on {basis}")
-            fits = [answer(descend(settings, make_layer(settings, basis), (x, y), rate, None), asked)
-                    for rate in settings.rates]  # fmt: skip
+            fits, names = [], [f"{target}/{basis}, {rate}" for rate in settings.rates]
+            for name, rate in zip(names, settings.rates, strict=True):
+                layer = make_layer(settings, basis)
+                fits.append(answer(descend(settings, layer, (x, y), rate, None, looks.at(name, layer, asked)), asked))
             errors = [unexplained(each, truth) for each in fits]
+            best = int(np.argmin(errors))
             found[f"{target}/{basis}/rates"] = np.array(errors)
-            keep(basis, fits[int(np.argmin(errors))])
+            keep(basis, fits[best])
+            looks.keep_best(names, best, f"{target}/{basis}")
         for kind in ("none", "powers", "Fourier"):
             watch.say(f"{target}: a network on {kind}")
             network = make_network(settings, kind, seed)
-            trained = descend(settings, network, (x, y), settings.network_rate, settings.batch)
+            look = looks.at(f"{target}/network, {kind}", network, asked)
+            trained = descend(settings, network, (x, y), settings.network_rate, settings.batch, look)
             keep(f"network, {kind}", answer(trained, asked))
+    if watch.films:
+        film(settings, looks, found, watch)
     return found
+
+
+def film(settings: Settings, looks: Looks, found: Measures, watch: Watch) -> None:
+    """Offer the fits as they come about, beside what they are to be and the best that powers can do."""
+    chart = Chart(1, 2, (920, 440))
+    x = np.linspace(-1.0, 1.0, N_ASKED)[:: N_ASKED // 200]
+    words = {
+        "powers": "layer on powers",
+        "Chebyshev": "layer, Chebyshev's basis",
+        "network, powers": "network on powers",
+    }
+    lines = {}
+    for panel, (target, function) in zip(chart.axes, TARGETS.items(), strict=True):
+        panel.plot(x, function(x), ":", color=TEXT, linewidth=1.5, label="truth")
+        panel.plot(x, found[f"{target}/least squares/line"], "--", color=TEXT, linewidth=1, label="least squares")
+        for i, name in enumerate(FILMED):
+            lines[target, name] = panel.plot([], [], color=SERIES[i], linewidth=2, label=words[name])[0]
+        panel.set(title=target, xlim=(-1, 1), ylim=(-1.7, 1.7))
+    name_lines(chart.axes[1], loc="upper left")
+    for k, step in enumerate(study.look_steps(settings.steps, N_LOOKS)):
+        for (target, name), line in lines.items():
+            line.set_data(x, looks.seen[f"{target}/{name}"][k])
+        watch.shot(step, chart.picture)
 
 
 def claims(settings: Settings) -> tuple[Claim, ...]:
@@ -218,11 +282,14 @@ def draw(found: Found) -> Figure:
 
 STUDY = study.Study(
     source="Watching Neural Networks Learn (Emergent Garden, 2023)",
+    link="https://www.youtube.com/watch?v=TkwXa7Cvfr8",
     quote="A single layer on Taylor features cannot find their coefficients; before a network they help.",
     settings=Settings,
     full=FULL,
+    full_min=16,
     run=run,
     claims=claims,
     oracles=oracles,
     draw=draw,
+    shows="fits of eight powers by descent",
 )

@@ -578,14 +578,20 @@ def test_every_recorded_study_has_a_card_and_a_page(site):
     found = studies.take_studies(site)
     assert {link["href"] for link in cards.all("a")} >= {study.href for study in found}
     assert len(found) >= 7
+    stills = {image["src"] for image in cards.all("img")}
+    assert {study.poster.path for study in found} <= stills
     for study in found:
         text = " ".join("".join(Elements(site / study.href).text).split())
         assert " ".join(study.record.quote.split()) in text
         assert f"mbench study {study.name} --check" in text
+        assert f"about {study.full_min} minutes of one core" in text
+        assert study.link in {link["href"] for link in Elements(site / study.href).all("a")}
+        assert study.shows in text
         for claim in study.record.claims:
             assert claim.claim in text
             for case in claim.cases:
                 assert case.value.mean is None or f"{case.value.mean:.4g}" in text
+                assert " · ".join("–" if v is None else f"{v:.3g}" for v in case.value.values) in text
         assert all(oracle.name in text for oracle in study.record.oracles)
         assert len(Elements(site / study.href).all("video")) == (study.film is not None)
 

@@ -38,7 +38,7 @@ def plan(tmp_path):
         except MissingDataError:
             pytest.skip("MNIST is not here")
         settings, scale = make_settings(study, SMALL[name] | given)
-        return Plan(study, settings, scale, seeds, tmp_path / name, films=study.films)
+        return Plan(study, settings, scale, seeds, tmp_path / name, films=bool(study.shows))
 
     return make
 
@@ -55,7 +55,7 @@ def test_its_oracles_pass_its_claims_are_measured_and_it_draws(plan, name):
     assert len(ran.record.oracles) >= 1
     measured = [claim.id for claim in ran.record.claims if any(case.value.mean is not None for case in claim.cases)]
     assert measured == [claim.id for claim in ran.record.claims]
-    assert bool(ran.shots) == small.study.films
+    assert bool(ran.shots) == bool(small.study.shows)
     assert small.study.draw(ran.found).axes
 
 
@@ -141,8 +141,8 @@ def test_losses_are_drawn_blue_inside_and_red_outside():
     picture = module("forgetting").draw_losses(np.array([80.0, 20.0, 0.0]), np.array([0]))
     width = picture.shape[1] // 3
     assert picture[0, 0].tolist() == [90, 150, 250]  # as high as can be
-    assert picture[99, width].tolist() == [0, 0, 0]  # a quarter is drawn half as high
-    assert picture[100, width].tolist() == [230, 90, 90]
+    assert picture[119, width].tolist() == [0, 0, 0]  # a quarter is drawn half as high
+    assert picture[120, width].tolist() == [230, 90, 90]
     assert picture[-1, -1].tolist() == [0, 0, 0]
 
 

@@ -12,9 +12,11 @@ import mbench as package
 from mbench.errors import HarnessError, UsageError
 from mbench.results.studies import RECORD_NAME, RECORDED_STUDIES, compare_records, read_record, spread, write_record
 from mbench.runs import study as framework
-from mbench.runs.run_study import Plan, judge, load_study, plan_study, run_study, study_names
+from mbench.runs.run_study import Plan, describe_study, judge, load_study, plan_study, run_study, study_names
 from mbench.runs.study import Claim, Oracle, above, below, between, make_settings, number, numbers
+from mbench.views.film_file import read_last_frame
 from mbench.views.study import weight_frame, weight_reach
+from mbench.views.study_film import Chart, enlarge, lay_out, name_picture, write_study_film
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ def coins(tmp_path):
     path = tmp_path / "coins.py"
     path.write_text("")
     made = framework.Study(
-        source="", quote="", settings=Coins, run=toss, claims=by_chance, draw=lambda found: Figure(), films=True,
+        source="", quote="", settings=Coins, run=toss, claims=by_chance, draw=lambda found: Figure(), shows="a colour",
         oracles=lambda found: (Oracle("none", 0.0, 0.0, 0.0),), full={"tosses": 1_000}, name="coins", path=path,
     )  # fmt: skip
 
@@ -275,6 +277,22 @@ def test_every_study_has_a_claim_a_control_and_a_long_version(name):
     make_settings(each, {"scale": "full"})
 
 
+@pytest.mark.parametrize("name", study_names())
+def test_what_a_file_says_is_read_without_running_it(name):
+    told, each = describe_study(name), load_study(name)
+    assert (told.link, told.shows, told.full_min) == (each.link, each.shows, each.full_min)
+    assert told.link.startswith("https://")
+    assert told.shows
+    assert told.full_min > 0
+
+
+@pytest.mark.parametrize("name", study_names())
+def test_a_recorded_film_takes_two_megabytes_at_most(name):
+    film = RECORDED_STUDIES / name / "film.mp4"
+    assert 0 < film.stat().st_size <= 2_000_000
+    assert read_last_frame(film).std() > 10
+
+
 def test_an_unknown_seed_is_refused(tmp_path):
     for seeds in ((), (-1,), (1, 1)):
         with pytest.raises(UsageError, match="seeds"):
@@ -294,6 +312,58 @@ def test_a_weight_frame_is_the_root_of_each_matrix_in_its_colour():
     assert frame[5, 0].tolist() == [0, 0, 255]  # brighter than can be is as bright as can be
     assert frame[5, 5].tolist() == [0, 0, 0]
     assert weight_reach(np.zeros((3, 2, 2))) == 1.0
+
+
+def test_pictures_stand_in_rows_and_their_names_above_them():
+    red, blue = np.zeros((4, 60, 3), dtype=np.uint8), np.zeros((4, 60, 3), dtype=np.uint8)
+    red[..., 0] = blue[..., 2] = 255
+    page = lay_out([enlarge(red, 2), blue, blue], 2)
+    assert page.shape == (8 + 8 + 8 + 4 + 8, 8 + 120 + 8 + 60 + 8, 3)
+    assert (page[8:16, 8:128] == [255, 0, 0]).all()
+    assert (page[8:12, 136:196] == [0, 0, 255]).all()
+    assert (page[24:28, 8:68] == [0, 0, 255]).all()
+    assert (page[12:16, 136:] == page[0, 0]).all()  # a lower picture stands at the top of its row
+    named = name_picture(red, "red")
+    assert (named[-4:] == red).all()
+    assert (named[:-4] > 150).any()
+    assert (name_picture(red, "a name for which there is no room")[:-4, -2:] == page[0, 0]).all()
+
+
+def test_a_chart_keeps_its_place_while_its_lines_change():
+    chart = Chart(1, 1, (320, 240))
+    (line,) = chart.axes[0].plot([0, 1], [0, 1])
+    first = chart.picture()
+    line.set_data([0, 1], [1, 0])
+    second = chart.picture()
+    assert first.shape == second.shape == (240, 320, 3)
+    changed = (first != second).any(axis=2)
+    assert changed.any()
+    assert not changed[:, :20].any()
+
+
+def test_a_film_has_a_caption_and_holds_its_last_frame(tmp_path):
+    shots = [(number, np.full((60, 320, 3), 40 * number, dtype=np.uint8)) for number in range(3)]
+    shots.append(("radius 0.30", np.full((60, 320, 3), 240, dtype=np.uint8)))
+    assert write_study_film(tmp_path / "film.mp4", shots, "title") == 4 + 12
+    last = read_last_frame(tmp_path / "film.mp4")
+    assert last.shape == (100, 320, 3)
+    assert (last[60:] > 230).all()
+    assert (last[:40] > 150).any()
+
+
+def test_what_is_computed_for_a_film_alone_is_left_out_without_one(coins):
+    asked = []
+
+    def looking(settings, seed, watch):
+        asked.append(watch.films)
+        watch.shot("twice", lambda: np.zeros((2, 2, 3), dtype=np.uint8), times=2)
+        return toss(settings, seed, watch)
+
+    plan = coins(seeds=(0, 1))
+    plan = replace(plan, study=replace(plan.study, run=looking), films=True)
+    ran = run_study(plan)
+    assert asked == [True, False]
+    assert [reading for reading, _ in ran.shots] == ["twice", "twice", 1]
 
 
 def test_a_record_is_a_table_in_a_notebook_with_a_row_per_claim_and_strange_words_as_they_are():

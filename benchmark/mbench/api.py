@@ -465,10 +465,11 @@ def write_study(
     from mbench.runs.run_study import run_study, write_series
     from mbench.views.film_file import check_film_path
     from mbench.views.render.page import plain_style
-    from mbench.views.study import save_figure, write_study_film
+    from mbench.views.study import save_figure
+    from mbench.views.study_film import write_study_film
 
     film = film or plan.folder / "film.mp4"
-    if plan.study.films:
+    if plan.study.shows:
         check_film_path(film)
         is_new = plan.fresh or not film.exists() or not plan.seed_path(plan.seeds[0]).exists()
         plan = replace(plan, films=is_new)
@@ -478,5 +479,5 @@ def write_study(
     with plain_style():
         save_figure(plan.study.draw(ran.found), paths[2])
     if ran.shots:
-        write_study_film(film, ran.shots, plan.study.name)
-    return ran.record, (*paths, film) if film.exists() and plan.study.films else tuple(paths)
+        write_study_film(film, ran.shots, f"{plan.study.name}: {plan.study.shows}")
+    return ran.record, (*paths, film) if plan.study.shows and film.exists() else tuple(paths)

@@ -45,7 +45,7 @@ def _read_settings(ctx: click.Context, parameter: click.Parameter, texts: tuple[
 @click.argument("name", required=False)
 @click.option("--seeds", callback=_read_seeds, metavar="N,N,…", help="Seeds to run.  [default: 0,1,2]")
 @click.option("--set", "given", multiple=True, callback=_read_settings, metavar="KEY=VALUE",
-              help="Change a setting; repeatable. scale=full runs the long version.")  # fmt: skip
+              help="Change a setting; repeatable. scale=full: the long version (minutes: see the list).")  # fmt: skip
 @click.option("--film", type=click.Path(path_type=Path), metavar="FILE",
               help="Where its film goes, .mp4, .gif or .webp. Default: film.mp4 beside the record.")  # fmt: skip
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=Path("results/studies"),
@@ -120,23 +120,25 @@ def _list_studies(as_json: bool) -> None:
     rows = []
     for name in study_names():
         record = recorded_study(name)
-        row = {"name": name, "claim": describe_study(name), "verdict": "", "when": "", "true": None, "claims": None}
+        told = describe_study(name)
+        row = {"name": name, "claim": told.claim, "verdict": "", "when": "", "true": None, "claims": None}
         if record is not None:
             said = [each.verdict for each in record.claims if each.kind == "source"]
             row |= {"verdict": record.verdict, "when": record.when, "true": said.count("true"), "claims": len(said)}
-        rows.append(row | {"cpu_s": None if record is None else record.cpu_s})
+        rows.append(row | {"cpu_s": None if record is None else record.cpu_s, "full_min": told.full_min})
     if as_json:
         click.echo(json.dumps(rows, indent=1, ensure_ascii=False))
         return
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1))
-    for column in ("study", "claim", "verdict", "all claims", "CPU s"):
-        table.add_column(column, justify="right" if column == "CPU s" else "left", no_wrap=True)
+    for column in ("study", "claim", "verdict", "all claims", "CPU s", "full, min"):
+        table.add_column(column, justify="right" if column in ("CPU s", "full, min") else "left", no_wrap=True)
     for row in rows:
         verdict = row["verdict"] or "not recorded"
         verdict += f" {row['when']}" if row["when"] else ""
         cost = "" if row["cpu_s"] is None else f"{row['cpu_s']:.0f}"
         share = "" if row["claims"] is None else f"{row['true']} of {row['claims']} true"
-        table.add_row(escape(row["name"]), escape(row["claim"]), escape(verdict), share, cost)
+        full = "" if row["full_min"] is None else f"{row['full_min']}"
+        table.add_row(escape(row["name"]), escape(row["claim"]), escape(verdict), share, cost, full)
     print_whole(make_console(), table)
 
 

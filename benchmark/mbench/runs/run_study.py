@@ -83,7 +83,7 @@ class Ran:
 
     record: StudyRecord
     found: Found
-    shots: list[tuple[int, IntArray]] = field(default_factory=list)
+    shots: list[tuple[int | str, IntArray]] = field(default_factory=list)
 
 
 def study_names() -> list[str]:
@@ -91,9 +91,35 @@ def study_names() -> list[str]:
     return sorted(path.stem.replace("_", "-") for path in STUDIES_FOLDER.glob("*.py"))
 
 
-def describe_study(name: str) -> str:
-    """Return a study's claim in one line, the first of its file, which is not run for that."""
-    return (ast.get_docstring(ast.parse(_path(name).read_text("utf-8"))) or "").partition("\n")[0]
+@dataclass(frozen=True, slots=True)
+class Described:
+    """What the file of a study says of it, which is not run for that.
+
+    claim: in one line.  link: to its source.  shows: what its film shows.  full_min: minutes of its long version.
+    """
+
+    claim: str
+    link: str = ""
+    shows: str = ""
+    full_min: int | None = None
+
+
+def describe_study(name: str) -> Described:
+    """Return what a study's file says of it: its first line, and words and numbers of its `STUDY`."""
+    tree = ast.parse(_path(name).read_text("utf-8"))
+    said: dict[str | None, Any] = {
+        keyword.arg: keyword.value.value
+        for node in tree.body
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and _names(node) == ["STUDY"]
+        for keyword in node.value.keywords
+        if isinstance(keyword.value, ast.Constant)
+    }
+    claim = (ast.get_docstring(tree) or "").partition("\n")[0]
+    return Described(claim, **{each: said[each] for each in ("link", "shows", "full_min") if each in said})
+
+
+def _names(node: ast.Assign) -> list[str]:
+    return [target.id for target in node.targets if isinstance(target, ast.Name)]
 
 
 def load_study(name: str) -> Study:
@@ -120,7 +146,7 @@ def plan_study(
     settings, scale = make_settings(study, given)
     if not seeds or len(set(seeds)) < len(seeds) or min(seeds) < 0:
         raise UsageError(f"seeds {', '.join(map(str, seeds)) or 'none'}: expected different whole numbers from 0 on")
-    if films and not study.films:
+    if films and not study.shows:
         raise UsageError(f"{name}: this study makes no film. Leave --film out")
     study.prepare(settings)
     return Plan(study, settings, scale, tuple(seeds), out / name, films, fresh)
@@ -133,7 +159,7 @@ def run_study(plan: Plan, say: Say = lambda seed, words: None) -> Ran:
     """
     measured: list[Measures] = []
     cpu_s = 0.0
-    shots: list[tuple[int, IntArray]] = []
+    shots: list[tuple[int | str, IntArray]] = []
     for seed in plan.seeds:
         path = plan.seed_path(seed)
         films = plan.films and seed == plan.seeds[0]

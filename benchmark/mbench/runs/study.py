@@ -147,31 +147,40 @@ class Oracle:
 
 
 class Watch:
-    """What a run tells while it runs. This one listens to nothing: see `Filming`."""
+    """What a run tells while it runs. This one listens to nothing: see `Filming`.
+
+    films: are frames wanted? What is computed for a film alone is left out where not.
+    """
+
+    films: bool = False
 
     def say(self, words: str) -> None:
         """Tell what is being done."""
 
-    def shot(self, step: int, draw: Draw) -> None:
-        """Offer a frame of the film. draw: returns it, (height, width, 3) uint8; is asked only where one is made."""
+    def shot(self, reading: int | str, draw: Draw, times: int = 1) -> None:
+        """Offer a frame of the film.
+
+        reading: what stands beside the title, a step or words.  draw: returns it, (height, width, 3) uint8; it is
+        called at once, and only where a film is made.  times: how often it is shown, for a twelfth of a second each.
+        """
 
 
 class Filming(Watch):
-    """Keeps the frames and passes the words on. shots: pairs of step and frame."""
+    """Keeps the frames and passes the words on. shots: pairs of reading and frame."""
 
     def __init__(self, say: Callable[[str], None], films: bool) -> None:
         """say: takes the words.  films: are frames wanted?"""
-        self._say, self._films = say, films
-        self.shots: list[tuple[int, IntArray]] = []
+        self._say, self.films = say, films
+        self.shots: list[tuple[int | str, IntArray]] = []
 
     def say(self, words: str) -> None:
         """Pass the words on."""
         self._say(words)
 
-    def shot(self, step: int, draw: Draw) -> None:
+    def shot(self, reading: int | str, draw: Draw, times: int = 1) -> None:
         """Keep a frame."""
-        if self._films:
-            self.shots.append((step, draw()))
+        if self.films:
+            self.shots += [(reading, draw())] * times
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,13 +198,15 @@ class Found:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Study:
-    """A study. source: title and author.  quote: what it says, in our words or a few of its own.
+    """A study. source: title and author.  quote: what it says, in our words or a few of its own.  link: where it is,
+    or a search for its title where no address is known.
 
-    settings: a frozen dataclass below `Settings`.  full: what `scale=full` changes.
+    settings: a frozen dataclass below `Settings`.  full: what `scale=full` changes.  full_min: about how many minutes
+    of one core that takes over three seeds.
     run: measures one seed; it takes the settings, the seed and a `Watch`, and returns arrays by "condition/name"
     without clock or disk.  claims: of some settings; the first one's verdict is the study's.  oracles: of all that was
-    found.  draw: the figure.  films: does `run` offer frames?  prepare: raises UsageError where what it needs is not
-    here, before anything runs.
+    found.  draw: the figure.  shows: what its film shows, in a few words, "" where `run` offers no frames.  prepare:
+    raises UsageError where what it needs is not here, before anything runs.
     """
 
     source: str
@@ -205,8 +216,10 @@ class Study:
     claims: Callable[[Any], Sequence[Claim]]
     oracles: Callable[[Found], Sequence[Oracle]]
     draw: Callable[[Found], Figure]
+    link: str = ""
     full: Mapping[str, Any] = field(default_factory=dict)
-    films: bool = False
+    full_min: int | None = None
+    shows: str = ""
     prepare: Callable[[Any], None] = lambda settings: None
     name: str = ""
     path: Path = Path()
@@ -220,6 +233,11 @@ def random_stream(study: str, what: str, seed: int) -> np.random.Generator:
 def torch_seed(study: str, what: str, seed: int) -> int:
     """Return a seed for a torch generator or a regressor, one for each thing of each seed of a study."""
     return int(random_stream(study, what, seed).integers(2**31 - 1))
+
+
+def look_steps(last: int, count: int) -> list[int]:
+    """Return about `count` steps from 1 to `last`, evenly in log: what a film looks at."""
+    return np.unique(np.geomspace(1, last, count).round().astype(int)).tolist()
 
 
 def make_settings(study: Study, given: Mapping[str, Any]) -> tuple[Any, str]:

@@ -1,8 +1,8 @@
-"""Pictures of studies: figures of axes in one look, three matrices as one picture in red, green and blue, and films."""
+"""Pictures of studies: figures of axes in one look, and three matrices as one picture in red, green and blue."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +12,10 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from mbench.types import FloatArray, IntArray
-from mbench.views.film_file import encode_film
-from mbench.views.film_frames import draw_frames, plan_showing
 from mbench.views.render.colours import BACKGROUND, DIM, RAISED, RULE, SERIES, TEXT
 from mbench.views.render.page import plain_style
 
 PERCENTILE = 99.5  # of absolute weights: what is as bright as can be
-FPS = 12
 _FRAME_PIXELS = 360  # a weight film's matrix is enlarged to about this
 
 
@@ -26,17 +23,21 @@ def study_figure(rows: int, columns: int, title: str) -> tuple[Figure, list[Axes
     """Return a figure of rows × columns axes in the look of mbench's pictures, row by row."""
     figure = Figure(figsize=(6.4 * columns, 0.6 + 4.6 * rows), dpi=100, facecolor=BACKGROUND, layout="constrained")
     figure.suptitle(title, color=TEXT, fontsize=17, fontweight="bold")
-    axes = [figure.add_subplot(rows, columns, place + 1, facecolor=RAISED) for place in range(rows * columns)]
-    for each in axes:
-        each.tick_params(colors=DIM, labelsize=10, length=0)
-        each.tick_params(which="minor", labelbottom=False, labelleft=False, length=0)  # of a logarithmic axis
-        each.spines[["top", "right"]].set_visible(False)
-        each.spines[["left", "bottom"]].set_color(RULE)
-        each.grid(color=RULE, linewidth=0.6)
-        each.set_axisbelow(True)
-        for text in (each.xaxis.label, each.yaxis.label, each.title):
-            text.set_color(DIM)
-    return figure, axes
+    return figure, [style_axes(figure.add_subplot(rows, columns, place + 1)) for place in range(rows * columns)]
+
+
+def style_axes(axes: Axes) -> Axes:
+    """Give axes the look of mbench's pictures, and return them."""
+    axes.set_facecolor(RAISED)
+    axes.tick_params(colors=DIM, labelsize=10, length=0)
+    axes.tick_params(which="minor", labelbottom=False, labelleft=False, length=0)  # of a logarithmic axis
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(RULE)
+    axes.grid(color=RULE, linewidth=0.6)
+    axes.set_axisbelow(True)
+    for text in (axes.xaxis.label, axes.yaxis.label, axes.title):
+        text.set_color(DIM)
+    return axes
 
 
 def plot_range(axes: Axes, x: ArrayLike, y: FloatArray, label: str, colour: int = 0) -> None:
@@ -111,8 +112,3 @@ def save_figure(figure: Figure, path: Path) -> Path:
     except OSError as error:
         raise disk_error(path, error) from error
     return path
-
-
-def write_study_film(path: Path, shots: Iterable[tuple[int, IntArray]], title: str) -> int:
-    """Write frames with their steps as a film under a title, and return how many they were."""
-    return encode_film(path, draw_frames(shots, plan_showing(None, None, title)), FPS)

@@ -20,10 +20,16 @@ _LARGE, _STILL = (1400, 5600), (1600, 420)  # pixels across and down that a figu
 
 @dataclass(frozen=True, slots=True)
 class StudyPage:
-    """A recorded study with what there is to look at. claim: in one line.  still: the figure in small."""
+    """A recorded study with what there is to look at.
+
+    claim: in one line.  link: to its source.  shows: what its film shows.  still: of its film, else the figure, small.
+    """
 
     name: str
     claim: str
+    link: str
+    shows: str
+    full_min: int | None
     record: StudyRecord
     figure: Picture | None
     still: Picture | None
@@ -62,15 +68,20 @@ def take_studies(site: Path) -> list[StudyPage]:
             continue
         folder = RECORDED_STUDIES / name
         film = take_film(site, folder / FILM)
+        poster = take_poster(site, film) if film else None
+        told = describe_study(name)
         pages.append(
             StudyPage(
                 name=name,
-                claim=describe_study(name).rstrip("."),
+                claim=told.claim.rstrip("."),
+                link=told.link,
+                shows=told.shows,
+                full_min=told.full_min,
                 record=record,
                 figure=_take_figure(site, folder / FIGURE, _LARGE),
-                still=_take_figure(site, folder / FIGURE, _STILL),
+                still=poster or _take_figure(site, folder / FIGURE, _STILL),
                 film=film,
-                poster=take_poster(site, film) if film else None,
+                poster=poster,
             )
         )
     return pages
@@ -81,12 +92,13 @@ def tell_spread(value: Spread) -> str:
     return "–" if value.mean is None else f"{value.mean:.4g} [{value.low:.4g}, {value.high:.4g}]"
 
 
-def tell_case(claim: ClaimResult) -> list[tuple[str, str, str]]:
-    """Return for each circumstance of a claim: when, what was measured, and whether it holds."""
+def tell_case(claim: ClaimResult) -> list[tuple[str, str, str, str]]:
+    """Return for each circumstance of a claim: when, what was measured, under each seed, and whether it holds."""
     said = []
     for case in claim.cases:
         holds = "" if case.holds is None else "holds" if case.holds else f"no ({case.seeds_holding} seeds hold)"
-        said.append((case.when, tell_spread(case.value), holds))
+        seeds = " · ".join("–" if value is None else f"{value:.3g}" for value in case.value.values)
+        said.append((case.when, tell_spread(case.value), seeds, holds))
     return said
 
 
