@@ -12,10 +12,10 @@ from mbench.results.audits import Bound, Score
 from mbench.types import FloatArray, Queries
 
 CONFIDENCE = 0.999  # of the bound on each statistic, one-sided
-# What a smooth learner reaches by chance after shuffled labels, at most. It answers with a random one of the few functions
-# that it can draw. Polynomials of degree d reach c·R. R is the correlation of the best of them with the set (0.62, 0.71
-# and 0.79 for d = 2, 3 and 4), c the cosine of a random direction, with the quantile `CONFIDENCE` of 0.96, 0.85 and 0.73
-# in their 5, 9 and 14 dimensions. Their product is largest for d = 3.
+# What a smooth learner reaches by chance after shuffled labels, at most. It answers with a random one of the functions
+# that it can draw. Polynomials of degree d reach c·R. R is the correlation of the best of them with the set: 0.62, 0.71
+# and 0.79 for d = 2, 3 and 4. c is the cosine of a random direction in their 5, 9 and 14 dimensions, with the quantile
+# `CONFIDENCE` of 0.96, 0.85 and 0.73. Their product is largest for d = 3.
 BY_CHANCE = 0.61
 
 RULE = (
