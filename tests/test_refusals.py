@@ -88,6 +88,12 @@ CASES = {
     "read elsewhere": ("open('/etc/hostname')", "reads libraries only"),
     "data beside the source": ("open(os.path.dirname(__file__) + '/config.json')", "Only the Python files"),
     "data by a relative path": ("import numpy\nnumpy.load('weights.npy')", "Only the Python files"),
+    "data in a folder": ("open('data/weights.csv')", "only the Python files"),
+    "log in a folder": ("import logging\nlogging.FileHandler('logs/a.log')", "make that folder"),
+    "write after chdir": ("os.chdir(os.path.dirname(__file__))\nopen('log.txt', 'w')", "left its working folder"),
+    "data sets": ("from sklearn.datasets import load_digits\nload_digits()", "hidden from a submission"),
+    "Pipe": ("import multiprocessing\nmultiprocessing.Pipe()", "ThreadPool"),
+    "pair of sockets": ("import socket\nsocket.socketpair()", "queue.Queue"),
     "an error of a library's own": (
         "try:\n    os.fork()\nexcept OSError as error:\n    raise RuntimeError('library failed') from error",
         "starts no process",
@@ -113,9 +119,15 @@ def test_a_refusal_names_the_rule_and_the_way_out(fit_in, tier, name):
             "list(DataLoader(TensorDataset(torch.zeros(8, 1)), num_workers=2))",
             "num_workers=0",
         ),
+        ("import torch\ntorch.zeros(9).share_memory_()", "shares no memory"),
+        (
+            "import torch.distributed as d\nd.init_process_group('gloo', init_method='tcp://127.0.0.1:29500', rank=0, "
+            "world_size=1)",
+            "leave torch.distributed out",
+        ),
         ("import torch\ntorch.compile(lambda x: torch.sin(x) * 2)(torch.zeros(99))", "leave torch.compile out"),
     ],
-    ids=["workers", "compile"],
+    ids=["workers", "shared memory", "distributed", "compile"],
 )
 def test_a_refusal_of_torch_names_its_own_argument(fit_in, tier, body, expected):
     pytest.importorskip("torch")
