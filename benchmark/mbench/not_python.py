@@ -47,12 +47,15 @@ def describe_bytes(content: bytes) -> str:
         return _UTF16
     try:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(content).readline)
+    except SyntaxError as error:
+        if "unknown" in str(error):  # Python's own message names the encoding
+            return ""
+        encoding = "utf-8"  # which the first two lines are not, and they declare no other
+    try:
         content.decode(encoding)
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         return f"line {line} holds a letter that is no {encoding.upper()}). Save it as UTF-8 in your editor"
-    except (SyntaxError, LookupError):  # Python's own message says which encoding it does not know
-        return ""
     return ""
 
 

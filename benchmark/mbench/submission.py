@@ -177,7 +177,7 @@ def read_submission(path: str | os.PathLike[str]) -> Source:
     found: dict[str, bytes] = {}
     _collect(actual.parent, PurePosixPath(actual.name), found, shown=entry)
     imported = {path: _first_names(_parse(content, actual.parent / path)) for path, content in found.items()}
-    refuse_taken_names(actual.parent, imported)
+    refuse_taken_names(actual.parent, actual.name, imported)
     if "build" not in _bound_names(_parse(found[actual.name], entry)):
         raise SubmissionError(
             f"{entry}: has no build. Define `def build(spec):` that returns an estimator with fit and predict"

@@ -67,6 +67,36 @@ TABLE = (
         "Is what build returns a class? Return an object of it, Name() in place of Name",
     ),
     Habit(
+        ("AttributeError",), r"'numpy.ndarray' object has no attribute '(_validate_params|get_params|set_params)'",
+        "Is what build returns a class? Return an object of it, Name() in place of Name",
+    ),
+    Habit(
+        ("ContractError",), "^has no build",
+        "The name build has to be that of a function, and to be there where the file is imported: not under "
+        'if __name__ == "__main__"',
+    ),
+    Habit(
+        ("ContractError",), r"^build\(spec\) returned \w+ without (fit|predict)",
+        "It has fit(X, y) and predict(X), as scikit-learn's have; for a network there is mbench.nn.TorchRegressor",
+    ),
+    Habit(("ContractError",), r"^predict\(\) returned NoneType", "Is its `return` missing?"),
+    Habit(
+        ("ContractError",), r"^predict\(\) returned (\w+ of objects|<U)",
+        "Give it a type: np.asarray(answer, dtype=float)",
+    ),
+    Habit(
+        ("ContractError",), r"^predict\(\) returned (generator|map|filter|zip|coroutine)",
+        "Return the values themselves: no `yield`, no `async`, and np.array(list(answer)) of what is lazy",
+    ),
+    Habit(("ContractError",), r"^predict\(\) returned complex", "Return answer.real"),
+    Habit(("ContractError",), r"shape \((\d+), (\d+)\), expected \(\2, \1\)", "Return answer.T"),
+    Habit(
+        ("ContractError",), r"shape \(2, (\d+), (\d+)\), expected \(\1, \2\)",
+        "Of a mean and its spread return the mean alone",
+    ),
+    Habit(("TypeError",), "BFloat16", "Return answer.float()"),
+    Habit(("ImportError", "TclError"), "headless|no display", "A submission has no screen: leave windows out"),
+    Habit(
         ("RuntimeError",), r"(must have the same dtype|expected .*(Float|Double|Half)|but (got|found) (Float|Double))",
         "X and y are float64: torch.as_tensor(X, dtype=torch.float32), or a network in .double()",
     ),

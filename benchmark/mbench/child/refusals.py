@@ -18,6 +18,7 @@ _REFUSED = frozenset({errno.EPERM, errno.EACCES, errno.ENOSYS, errno.EROFS})
 _NO_HOST = frozenset({-2, -3, -5})  # of getaddrinfo: no name, try again, no address
 _ABSENT = errno.ENOENT
 _OURS = str(Path(__file__).parent)
+_NO_DATABASE = "unable to open database file"  # of SQLite, which tells no number
 _DATA_SETS = "/sklearn/datasets/"
 _NEVER = "A submission starts no process"
 
@@ -57,7 +58,8 @@ TABLE = (
         "threads",
     ),
     Refusal(
-        ("multiprocessing.shared_memory", "mmap", "memfd_create", "SharedMemory", "shm_open", "torch.storage"), _REFUSED,
+        ("multiprocessing.shared_memory", "mmap", "memfd_create", "SharedMemory", "shm_open", "torch.storage"),
+        _REFUSED,
         "A submission shares no memory with other processes: use plain arrays, or a file by a relative path",
     ),
     Refusal(
@@ -66,6 +68,7 @@ TABLE = (
         f"{_NEVER} and has no locks between them: use threads (multiprocessing.pool.ThreadPool, threading.Lock) or "
         "work serially",
     ),
+    Refusal(("flock", "lockf"), _REFUSED, "A submission locks no files: it is alone in its working folder"),
     Refusal(
         ("socketpair",), _REFUSED,
         "A submission opens no socket, nor a pair of them: let threads talk through a queue.Queue",
@@ -153,6 +156,8 @@ def explain(error: BaseException, *, scratch: Path, is_confined: bool) -> str:
     if missing and any(not path.is_absolute() or path.is_relative_to(scratch) for path in files):
         folders = [path.parent for path in files if path.is_relative_to(home) or not path.is_absolute()]
         return _NO_FOLDER if folders and not any(folder.is_dir() for folder in folders) else _DATA_BESIDE
+    if missing and not files:
+        return _DATA_BESIDE
     if not is_confined:
         return ""
     if any(_DATA_SETS in path.as_posix() for path in files):
@@ -194,9 +199,12 @@ def _is_path(found: object) -> bool:
 
 def _numbers(error: BaseException) -> Iterator[int]:
     """Yield the system's error numbers, also of what a library has made its own error of."""
-    if isinstance(error, OSError):
-        if error.errno is not None:
-            yield error.errno
+    if isinstance(error, OSError) and error.errno is not None:
+        yield error.errno
+    elif isinstance(error, FileNotFoundError) or (isinstance(error, OSError) and os.strerror(_ABSENT) in str(error)):
+        yield _ABSENT  # of a library that tells neither number nor path
+    elif _NO_DATABASE in str(error):
+        yield errno.EACCES
     elif not isinstance(error, ImportError):
         for number in (*_REFUSED, *_TOO_LARGE):
             if re.search(rf"\b{re.escape(os.strerror(number))}\b", str(error), re.IGNORECASE):
