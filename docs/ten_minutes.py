@@ -11,14 +11,17 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+import sklearn
+
 from mbench import __version__
 from mbench.suite.tracks import SUITE_VERSION
 
 PAGE = Path(__file__).with_suffix(".md")
 HEAD = """# The first ten minutes, recorded
 
-What a terminal of 100 columns shows, as it is: commands behind `$`, and all that they print. Recorded with mbench
-{version}, suite {suite}, on a busy machine of two cores. `python docs/ten_minutes.py` records it again.
+What a terminal of 100 columns shows, as it is: commands behind `$`, and all that they print. Only the path of the
+libraries is shortened. Recorded with mbench {version}, suite {suite}, on two cores that others use, too: yours may be
+quicker. `python docs/ten_minutes.py` records it again.
 [The first hour](first_hour.md) explains what is seen here.
 """
 BOOSTED = """\
@@ -27,7 +30,7 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 
 
 def build(spec):
-    return HistGradientBoostingRegressor(max_iter=60, random_state=spec.seed)
+    return HistGradientBoostingRegressor(max_iter=30, random_state=spec.seed)
 END"""
 MENDED = """\
 cat > my-idea/submission.py <<'END'
@@ -36,7 +39,7 @@ from sklearn.multioutput import MultiOutputRegressor
 
 
 def build(spec):
-    return MultiOutputRegressor(HistGradientBoostingRegressor(max_iter=60, random_state=spec.seed))
+    return MultiOutputRegressor(HistGradientBoostingRegressor(max_iter=30, random_state=spec.seed))
 END"""
 
 
@@ -79,7 +82,8 @@ def run_command(command: str, folder: Path) -> str:
         ["/bin/sh", "-c", shell], cwd=folder, env={**os.environ, "COLUMNS": "100"}, text=True, check=False,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
-    return "\n".join(line.rstrip() for line in done.stdout.strip("\n").splitlines())
+    libraries = str(Path(sklearn.__file__).parents[1])
+    return "\n".join(line.rstrip() for line in done.stdout.replace(libraries, "…").strip("\n").splitlines())
 
 
 def show(command: str, printed: str) -> str:
