@@ -56,6 +56,8 @@ def describe_bytes(content: bytes) -> str:
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         return f"line {line} holds a letter that is no {encoding.upper()}). Save it as UTF-8 in your editor"
+    except (LookupError, ValueError):  # a codec that is none of text
+        return ""
     return ""
 
 
