@@ -31,7 +31,7 @@ def describe_folder(folder: Path, entry_name: str) -> str:
     """Say what to give in place of a folder that lacks its main file."""
     try:
         names = sorted(path.name for path in folder.iterdir() if path.suffix in (".py", ".ipynb"))
-    except OSError:
+    except (OSError, ValueError):  # a name that no folder may have
         names = []
     sources = [name for name in names if name.endswith(".py") and not name.startswith("_")] or names
     if not sources:
