@@ -348,6 +348,18 @@ def test_latex_is_tabulars_and_comments(board):
     assert "$\\pm$" in parts[1]
 
 
+def test_every_row_of_a_tabular_in_latex_has_as_many_cells_as_its_columns(board):
+    for part in format_board(board, "latex").split("\n\n"):
+        if "\\begin{tabular}" not in part:
+            continue
+        columns = re.search(r"\\begin\{tabular\}\{([lr]+)\}", part)[1]
+        rows = [line for line in part.splitlines() if line.endswith("\\\\")]
+        assert len(rows) > 1
+        assert {len(re.findall(r"(?<!\\)&", row)) + 1 for row in rows} == {len(columns)}
+        assert all(row.count("{") == row.count("}") and row.count("$") % 2 == row.count("\\$") % 2 for row in rows)
+        assert part.isascii()
+
+
 def test_a_board_without_entries_is_said_to_be_empty():
     for table_format in ("md", "latex"):
         assert "0 of 0 entries" in format_board(board_of(), table_format)

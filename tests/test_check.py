@@ -86,6 +86,15 @@ def test_global_random_numbers_are_repeatable_since_the_worker_seeds_them(findin
     assert warnings(findings(fit="self.mean = y.mean(axis=0) + np.random.random()\nreturn self")) == []
 
 
+def test_what_of_the_users_place_does_not_reach_a_submission_is_a_warning(submission_file, estimator):
+    path = submission_file(estimator(head="import os\nK = os.environ.get('MY_K', 8)\nNAME = 'weights.csv'"))
+    path.with_name("weights.csv").write_text("1")
+    variable, data = warnings(check_submission(read_submission(path), choose_isolation()))
+    assert "MY_K" in variable
+    assert "weights.csv" in data
+    assert "into a .py file beside it" in data
+
+
 def test_an_estimator_that_cannot_be_stored_is_a_warning(findings):
     found = findings(fit="self.mean, self.lock = y.mean(axis=0), __import__('threading').Lock()\nreturn self")
     assert failures(found) == []

@@ -394,6 +394,13 @@ def test_no_other_origin_and_no_other_name_is_answered(served, headers, status):
     assert client.ask("session.json", headers=headers.items())[0] == status
 
 
+def test_who_comes_through_another_port_is_told_to_forward_the_same_one(served):
+    _, client = served
+    status, _, body = client.ask("session.json", headers=[("Host", "localhost:9")])
+    assert status == 403
+    assert f"ssh -L {client.address.port}:localhost:{client.address.port}" in body.decode()
+
+
 @pytest.mark.parametrize(("path", "token"), [("", None), ("session.json", None), ("", "wrong")])
 def test_every_answer_keeps_to_its_own_origin(served, path, token):
     headers = served[1].ask(path, token=token)[1]

@@ -211,6 +211,17 @@ def test_a_module_that_only_the_user_s_shell_finds_is_said_to_lie_there(tmp_path
     assert "has no __init__.py" in add_missing("ModuleNotFoundError: No module named 'space_nets'")
 
 
+@pytest.mark.parametrize("place", ["own/near_nets.py", "near_nets.py", "own/src/near_nets.py", "near_nets/a.py"])
+def test_a_module_near_a_submission_that_did_not_travel_is_told_from_one_to_install(tmp_path, place):
+    path = tmp_path / place
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("")
+    told = add_missing("ModuleNotFoundError: No module named 'near_nets'", tmp_path / "own")
+    assert str(path if path.stem == "near_nets" else path.parent) in told
+    assert told.endswith("an import statement")
+    assert "install it" in add_missing("ModuleNotFoundError: No module named 'far_nets'", tmp_path / "own")
+
+
 @pytest.mark.parametrize(
     "reason",
     ["fit(X, y) raised ValueError: bad", "ModuleNotFoundError: No module named 'sklearn.no_such_part'"],

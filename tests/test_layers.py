@@ -10,8 +10,8 @@ PACKAGE = Path(mbench.__file__).parent
 
 # From the ground floor up: each may import from those before it.
 ROOMS = (
-    "errors", "types", "disk", "words", "arguments", "taken_names", "submission", "nn", "child", "suite", "sandbox",
-    "results", "board", "runs", "views", "api", "review", "cli", "__main__",
+    "errors", "types", "disk", "words", "arguments", "not_python", "taken_names", "submission", "nn", "child", "suite",
+    "sandbox", "results", "board", "runs", "views", "api", "review", "cli", "__main__",
 )  # fmt: skip
 READ_BY_CHILDREN = {"nn": {"errors", "types"}, "child": {"errors", "types"}}  # all they may import beside themselves
 

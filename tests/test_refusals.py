@@ -88,6 +88,16 @@ CASES = {
     "read elsewhere": ("open('/etc/hostname')", "reads libraries only"),
     "data beside the source": ("open(os.path.dirname(__file__) + '/config.json')", "Only the Python files"),
     "data by a relative path": ("import numpy\nnumpy.load('weights.npy')", "Only the Python files"),
+    "data in a folder": ("open('data/weights.csv')", "only the Python files"),
+    "log in a folder": ("import logging\nlogging.FileHandler('logs/a.log')", "make that folder"),
+    "write after chdir": ("os.chdir(os.path.dirname(__file__))\nopen('log.txt', 'w')", "left its working folder"),
+    "data sets": ("from sklearn.datasets import load_digits\nload_digits()", "hidden from a submission"),
+    "Pipe": ("import multiprocessing\nmultiprocessing.Pipe()", "ThreadPool"),
+    "pair of sockets": ("import socket\nsocket.socketpair()", "queue.Queue"),
+    "lock on a file": ("import fcntl\nfcntl.flock(open('a', 'w'), fcntl.LOCK_EX)", "locks no files"),
+    "data base elsewhere": ("import sqlite3\nsqlite3.connect('/tmp/a.db').execute('select 1')", "relative path"),
+    "data without a path": ("import numpy\nnumpy.genfromtxt('weights.csv')", "Only the Python files"),
+    "shared library beside": ("import ctypes\nctypes.CDLL('./fast.so')", "Only the Python files"),
     "an error of a library's own": (
         "try:\n    os.fork()\nexcept OSError as error:\n    raise RuntimeError('library failed') from error",
         "starts no process",
@@ -113,9 +123,15 @@ def test_a_refusal_names_the_rule_and_the_way_out(fit_in, tier, name):
             "list(DataLoader(TensorDataset(torch.zeros(8, 1)), num_workers=2))",
             "num_workers=0",
         ),
+        ("import torch\ntorch.zeros(9).share_memory_()", "shares no memory"),
+        (
+            "import torch.distributed as d\nd.init_process_group('gloo', init_method='tcp://127.0.0.1:29500', rank=0, "
+            "world_size=1)",
+            "leave torch.distributed out",
+        ),
         ("import torch\ntorch.compile(lambda x: torch.sin(x) * 2)(torch.zeros(99))", "leave torch.compile out"),
     ],
-    ids=["workers", "compile"],
+    ids=["workers", "shared memory", "distributed", "compile"],
 )
 def test_a_refusal_of_torch_names_its_own_argument(fit_in, tier, body, expected):
     pytest.importorskip("torch")
@@ -140,6 +156,12 @@ def test_what_no_rule_has_caused_is_told_as_it_is(fit_in, body):
 def test_without_a_sandbox_only_what_does_not_travel_is_a_rule_of_ours(fit_in):
     assert fit_in("C", "raise PermissionError(1, 'Operation not permitted')").endswith("line 5)")
     assert "Only the Python files" in fit_in("C", "open('config.json')")
+
+
+def test_a_reason_names_files_as_their_author_does(fit_in):
+    reason = fit_in("B", "import logging\nlogging.FileHandler('logs/a.log')")
+    assert "'logs/a.log'" in reason
+    assert "mbench-scratch" not in reason
 
 
 def test_a_reason_keeps_its_sentence_however_long_the_error_is(fit_in):

@@ -1,6 +1,7 @@
 """What a run prints: its own scores, its place among its neighbours, and at the end the one line a person wants."""
 
 import re
+from dataclasses import replace
 from types import MappingProxyType
 
 import pytest
@@ -96,6 +97,19 @@ def test_what_nobody_else_ran_is_not_compared(place, make_result, make_card):
     result = make_result("idea", 90, tasks=["image:cat.png"])
     assert place(result) is None
     assert sum_up(make_card(result)) == "idea: error 0.126 on image:cat.png, which no baseline was compared on"
+
+
+def on_hidden(result):
+    return replace(result, records=tuple(replace(record, test_set="hidden:1234") for record in result.records))
+
+
+@pytest.mark.parametrize("tasks", [QUICK.tasks, ["curve", "sphere"]], ids=["whole", "part"])
+def test_a_run_on_a_hidden_test_set_is_compared_on_that_set_alone(place, make_result, make_card, others, tasks):
+    hidden = on_hidden(make_result("idea", 90, tasks=tasks))
+    assert place(hidden) is None
+    assert "on a hidden test set, which no baseline was compared on" in sum_up(make_card(hidden))
+    others[1] = on_hidden(make_result("good", 100))
+    assert place(hidden).words.startswith("2nd of 2, ")
 
 
 def test_a_run_with_a_failure_is_compared_on_what_ended_well(make_result, make_card, capsys):

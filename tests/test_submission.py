@@ -50,6 +50,9 @@ def test_safe_name_keeps_what_a_path_and_a_table_can_hold(name, safe):
         (b"\x00\x00", "not valid Python"),
         (b"\xff\xfe build", "not valid Python"),
         (b"def build(spec:\n", "line 1"),
+        (b"# coding: hex\ndef build(spec): ...\n", "not valid Python"),
+        (b"# coding: rot13\ndef build(spec): ...\n", "not valid Python"),
+        (b"# coding: nowhere\ndef build(spec): ...\n", "not valid Python"),
         (b"x = 1\n\tdef build(spec): pass\n", "line 2"),
         (b"x = " + b"(" * 1000 + b")" * 1000, "not valid Python"),
         (b"", "has no build"),
@@ -69,6 +72,63 @@ def test_what_is_no_submission_is_refused_with_one_line(submission_file, content
 def test_a_missing_file_is_a_usage_error(tmp_path, name):
     with pytest.raises(UsageError, match=r"no such file|cannot be read"):
         read_submission(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("names", "advice"),
+    [
+        ([], "mbench init"),
+        (["README.md"], "mbench init"),
+        (
+            ["model.py", "__init__.py"],
+            "The folder has model.py: give the file itself, or call the main one submission.py",
+        ),
+        (["Submission.py"], "The folder has Submission.py"),
+        (["submission.ipynb"], "The folder has submission.ipynb"),
+        (["a.py", "b.py", "c.py", "d.py", "e.py"], "a.py, b.py, c.py and 2 more"),
+    ],
+)
+def test_a_folder_without_its_main_file_is_told_what_it_has(tmp_path, names, advice):
+    for name in names:
+        (tmp_path / name).write_text(BUILD)
+    with pytest.raises(UsageError) as caught:
+        read_submission(tmp_path)
+    assert advice in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "advice"),
+    [
+        ("# naïve\n".encode("latin-1") + BUILD.encode(), "line 1 holds a letter that is no UTF-8). Save it as UTF-8"),
+        (BUILD.encode() + "x = '“'\n".encode("cp1252"), "Save it as UTF-8"),
+        (b"%matplotlib inline\n" + BUILD.encode(), "a notebook's command"),
+        (BUILD.encode() + b"!pip install x\n", "a notebook's command"),
+        (b"```python\n" + BUILD.encode() + b"```\n", "Markdown's"),
+        (BUILD.encode() + b"<<<<<<< HEAD\n", "Fix that line"),
+    ],
+)
+def test_what_is_not_quite_python_is_told_how_to_become_it(submission_file, content, advice):
+    with pytest.raises(SubmissionError) as caught:
+        read_submission(submission_file(content))
+    assert advice in str(caught.value)
+
+
+@pytest.mark.parametrize("coding", ["utf-8-sig", "latin-1"])
+def test_a_source_in_an_encoding_that_it_declares_is_read(submission_file, coding):
+    head = "" if coding == "utf-8-sig" else f"# coding: {coding}\n"
+    content = (head + "# naïve\r\n" + BUILD.replace("\n", "\r\n")).encode(coding)
+    assert read_submission(submission_file(content)).n_bytes == len(content)
+
+
+def test_data_beside_a_submission_that_it_names_is_known(submission_file):
+    path = submission_file(
+        "NAMES = ('w.csv', '/deep/v.npy', 'gone.csv', 'part.py', 'x' * 999, chr(0) + '.a')\n" + BUILD
+    )
+    for name in ("w.csv", "deep/v.npy", "part.py", "other.csv"):
+        path.parent.joinpath(name).parent.mkdir(exist_ok=True)
+        path.parent.joinpath(name).write_text("")
+    assert read_submission(path).data_beside == ("deep/v.npy", "w.csv")
+    assert pickle_build(lambda spec: "w.csv").data_beside == ()
 
 
 def test_a_folder_without_a_submission_is_a_usage_error(tmp_path):
@@ -168,10 +228,20 @@ def test_write_to_restores_every_file(submission_file, tmp_path):
     assert read_submission(entry).files == source.files
 
 
-@pytest.mark.parametrize("name", ["idea.txt", "idea", "idea.ipynb"])
-def test_a_file_of_another_ending_is_refused(submission_file, name):
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("idea.txt", r"does not end in \.py.* Rename it"),
+        ("idea", "Rename it"),
+        ("IDEA.PY", "Rename it"),
+        ("idea.ipynb", "a notebook.*%%writefile"),
+        ("idea.pt", "the Python file that defines build"),
+        ("README.md", "the Python file that defines build"),
+    ],
+)
+def test_a_file_of_another_ending_is_refused_with_what_to_give(submission_file, name, advice):
     path = submission_file(BUILD)
-    with pytest.raises(UsageError, match=r"does not end in \.py"):
+    with pytest.raises(UsageError, match=advice):
         read_submission(path.rename(path.with_name(name)))
 
 

@@ -19,6 +19,8 @@ BUILD = "\ndef build(spec): ...\n"
         ({"idea.py": "def f():\n    from sklearn import svm", "sklearn/__init__.py": ""}, "sklearn", "my_sklearn"),
         ({"idea.py": "import lonely", "lonely.py": "import lonely"}, "lonely.py", "my_lonely.py"),
         ({"idea.py": "import part", "part.py": "import numpy", "numpy.py": ""}, "numpy.py", "my_numpy.py"),
+        ({"torch.py": "import sklearn"}, "torch.py", "my_torch.py"),  # which the worker asks for itself
+        ({"types.py": "import numpy"}, "types.py", "my_types.py"),
         ({"kan.py": "import kan", "my_kan.py": ""}, "kan.py", "my_my_kan.py"),
     ],
 )
@@ -36,7 +38,8 @@ def test_a_file_named_like_a_library_that_is_imported_is_refused(submission_file
 @pytest.mark.parametrize(
     "files",
     [
-        {"torch.py": "import numpy"},  # it imports none of that name
+        {"lightgbm.py": "import numpy"},  # it imports none of that name
+        {"test.py": "import numpy"},
         {"idea.py": "import numpy", "torch.py": ""},
         {"idea.py": "import helper_nets", "helper_nets.py": "import numpy"},
         {"idea.py": "import helper_nets", "helper_nets.py": "import idea"},  # in a circle, as Python allows

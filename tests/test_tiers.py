@@ -239,3 +239,11 @@ def test_a_gpus_nodes_are_bound_for_cuda_alone(monkeypatch):
     bound = chosen.with_devices("cuda")
     assert bound.devices == ("/dev/null",)
     assert ("/dev/null", "/dev/null") in words_after("--dev-bind", bound.bubblewrap)
+
+
+@pytest.mark.parametrize(("content", "expected"), [("1\n", "sysctl -w kernel.userns=0"), ("0\n", "a container")])
+def test_who_forbids_bubblewrap_is_said_with_what_permits_it(tmp_path, content, expected):
+    switch = tmp_path / "userns"
+    switch.write_text(content)
+    assert expected in tiers._who_permits(switch)
+    assert "a container" in tiers._who_permits(tmp_path / "absent")

@@ -193,6 +193,8 @@ def run_evaluation(
             notes.append(
                 f"it reads {', '.join(unseen)}: no environment variable of yours reaches a submission's process"
             )
+        if data := source.data_beside:
+            notes.append(f"it names {', '.join(data)}, beside it: no data travels with a submission")
         entry = score_entry(source.name, track, whole.records, load_reference())
         outcome = Outcome(result, entry, missing, tuple(notes), tuple(paths), diary.attempt)
         scored(outcome)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import codecs
 import contextlib
 import functools
 import hashlib
@@ -22,6 +21,7 @@ from typing import Any
 
 from mbench.disk import TooLargeError, read_inside
 from mbench.errors import SubmissionError, UsageError
+from mbench.not_python import describe_bytes, describe_folder, describe_line, describe_suffix
 from mbench.taken_names import refuse_taken_names
 
 ENTRY_NAME = "submission.py"
@@ -87,6 +87,15 @@ class Source:
     def variables(self) -> tuple[str, ...]:
         """The environment variables that a file of the submission asks for by name."""
         return tuple(sorted(set(self._each(_asked_variables))))
+
+    @property
+    def data_beside(self) -> tuple[str, ...]:
+        """The files, other than Python's, that a file of the submission names and that lie beside it: none travels."""
+        entry = entry_path(self)
+        if entry is None:
+            return ()
+        found = {name for name in self._each(_written_words) if _is_data(entry.parent, name)}
+        return tuple(sorted(found))
 
     def _each(self, find: Callable[[ast.Module], Iterable[str]]) -> Iterator[str]:
         for path, content in self.files:
@@ -155,19 +164,20 @@ def read_submission(path: str | os.PathLike[str]) -> Source:
         if is_folder:
             entry = entry / ENTRY_NAME
         if not entry.exists():
-            raise UsageError(f"{entry}: no such file. Give the path of a submission, or write one with `mbench init`")
+            advice = describe_folder(entry.parent if is_folder else entry, ENTRY_NAME)
+            raise UsageError(f"{entry}: no such file. {advice}")
         if not entry.is_file():  # a pipe or a device would be read for ever
             raise UsageError(f"{entry}: not a regular file. Give the path of a submission")
         # As Python does: what a linked file imports lies beside the file itself.
         actual = entry.parent.resolve() / entry.name if is_folder else entry.resolve()
         if actual.suffix != ".py":
-            raise UsageError(f"{actual}: does not end in .py, so Python would not import it. Rename it")
+            raise UsageError(f"{actual}: {describe_suffix(actual)}")
     except OSError as error:
         raise UsageError(f"{str(entry)[:200]}: cannot be read ({error.strerror}). Give another path") from None
     found: dict[str, bytes] = {}
     _collect(actual.parent, PurePosixPath(actual.name), found, shown=entry)
     imported = {path: _first_names(_parse(content, actual.parent / path)) for path, content in found.items()}
-    refuse_taken_names(actual.parent, imported)
+    refuse_taken_names(actual.parent, actual.name, imported)
     if "build" not in _bound_names(_parse(found[actual.name], entry)):
         raise SubmissionError(
             f"{entry}: has no build. Define `def build(spec):` that returns an estimator with fit and predict"
@@ -299,16 +309,14 @@ def safe_name(name: str) -> str:
 
 
 def _parse(content: bytes, path: Path) -> ast.Module:
-    if _is_utf16(content):
-        raise SubmissionError(
-            f"{path}: not valid Python (it is text in UTF-16, as PowerShell writes it). Save it as UTF-8: "
-            "Get-Content OLD | Set-Content -Encoding utf8 NEW"
-        )
+    if fault := describe_bytes(content):
+        raise SubmissionError(f"{path}: not valid Python ({fault}")
     try:
         return _tree(content)
     except SyntaxError as error:
         place = f"line {error.lineno}: {error.msg}" if error.lineno else error.msg
-        raise SubmissionError(f"{path}: not valid Python ({place}). Fix that line") from None
+        advice = describe_line(content, error.lineno)
+        raise SubmissionError(f"{path}: not valid Python ({place}). {advice}") from None
     except (ValueError, RecursionError, MemoryError) as error:
         raise SubmissionError(f"{path}: not valid Python ({error or type(error).__name__}). Give a .py file") from None
 
@@ -318,13 +326,6 @@ def _tree(content: bytes) -> ast.Module:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # an invalid escape, say: the author's to see when the file runs
         return ast.parse(content)
-
-
-def _is_utf16(content: bytes) -> bool:
-    """Is this text of two bytes a letter? By its mark, or since every other byte of an English text is zero there."""
-    marked = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    start = content[:200]
-    return marked or (len(start) > 8 and any(2 * part.count(0) > len(part) for part in (start[::2], start[1::2])))
 
 
 def _collect(folder: Path, relative: PurePosixPath, found: dict[str, bytes], shown: Path) -> None:
@@ -405,6 +406,20 @@ def _asked_variables(tree: ast.Module) -> Iterator[str]:
                 continue
         if asked:
             yield name
+
+
+def _written_words(tree: ast.Module) -> Iterator[str]:
+    """Yield the texts that a file holds, as long as a file's name may be."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and 0 < len(node.value) < 256:
+            yield node.value.strip("/")  # of a folder + "/weights.csv", too
+
+
+def _is_data(folder: Path, name: str) -> bool:
+    try:
+        return "." in name and not name.endswith(".py") and (folder / name).is_file()
+    except (OSError, ValueError):  # no name that a file may have
+        return False
 
 
 def _bound_names(tree: ast.Module) -> set[str]:

@@ -11,11 +11,15 @@ from pathlib import Path, PurePosixPath
 
 from mbench.errors import SubmissionError
 
+_NEEDED = frozenset({"mbench", "numpy", "sklearn", "torch"})  # by the process that a submission runs in
+_PYTHONS = sys.stdlib_module_names & set(sys.modules)  # of Python's own modules those that are in use everywhere
 
-def refuse_taken_names(folder: Path, imported: Mapping[str, Set[str]]) -> None:
+
+def refuse_taken_names(folder: Path, entry: str, imported: Mapping[str, Set[str]]) -> None:
     """Raise SubmissionError for a submission's module that stands in the way of a library.
 
-    folder: the submission's.  imported: of each of its files, the first names of the modules that it imports.
+    folder: the submission's.  entry: its main file.  imported: of each of its files, the first names of the modules
+    that it imports.
     """
     for module in sorted({PurePosixPath(path).parts[0].removesuffix(".py") for path in imported}):
         importers = [path for path, names in imported.items() if module in names]
@@ -24,6 +28,8 @@ def refuse_taken_names(folder: Path, imported: Mapping[str, Set[str]]) -> None:
             said = f"imports {module} and has that name itself, so Python would give it the file in the library's place"
         elif importers and _is_library(module, folder):
             said = f"has the name of the library {module}, and {importers[0]} would import it in the library's place"
+        elif module in _NEEDED or (own_file == entry and module in _PYTHONS):
+            said = f"has the name of the library {module}, and whatever imports that would be given the file"
         else:
             continue
         shown = folder / (own_file if own_file in imported else module)

@@ -76,11 +76,13 @@ def find_place(
 
     Of a whole track that is the Mandelbrot score. Else it is the mean score of those of the track's tasks that ended
     well in every replicate, and the others are scored on the very same cells: whoever lacks one is not compared.
+    Nor is whoever was asked another test set, a hidden one say: between two sets a method's own score moves.
     """
     own = score_entry(name, track, records, reference)
     sound = [task.task for task in own.tasks if not task.n_failed and task.score is not None]
     is_whole = own.is_complete and len(sound) == len(own.tasks)
     cells = {(r.task, r.replicate) for r in records if r.task in sound and r.track == track and r.ok}
+    test_sets = {r.test_set for r in records}
     if not is_whole:
         own = score_entry(name, track, [r for r in records if (r.task, r.replicate) in cells], reference)
     own_score = own.mandelbrot if is_whole else _mean_score(own)
@@ -88,11 +90,9 @@ def find_place(
         return None
     peers, is_recorded = [], False
     for other in others:
-        same = [r for r in other.records if r.track == track and (r.task, r.replicate) in cells]
-        if is_whole:
-            entry = score_entry(other.name, track, other.records, reference)
-        else:
-            entry = score_entry(other.name, track, same, reference)
+        alike = [r for r in other.records if r.track == track and r.test_set in test_sets]
+        same = [r for r in alike if (r.task, r.replicate) in cells]
+        entry = score_entry(other.name, track, alike if is_whole else same, reference)
         if entry.source_digest and entry.source_digest == own.source_digest:
             is_recorded = True
             continue

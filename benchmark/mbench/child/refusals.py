@@ -18,6 +18,8 @@ _REFUSED = frozenset({errno.EPERM, errno.EACCES, errno.ENOSYS, errno.EROFS})
 _NO_HOST = frozenset({-2, -3, -5})  # of getaddrinfo: no name, try again, no address
 _ABSENT = errno.ENOENT
 _OURS = str(Path(__file__).parent)
+_NO_DATABASE = "unable to open database file"  # of SQLite, which tells no number
+_DATA_SETS = "/sklearn/datasets/"
 _NEVER = "A submission starts no process"
 
 
@@ -45,15 +47,19 @@ TABLE = (
         f"Workers of a DataLoader are processes. {_NEVER}: set num_workers=0",
     ),
     Refusal(
+        ("torch.distributed",), _REFUSED, f"{_NEVER} and opens no socket: leave torch.distributed out, and train in one"
+    ),
+    Refusal(
         ("joblib",), _REFUSED, f"{_NEVER}: use n_jobs=1, or joblib with backend='threading' and spec.threads threads"
     ),
     Refusal(
-        ("asyncio", "socketpair"), _REFUSED,
+        ("asyncio", "trio", "tornado", "uvloop"), _REFUSED,
         "asyncio opens a pair of sockets. A submission opens no socket: call the functions one after another, or use "
         "threads",
     ),
     Refusal(
-        ("multiprocessing.shared_memory", "mmap", "memfd_create", "SharedMemory", "shm_open"), _REFUSED,
+        ("multiprocessing.shared_memory", "mmap", "memfd_create", "SharedMemory", "shm_open", "torch.storage"),
+        _REFUSED,
         "A submission shares no memory with other processes: use plain arrays, or a file by a relative path",
     ),
     Refusal(
@@ -61,6 +67,11 @@ TABLE = (
         _REFUSED,
         f"{_NEVER} and has no locks between them: use threads (multiprocessing.pool.ThreadPool, threading.Lock) or "
         "work serially",
+    ),
+    Refusal(("flock", "lockf"), _REFUSED, "A submission locks no files: it is alone in its working folder"),
+    Refusal(
+        ("socketpair",), _REFUSED,
+        "A submission opens no socket, nor a pair of them: let threads talk through a queue.Queue",
     ),
     Refusal(
         ("subprocess", "posix_spawn", "posix_spawnp", "os.exec", "execv", "execve", "execvp", "execl", "pty"),
@@ -98,6 +109,18 @@ TABLE = (
         "A submission changes the mode and time of nothing but its own files: leave them as they are",
     ),
 )  # fmt: skip
+_NO_FOLDER = (
+    "The working folder is empty at first: make that folder, by os.makedirs say, before a file is written in it. Of "
+    "what lies beside the submission only the Python files that it imports travel: write what a file holds into one"
+)
+_OWN_DATA = (
+    "scikit-learn's data sets are hidden from a submission, since the suite asks some of them: learn from fit's X and "
+    "y alone"
+)
+_LEFT_HOME = (
+    "It has left its working folder, by os.chdir as a rule, and may write nowhere else: stay there, where every "
+    "relative path works"
+)
 _DATA_BESIDE = (
     "Only the Python files that it imports travel with a submission, no data: write what the file holds into a .py "
     "file beside it, and import that"
@@ -118,7 +141,7 @@ def explain(error: BaseException, *, scratch: Path, is_confined: bool) -> str:
 
     scratch: the child's folder.  is_confined: without a sandbox only what does not travel is a matter of ours.
     """
-    chain = list(_chain(error))
+    chain = list_causes(error)
     numbers = {number for each in chain for number in _numbers(each)}
     files = [
         Path(os.fsdecode(each.filename)) for each in chain if isinstance(each, OSError) and _is_path(each.filename)
@@ -129,10 +152,18 @@ def explain(error: BaseException, *, scratch: Path, is_confined: bool) -> str:
             if numbers & set(refusal.errors) and any(_is_of(call, refusal.calls) for call in calls):
                 return refusal.sentence
     missing = bool(numbers & {_ABSENT, errno.ENOTDIR})
+    home = scratch / "home"
     if missing and any(not path.is_absolute() or path.is_relative_to(scratch) for path in files):
+        folders = [path.parent for path in files if path.is_relative_to(home) or not path.is_absolute()]
+        return _NO_FOLDER if folders and not any(folder.is_dir() for folder in folders) else _DATA_BESIDE
+    if missing and not files:
         return _DATA_BESIDE
     if not is_confined:
         return ""
+    if any(_DATA_SETS in path.as_posix() for path in files):
+        return _OWN_DATA
+    if numbers & _REFUSED and any(not path.is_absolute() for path in files) and Path.cwd() != home:
+        return _LEFT_HOME
     if files and (missing or numbers & _REFUSED):
         return _ELSEWHERE
     for number, sentence in _TOO_LARGE.items():
@@ -143,17 +174,23 @@ def explain(error: BaseException, *, scratch: Path, is_confined: bool) -> str:
     return _ANY_RULE if numbers & _REFUSED else ""
 
 
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    """Yield an error and those it came of."""
-    seen: set[int] = set()
+def list_causes(error: BaseException) -> list[BaseException]:
+    """Return an error and those it came of."""
+    found: dict[int, BaseException] = {}
     pending = [error]
     while pending:
         each = pending.pop()
-        if id(each) not in seen:
-            seen.add(id(each))
-            yield each
+        if id(each) not in found:
+            found[id(each)] = each
             pending += [cause for cause in (each.__cause__, each.__context__) if cause is not None]
             pending += [cause for cause in each.args if isinstance(cause, BaseException)]
+    return list(found.values())
+
+
+def functions_of(error: BaseException) -> list[str]:
+    """Return the functions that an error came through, dotted."""
+    frames = traceback.walk_tb(error.__traceback__)
+    return [f"{frame.f_globals.get('__name__', '')}.{frame.f_code.co_name}" for frame, _ in frames]
 
 
 def _is_path(found: object) -> bool:
@@ -162,19 +199,21 @@ def _is_path(found: object) -> bool:
 
 def _numbers(error: BaseException) -> Iterator[int]:
     """Yield the system's error numbers, also of what a library has made its own error of."""
-    if isinstance(error, OSError):
-        if error.errno is not None:
-            yield error.errno
+    if isinstance(error, OSError) and error.errno is not None:
+        yield error.errno
+    elif isinstance(error, FileNotFoundError) or (isinstance(error, OSError) and os.strerror(_ABSENT) in str(error)):
+        yield _ABSENT  # of a library that tells neither number nor path
+    elif _NO_DATABASE in str(error):
+        yield errno.EACCES
     elif not isinstance(error, ImportError):
         for number in (*_REFUSED, *_TOO_LARGE):
-            if re.search(rf"\b{re.escape(os.strerror(number))}\b", str(error)):
+            if re.search(rf"\b{re.escape(os.strerror(number))}\b", str(error), re.IGNORECASE):
                 yield number
 
 
 def _calls(error: BaseException) -> Iterator[str]:
     """Yield the functions that an error came through, dotted, and the names in the line where it was raised."""
-    for frame, _ in traceback.walk_tb(error.__traceback__):
-        yield f"{frame.f_globals.get('__name__', '')}.{frame.f_code.co_name}"
+    yield from functions_of(error)
     last = [each for each in traceback.extract_tb(error.__traceback__) if not each.filename.startswith(_OURS)][-1:]
     for name in re.findall(r"([A-Za-z_][\w.]*)\(", last[0].line or "" if last else ""):
         yield name

@@ -7,7 +7,6 @@ worker, may start more.
 from __future__ import annotations
 
 import contextlib
-import functools
 import importlib
 import json
 import os
@@ -79,14 +78,18 @@ def main() -> None:
 
 def serve_in(scratch: Path, entry: str, *, is_confined: bool, libraries: Iterable[str] = ()) -> None:
     """Serve the submission in a scratch folder that this process has moved into."""
-    from mbench.child import worker
+    from mbench.child import habits, refusals, worker
     from mbench.child.own_files import tolerate_modes
-    from mbench.child.refusals import explain
 
     import_ahead(libraries)
     if is_confined:
         tolerate_modes(scratch / "home")
-    worker.main(entry, scratch, functools.partial(explain, scratch=scratch, is_confined=is_confined))
+
+    def explain(error: BaseException) -> str:
+        rule = refusals.explain(error, scratch=scratch, is_confined=is_confined)
+        return rule or habits.explain(error)
+
+    worker.main(entry, scratch, explain)
 
 
 if __name__ == "__main__":

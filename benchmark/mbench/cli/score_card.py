@@ -22,6 +22,7 @@ from mbench.results.record import STATUS_WORDS, Record
 from mbench.results.reference import load_reference
 from mbench.results.scoring import Entry, TaskScore, score_entry
 from mbench.suite import tracks
+from mbench.suite.secrets import PUBLIC
 from mbench.words import count_of, list_words
 
 _MOST_TASKS = 5  # that have columns of their own where a part of a track is compared
@@ -104,10 +105,15 @@ def sum_up(card: Card) -> str:
     sound = [task for task in tasks if task.error is not None and not task.n_failed]
     if sound:
         errors = list_words([f"error {task.error:.3g} on {task.task}" for task in sound])
-        return f"{name}: {errors}, which no baseline was compared on{but}"
+        on = "" if _is_public(card) else "on a hidden test set, "
+        return f"{name}: {errors}, {on}which no baseline was compared on{but}"
     if failed:
         return f"{name}: failed on {list_words(failed)}"
     return f"{name}: no result, the failures were not the submission's. Run the same command again"
+
+
+def _is_public(card: Card) -> bool:
+    return all(record.test_set == PUBLIC for record in card.outcome.result.records)
 
 
 def _print_failures(console: Console, card: Card, *, tail: bool) -> None:

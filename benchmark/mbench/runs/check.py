@@ -54,6 +54,12 @@ def check_submission(source: Source, isolation: Isolation) -> Iterator[Finding]:
             f"reads the environment: {', '.join(unseen)}", "warning",
             "No variable of yours reaches a submission's process, so it finds none. Write the value in the file",
         )  # fmt: skip
+    if data := source.data_beside:
+        yield Finding(
+            f"names what lies beside it: {', '.join(data)}", "warning",
+            "No data travels with a submission: in its process no such file is there until it writes one itself. "
+            "Write what it holds into a .py file beside it, and import that",
+        )  # fmt: skip
     with open_run(source, Settings(isolation=isolation)) as run:
         yield from _check_tasks(run)
 

@@ -38,7 +38,7 @@ from mbench.sandbox.nursery import IS_SUPPORTED, ForkedChild, Nursery
 from mbench.sandbox.predictions import unpack_predictions
 from mbench.sandbox.tiers import Isolation, is_readable_inside
 from mbench.sandbox.usage import ProcessorClock, Usage, is_overfull, process_usage, unnamed_files
-from mbench.submission import Source
+from mbench.submission import Source, entry_path
 from mbench.types import FloatArray, Spec
 
 LOAD_LIMIT_S = 60.0  # importing a submission and building its estimator, before any data is there
@@ -333,7 +333,12 @@ class Child:
             raise HarnessError(f"{self._scratch}: the disk is full, on which {verb} failed. Free space in $TMPDIR")
         status = str(answer.get("status"))
         known = status in ("crash", "invalid", "refused", "out-of-memory")
-        raise ChildFailure(status if known else "invalid", add_missing(str(answer.get("reason"))))
+        reason = str(answer.get("reason"))
+        for folder in ("home", "submission"):  # where a file of its author's lies is no matter of theirs
+            reason = reason.replace(f"{self._scratch}/{folder}/", "")
+        entry = entry_path(self._source)
+        reason = add_missing(reason, None if entry is None else entry.parent)
+        raise ChildFailure(status if known else "invalid", reason)
 
     def _await_line(self, verb: str, started: float, limit: TimeLimit) -> tuple[bytes, float]:
         """Return the next line, and the processor seconds since the last one, all threads together."""
@@ -527,14 +532,19 @@ def child_environment(threads: int) -> dict[str, str]:
     }
 
 
-def add_missing(reason: str) -> str:
-    """Return a reason with a word on the module that was not found, where it says so: why, and what brings it."""
+def add_missing(reason: str, folder: Path | None = None) -> str:
+    """Return a reason with a word on the module that was not found, where it says so: why, and what brings it.
+
+    folder: the submission's, None for one that was not read from a file.
+    """
     found = _NO_MODULE.search(reason)
     if found is None:
         return reason
     places = find_module(found[1])
     if found[1] == "mbench":
         word = "Of mbench a submission may import mbench.nn alone"
+    elif near := _find_near(found[1], folder):
+        word = f"{near} does not travel with it: put it beside the submission, and name it in an import statement"
     elif not places:
         word = f"mbench runs on {sys.executable}: install it there, by {sys.executable} -m pip"
     elif any(is_readable_inside(Path(place)) for place in places):  # it lacks a part, or hides one from itself
@@ -544,6 +554,15 @@ def add_missing(reason: str) -> str:
     else:
         word = f"It is in {places[0]}, which no child reads: put it beside the submission, or install it"
     return f"{one_line(reason, 498 - len(word))}. {word}"
+
+
+def _find_near(name: str, folder: Path | None) -> Path | None:
+    """Return a module that lies beside a submission, above it or in a `src`, where scripts look for theirs."""
+    if folder is None:
+        return None
+    places = [place / each for place in (folder, folder / "src", folder.parent, folder.parent / "src")
+              for each in (f"{name}.py", name)]  # fmt: skip
+    return next((place for place in places if (place.suffix and place.is_file()) or place.is_dir()), None)
 
 
 def unseen_variables(source: Source) -> tuple[str, ...]:

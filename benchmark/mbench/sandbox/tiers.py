@@ -24,6 +24,7 @@ from mbench.suite.datasets import data_folder
 from mbench.types import TIERS, Tier
 
 _PROBE_LIMIT_S = 20.0
+_APPARMOR = Path("/proc/sys/kernel/apparmor_restrict_unprivileged_userns")
 _TEMPORARY = str(64 << 20)  # bytes of /tmp and /dev/shm under bubblewrap; a child's own are in its scratch folder
 
 # All of this package that a child may import: a room of its own, the pieces for submissions, and what both stand on.
@@ -171,7 +172,18 @@ def _probe_bubblewrap() -> Isolation | str:
             return Isolation("A", f"bubblewrap{inner} and seccomp", bubblewrap=words)
         reason = outcome.stderr.decode("utf-8", "replace").strip().splitlines()[-1:] or ["no reason given"]
         reason = reason[0]
-    return f"needs bubblewrap, which is not allowed to work here ({reason}); a container has to permit user namespaces"
+    return f"needs bubblewrap, which is not allowed to work here ({reason}); {_who_permits(_APPARMOR)}"
+
+
+def _who_permits(switch: Path) -> str:
+    """Say what has to be done for bubblewrap. switch: the kernel's, by which Ubuntu forbids user namespaces."""
+    try:
+        forbids = switch.read_text().strip() == "1"
+    except OSError:
+        forbids = False
+    if forbids:
+        return f"AppArmor forbids it user namespaces: give it a profile, or sudo sysctl -w kernel.{switch.name}=0"
+    return "a container has to permit user namespaces"
 
 
 def _world() -> list[str]:

@@ -59,7 +59,11 @@ class Guard:
         headers = Headers(scope=scope)
         host = headers.getlist("host")
         if len(host) != 1 or host[0] not in self._hosts:
-            return PlainTextResponse("This server answers to its own address only.", 403)
+            port = next(iter(self._hosts)).rpartition(":")[2]
+            return PlainTextResponse(
+                "This server answers to its own address only. Through a tunnel give it the same port on both sides: "
+                f"ssh -L {port}:localhost:{port}", 403,
+            )  # fmt: skip
         origins = headers.getlist("origin")
         if any(origin != f"http://{host[0]}" for origin in origins):
             return PlainTextResponse("This server answers to its own page only.", 403)
