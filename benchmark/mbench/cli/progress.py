@@ -253,7 +253,8 @@ def print_film(film: Film, as_json: bool) -> None:
     """Say where a film's files are and how long; what a viewer should know goes to stderr."""
     if as_json:
         paths = [str(path) for path in film.paths]
-        click.echo(json.dumps({"paths": paths, "frames": film.n_frames, "seconds": film.seconds}))
+        told = {"path": paths[0], "paths": paths, "frames": film.n_frames, "seconds": film.seconds}
+        click.echo(json.dumps(told))
     else:
         for path in film.paths:
             size = path.stat().st_size / 2**20

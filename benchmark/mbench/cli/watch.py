@@ -63,7 +63,7 @@ def watch(
 
     A submission whose `fit` takes `snapshot` is filmed while it trains, any other on a growing sample (100 points and
     up). Several, eight at most, make a race, side by side at equal steps or at equal seconds; each is trained once.
-    A film has a title card and an end card, and a sentence on what is seen. Before it starts, it says how long it takes.
+    A film has a title card and an end card, and a sentence on what is seen. How long it takes is said before it starts.
     The ending of --out says what is written: .mp4 (H.264), .gif or .webp. Of several shapes each has its own in the
     file's name.
     """

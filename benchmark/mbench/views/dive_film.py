@@ -108,9 +108,7 @@ def _ask_keys(run: Run, place: Place, stored: Stored | None, report: Report) -> 
             yield KeyPicture(task.truth(points)[:, 0].reshape(panel.shape), shown.reshape(panel.shape))
 
 
-def _make_part(
-    dived: tuple[Dive, Course], at: tuple[str, Path], cut: Cut, words: tuple[str, str], end: Card
-) -> Part:
+def _make_part(dived: tuple[Dive, Course], at: tuple[str, Path], cut: Cut, words: tuple[str, str], end: Card) -> Part:
     """Return a film of one shape. at: the shape, and its file.  words: title and sentence."""
     from mbench.views.render.cards import Card, draw_card
     from mbench.views.render.dive import draw_dive, plan_octaves

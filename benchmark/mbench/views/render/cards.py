@@ -12,7 +12,7 @@ from mbench.views.render.colours import BACKGROUND, DIM, RULE, TEXT
 from mbench.views.render.sheet import Sheet
 from mbench.views.render.stamp import Stamp
 
-_TITLE, _SENTENCE, _ROW, _FOOT = 76, 38, 36, 30
+_TITLE, _SENTENCE, _ROW, _FOOT = 88, 44, 40, 30
 _HEAD_TITLE, _HEAD_SENTENCE = 44, 28
 
 
@@ -51,7 +51,8 @@ def draw_card(sheet: Sheet, card: Card) -> IntArray:
     height = round(1.15 * title) * len(titles) + gap + round(1.4 * sentence) * len(sentences)
     height += (gap + sheet.px(20) + pitch * len(card.rows)) if card.rows else 0
     foot = sheet.size(_FOOT)
-    free = sheet.height - 2 * sheet.margin - round(1.5 * foot) * len(card.foot) - height
+    feet = [line for words in card.foot for line in stamp.wrap(words, foot, room, most=2)]
+    free = sheet.height - 2 * sheet.margin - round(1.5 * foot) * len(feet) - height
     y = sheet.margin + max(0, free // 2)
     for line in titles:
         y += round(1.15 * title)
@@ -70,9 +71,9 @@ def draw_card(sheet: Sheet, card: Card) -> IntArray:
         words = stamp.cut(row.words, size, room - reserved, bold=bool(row.value))
         stamp.words((left, y), words, size, row.colour, bold=bool(row.value))
         stamp.words((left + room, y), row.value, size, TEXT, "rs")
-    y = sheet.height - sheet.margin - round(1.5 * foot) * (len(card.foot) - 1)
-    for line in card.foot:
-        stamp.words((left, y), stamp.cut(line, foot, room), foot, DIM)
+    y = sheet.height - sheet.margin - round(1.5 * foot) * (len(feet) - 1)
+    for line in feet:
+        stamp.words((left, y), line, foot, DIM)
         y += round(1.5 * foot)
     return stamp.pixels()
 
@@ -80,6 +81,8 @@ def draw_card(sheet: Sheet, card: Card) -> IntArray:
 def draw_heading(stamp: Stamp, sheet: Sheet, title: str, sentence: str) -> int:
     """Write a film's title and its sentence at the top, and return the line below them."""
     size, small = sheet.size(_HEAD_TITLE), sheet.size(_HEAD_SENTENCE)
+    if not sheet.is_tall:  # on one line: smaller letters come before an ellipsis
+        size = stamp.fit(title, size, sheet.room, bold=True)
     y = sheet.margin + round(0.8 * size)
     for number, line in enumerate(stamp.wrap(title, size, sheet.room, most=2 if sheet.is_tall else 1, bold=True)):
         y += round(1.15 * size) if number else 0
@@ -96,4 +99,3 @@ def blank(sheet: Sheet) -> IntArray:
     page = np.empty((sheet.height, sheet.width, 3), dtype=np.uint8)
     page[:] = np.round(255 * np.array(to_rgb(BACKGROUND)))
     return page
-

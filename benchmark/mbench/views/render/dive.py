@@ -205,9 +205,7 @@ def tell_magnification(octave: float) -> str:
     return f"{magnification:.1f}" if magnification < 10 else f"{magnification:,.0f}"
 
 
-def _write_reading(
-    stamp: Stamp, sheet: Sheet, layout: DiveLayout, at: tuple[float, float], lost: float | None
-) -> None:
+def _write_reading(stamp: Stamp, sheet: Sheet, layout: DiveLayout, at: tuple[float, float], lost: float | None) -> None:
     """Write where the dive is, and how well the prediction holds there. at: octave and score."""
     left, top, width = layout.reading
     octave, score = at

@@ -18,7 +18,7 @@ from mbench.views.render.scenes import Scene
 from mbench.views.render.sheet import Sheet
 from mbench.views.render.stamp import Stamp, reveal
 
-_GAP = 28
+_GAP, _STRIP = 28, 360
 _NAME, _READING, _LABEL, _TICKS = 28, 23, 24, 21
 _LOWEST, _HIGHEST = 1e-6, 1e3  # errors beyond are drawn at these
 
@@ -120,6 +120,7 @@ def draw_frames(
     layout = plan_layout(sheet, scene, len(curves), caption)
     with plain_style():
         empty, full, span = _backdrops(sheet, layout, race, caption)
+    size = _reading_size(Stamp(empty), sheet, layout, race)
     drawn: dict[Panel, tuple[object, IntArray]] = {}
     for number in range(n_frames):
         turn = number / max(1, n_frames - 1)
@@ -144,7 +145,8 @@ def draw_frames(
                 drawn[panel] = state, rgb
             stamp.raster(panel.box, drawn[panel][1])
             if panel.name == "prediction" and panel.racer is not None:
-                _write_reading(stamp, sheet, panel, scene, (curves[panel.racer], shot))
+                at = panel.box[0], panel.box[1] - sheet.px(12)
+                stamp.words(at, _read(scene, curves[panel.racer], shot), size)
         yield stamp.pixels()
 
 
@@ -156,14 +158,14 @@ def tell_result(scene: Scene, curve: Curve, shot: int) -> str:
 
 def tell_position(curve: Curve, shot: int) -> str:
     """Return how far a racer has come at a shot, in a few words."""
-    position, last = curve.positions[shot], curve.positions[-1]
+    position = curve.positions[shot]
     match curve.unit:
         case "seconds":
-            return f"{position:.2f} of {last:.1f} s"
+            return f"{position:.2f} s"
         case "points":
-            return f"{position:,.0f} of {last:,.0f} points"
+            return f"{position:,.0f} points"
         case _:
-            return f"step {position:,.0f} of {last:,.0f}"
+            return f"step {position:,.0f}"
 
 
 def _place_at(instants: Sequence[Instant], turn: float) -> float:
@@ -212,41 +214,65 @@ def _plan_one(sheet: Sheet, room: Box, scene: Scene) -> Layout:
 
 def _plan_race(sheet: Sheet, room: Box, scene: Scene, n_racers: int) -> Layout:
     left, top, width, height = room
-    gap, head = sheet.px(_GAP), _head_height(sheet)
     truth = [None] if "truth" in scene.sides else []
     tiles: list[int | None] = [*truth, *range(n_racers)]
-    n_cells = len(tiles) + 1  # the chart is the last
-    best = (0, 0), 1
+    strip = sheet.px(_STRIP)
+    if sheet.is_tall:  # the chart across the page, where no tile is the smaller for it
+        wide, corners, bottom = _lay_grid(sheet, room, scene, len(tiles))
+        chart_room = top + height - bottom - sheet.px(_GAP)
+        with_chart = _lay_grid(sheet, room, scene, len(tiles) + 1)
+        if chart_room >= strip and wide >= with_chart[0]:
+            wide, corners, bottom = _lay_grid(sheet, (left, top, width, height - strip), scene, len(tiles))
+            y = bottom + sheet.px(_GAP)
+            chart = _chart_in(sheet, (left, y, width, top + height - y))
+            return Layout(_tile(sheet, scene, tiles, wide, corners), chart)
+    wide, corners, bottom = _lay_grid(sheet, room, scene, len(tiles) + 1)  # the chart is the last tile
+    x, y = corners[len(tiles)]
+    right = max(corner[0] for corner in corners) + wide
+    chart = _chart_in(sheet, (x, y, right - x, _head_height(sheet) + round(wide / scene.aspect)))
+    return Layout(_tile(sheet, scene, tiles, wide, corners), chart)
+
+
+def _tile(
+    sheet: Sheet, scene: Scene, tiles: Sequence[int | None], wide: int, corners: Sequence[tuple[int, int]]
+) -> tuple[Panel, ...]:
+    head, high = _head_height(sheet), round(wide / scene.aspect)
+    return tuple(
+        Panel((x, y + head, wide, high), racer, "truth" if racer is None else "prediction")
+        for racer, (x, y) in zip(tiles, corners, strict=False)
+    )
+
+
+def _lay_grid(sheet: Sheet, room: Box, scene: Scene, n_cells: int) -> tuple[int, list[tuple[int, int]], int]:
+    """Return how wide so many tiles can be at most, the corner of each, and the line below them."""
+    left, top, width, height = room
+    gap, head = sheet.px(_GAP), _head_height(sheet)
+    best = 0, 1
     for columns in range(1, n_cells + 1):
         rows = math.ceil(n_cells / columns)
         free = (width - (columns - 1) * gap) // columns, (height - (rows - 1) * gap) // rows - head
         if free[1] > 0:
-            best = max(best, (_fit(free, scene.aspect), columns))
-    (wide, high), columns = best
-    rows = math.ceil(n_cells / columns)
+            best = max(best, (_fit(free, scene.aspect)[0], columns))
+    wide, columns = best
+    high, rows = round(wide / scene.aspect), math.ceil(n_cells / columns)
     # What is left over becomes room between the tiles, as much as looks like it.
     across = min((width - columns * wide) // max(1, columns - 1), 3 * gap) if columns > 1 else 0
-    down = min((height - rows * (high + head)) // max(1, rows - 1), 3 * gap) if rows > 1 else 0
+    down = min((height - rows * (high + head)) // max(1, rows - 1), 2 * gap) if rows > 1 else 0
     x0 = left + (width - columns * wide - (columns - 1) * across) // 2
-    y0 = top + (height - rows * (high + head) - (rows - 1) * down) // 2
+    y0 = top if sheet.is_tall else top + (height - rows * (high + head) - (rows - 1) * down) // 2
     corners = [
         (x0 + column * (wide + across), y0 + row * (high + head + down))
         for row in range(rows)
         for column in range(columns)
     ]
-    panels = [
-        Panel((x, y + head, wide, high), racer, "truth" if racer is None else "prediction")
-        for racer, (x, y) in zip(tiles, corners, strict=False)
-    ]
-    x, y = corners[len(tiles)]
-    return Layout(tuple(panels), _chart_in(sheet, (x, y, x0 + columns * wide + (columns - 1) * across - x, high + head)))
+    return wide, corners, y0 + rows * (high + head) + (rows - 1) * down
 
 
 def _chart_in(sheet: Sheet, cell: Box) -> Box:
     """Return the box of the chart itself, inside a cell that holds its labels, too."""
     left, top, width, height = cell
     ticks = sheet.size(_TICKS)
-    return left + round(3.6 * ticks), top + round(2.2 * ticks), width - round(4.2 * ticks), height - round(5.2 * ticks)
+    return left + round(3.6 * ticks), top + round(2.2 * ticks), width - round(5.2 * ticks), height - round(5.2 * ticks)
 
 
 def _side(box: Box, name: str) -> Panel:
@@ -266,7 +292,7 @@ def _backdrops(
     sheet: Sheet, layout: Layout, race: Race, caption: Caption
 ) -> tuple[IntArray, IntArray, tuple[float, float]]:
     """Return the frame without and with the curves on its chart, and where the chart begins and ends, in pixels."""
-    scene, curves = race.scene, race.curves
+    curves = race.curves
     page = Page(sheet.width, sheet.height)
     scales = plan_scales(curves)
     axes = page.axes(layout.chart)
@@ -279,6 +305,10 @@ def _backdrops(
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
     axes.yaxis.set_minor_formatter(NullFormatter())
     axes.yaxis.set_minor_locator(NullLocator())
+    axes.text(
+        0.98, 0.95, f"{race.scene.measure} on the points shown", color=DIM, fontsize=ticks, ha="right", va="top",
+        transform=axes.transAxes,
+    )  # fmt: skip
     for number, scale in enumerate(scales.values()):
         axis = axes if number == 0 else axes.secondary_xaxis("top")
         axis.set_xticks([scale.place(mark) for mark in scale.marks], [f"{mark:,g}" for mark in scale.marks])
@@ -308,29 +338,30 @@ def _write_labels(page: IntArray, sheet: Sheet, layout: Layout, race: Race, capt
         if panel.name != "prediction":
             is_error = panel.name == scene.sides[-1]
             words = f"{panel.name}  {scene.key}" if is_error and scene.key else panel.name
-            while stamp.length(words, label) > width and label > sheet.size(14):
-                label -= 1
-            stamp.words((left, top - sheet.px(10)), stamp.cut(words, label, width), label, DIM)
+            size = stamp.fit(words, label, width)
+            stamp.words((left, top - sheet.px(10)), stamp.cut(words, size, width), size, DIM)
             continue
         assert panel.racer is not None
         baseline = top - sheet.px(12) - round(1.3 * sheet.size(_READING))
         name = stamp.cut(curves[panel.racer].name, sheet.size(_NAME), width, bold=True)
         stamp.words((left, baseline), name, sheet.size(_NAME), SERIES[panel.racer], bold=True)
-    left, top, _, _ = layout.chart
-    ticks = sheet.size(_TICKS)
-    x = left - round(3.6 * ticks)
-    if len(plan_scales(curves)) == 1:
-        stamp.words((x, top - round(0.7 * ticks)), f"{scene.measure} on the points shown", ticks, DIM)
     return stamp.pixels()
 
 
-def _write_reading(stamp: Stamp, sheet: Sheet, panel: Panel, scene: Scene, at: tuple[Curve, int]) -> None:
-    """Write how far a racer is, and how good."""
-    left, top, width, _ = panel.box
-    words, size = f"{tell_position(*at)}  ·  {tell_result(scene, *at)}", sheet.size(_READING)
-    while stamp.length(words, size) > width and size > sheet.size(12):
-        size -= 1
-    stamp.words((left, top - sheet.px(12)), words, size, TEXT)
+def _read(scene: Scene, curve: Curve, shot: int) -> str:
+    """Return how far a racer is, and how good."""
+    return f"{tell_position(curve, shot)}  ·  {tell_result(scene, curve, shot)}"
+
+
+def _reading_size(stamp: Stamp, sheet: Sheet, layout: Layout, race: Race) -> int:
+    """Return the size at which every reading of every racer has room: all of them are alike."""
+    sizes = [sheet.size(_READING)]
+    for panel in layout.panels:
+        if panel.name == "prediction" and panel.racer is not None:
+            curve = race.curves[panel.racer]
+            readings = [_read(race.scene, curve, shot) for shot in range(len(curve.errors))]
+            sizes += [stamp.fit(words, sizes[0], panel.box[2]) for words in readings]
+    return min(sizes)
 
 
 def _fit(room: tuple[int, int], aspect: float) -> tuple[int, int]:

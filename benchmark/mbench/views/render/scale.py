@@ -11,7 +11,11 @@ import numpy as np
 
 Unit = Literal["steps", "points", "seconds"]
 
-AXES: dict[Unit, str] = {"steps": "steps of training", "points": "points learned from", "seconds": "seconds of training"}
+AXES: dict[Unit, str] = {
+    "steps": "steps of training",
+    "points": "points learned from",
+    "seconds": "seconds of training",
+}
 _LEAST_S = 0.01
 
 

@@ -50,6 +50,13 @@ class Stamp:
                 lines.append(word)
         return [self.cut(line, size, room, bold) for line in lines]
 
+    def fit(self, words: str, size: int, room: float, bold: bool = False) -> int:
+        """Return the size at which words have room: the one given, or smaller, down to three fifths of it."""
+        least = max(6, round(0.6 * size))
+        while size > least and self.length(words, size, bold) > room:
+            size -= 1
+        return size
+
     def length(self, words: str, size: int, bold: bool = False) -> float:
         """Return how long words are in pixels."""
         return self._draw.textlength(printable(words), _font(size, bold))
