@@ -74,7 +74,8 @@ def watch(
     from mbench.views.footage import Filming
 
     sources = [take_source(name, results) for name in names]
-    filming = Filming(track, "seconds" if race == "seconds" else "steps", grow, n_shots, ResultStore(results))
+    store = ResultStore(results) if (results / "cells").is_dir() else None
+    filming = Filming(track, "seconds" if race == "seconds" else "steps", grow, n_shots, store)
     with FilmLive() as live:
         film = learning_film.watch(sources, (task, filming), out, api.make_settings(**running), cut, live)
     print_film(film, as_json)

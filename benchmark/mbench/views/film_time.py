@@ -17,6 +17,7 @@ from mbench.views.footage import Filming, Report, Subject, WatchProgress
 
 START_S = 3.0  # of a child: its libraries, and its building
 DRAW_S = 0.06  # of a frame of 1,080 lines, drawn and encoded
+SETTLED_FRAMES = 20  # after so many it is known how fast this machine draws
 
 Way = dict[str, float]  # the phases of making a film of one submission, in their order, and the seconds of each
 
@@ -75,7 +76,8 @@ class Countdown:
         took = self._clock() - self._began
         if is_drawing:
             self._n_drawn += 1
-            left_s = took / self._n_drawn * max(0, self._plan.n_frames - self._n_drawn)
+            pace_s = took / self._n_drawn if self._n_drawn >= SETTLED_FRAMES else DRAW_S
+            left_s = pace_s * max(0, self._plan.n_frames - self._n_drawn)
         else:
             left_s = self._left_s(progress, took) + self._plan.n_frames * DRAW_S
         self._report(replace(progress, left_s=left_s))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -213,7 +212,7 @@ def shoot_growth(run: Run, subject: Subject, filming: Filming, report: Report, l
 def _ask_stored(run: Run, subject: Subject, store: ResultStore | None) -> Shot | None:
     """Return what the estimator that an evaluation stored predicts; None where there is none that can be asked."""
     cell = subject.cell
-    if store is None or not Path(store.folder).is_dir():
+    if store is None:
         return None
     stored = find_stored(store, (cell.task, cell.track), cell.n_samples).get(run.source.digest)
     if stored is None:

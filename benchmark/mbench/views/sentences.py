@@ -68,11 +68,10 @@ def tell_learning(cell: Cell, footages: Sequence[Footage]) -> str:
         return f"What each answers everywhere while it trains on the same {where}, which are all it ever sees."
     if len(growing) == len(footages):
         return f"What each answers everywhere once it knows {fewest:,}, then more, up to the same {where}."
-    has = "has no steps and is" if len(growing) == 1 else "have no steps and are"
-    its = "its sample grows" if len(growing) == 1 else "their samples grow"
+    its = "which has no steps, as its sample grows" if len(growing) == 1 else "which have no steps, as samples grow"
     return (
-        f"What each answers everywhere while it trains on the same {where}; {list_words(growing)} {has} seen as "
-        f"{its} from {fewest:,} to all of them."
+        f"What each answers everywhere while it trains on the same {where}; {list_words(growing)}, {its} from "
+        f"{fewest:,} to all of them."
     )
 
 
