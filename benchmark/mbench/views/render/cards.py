@@ -88,7 +88,7 @@ def draw_heading(stamp: Stamp, sheet: Sheet, title: str, sentence: str) -> int:
         y += round(1.15 * size) if number else 0
         stamp.words((sheet.margin, y), line, size, bold=True)
     y += sheet.px(8)
-    for line in stamp.wrap(sentence, small, sheet.room, most=2 if sheet.is_wide else 4):
+    for line in stamp.wrap(sentence, small, sheet.room, most=4 if sheet.is_tall else 3):
         y += round(1.35 * small)
         stamp.words((sheet.margin, y), line, small, DIM)
     return y + sheet.px(24)

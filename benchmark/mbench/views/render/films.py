@@ -120,7 +120,7 @@ def draw_frames(
     layout = plan_layout(sheet, scene, len(curves), caption)
     with plain_style():
         empty, full, span = _backdrops(sheet, layout, race, caption)
-    size = _reading_size(Stamp(empty), sheet, layout, race)
+    reading = _plan_reading(Stamp(empty), sheet, layout, race)
     drawn: dict[Panel, tuple[object, IntArray]] = {}
     for number in range(n_frames):
         turn = number / max(1, n_frames - 1)
@@ -146,7 +146,7 @@ def draw_frames(
             stamp.raster(panel.box, drawn[panel][1])
             if panel.name == "prediction" and panel.racer is not None:
                 at = panel.box[0], panel.box[1] - sheet.px(12)
-                stamp.words(at, _read(scene, curves[panel.racer], shot), size)
+                stamp.words(at, _read(scene, curves[panel.racer], shot, reading.is_short), reading.size)
         yield stamp.pixels()
 
 
@@ -305,13 +305,15 @@ def _backdrops(
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
     axes.yaxis.set_minor_formatter(NullFormatter())
     axes.yaxis.set_minor_locator(NullLocator())
+    is_narrow = layout.chart[2] < 20 * sheet.size(_TICKS)
+    words = race.scene.measure if is_narrow else f"{race.scene.measure} on the points shown"
     axes.text(
-        0.98, 0.95, f"{race.scene.measure} on the points shown", color=DIM, fontsize=ticks, ha="right", va="top",
-        transform=axes.transAxes,
+        0.98, 0.95, words, color=DIM, fontsize=ticks, ha="right", va="top", transform=axes.transAxes
     )  # fmt: skip
     for number, scale in enumerate(scales.values()):
         axis = axes if number == 0 else axes.secondary_xaxis("top")
-        axis.set_xticks([scale.place(mark) for mark in scale.marks], [f"{mark:,g}" for mark in scale.marks])
+        marks = scale.marks[:: 2 if is_narrow and len(scale.marks) > 2 else 1]
+        axis.set_xticks([scale.place(mark) for mark in marks], [f"{mark:,g}" for mark in marks])
         axis.set_xlabel(AXES[scale.unit], color=DIM, fontsize=ticks, labelpad=to_points(sheet.px(4)))
         axis.tick_params(labelsize=ticks, length=0, colors=DIM, pad=to_points(sheet.px(6)))
         if number:
@@ -343,25 +345,42 @@ def _write_labels(page: IntArray, sheet: Sheet, layout: Layout, race: Race, capt
             continue
         assert panel.racer is not None
         baseline = top - sheet.px(12) - round(1.3 * sheet.size(_READING))
-        name = stamp.cut(curves[panel.racer].name, sheet.size(_NAME), width, bold=True)
-        stamp.words((left, baseline), name, sheet.size(_NAME), SERIES[panel.racer], bold=True)
+        name = curves[panel.racer].name
+        size = stamp.fit(name, sheet.size(_NAME), width, bold=True)
+        stamp.words((left, baseline), stamp.cut(name, size, width, bold=True), size, SERIES[panel.racer], bold=True)
     return stamp.pixels()
 
 
-def _read(scene: Scene, curve: Curve, shot: int) -> str:
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How readings are written, all alike. size: of the letters.  is_short: is the error left out beside a score?"""
+
+    size: int
+    is_short: bool
+
+
+def _read(scene: Scene, curve: Curve, shot: int, is_short: bool) -> str:
     """Return how far a racer is, and how good."""
-    return f"{tell_position(curve, shot)}  ·  {tell_result(scene, curve, shot)}"
+    score = curve.scores[shot]
+    result = f"skill {score:.0f}" if is_short and score is not None else tell_result(scene, curve, shot)
+    return f"{tell_position(curve, shot)}  ·  {result}"
 
 
-def _reading_size(stamp: Stamp, sheet: Sheet, layout: Layout, race: Race) -> int:
-    """Return the size at which every reading of every racer has room: all of them are alike."""
-    sizes = [sheet.size(_READING)]
-    for panel in layout.panels:
-        if panel.name == "prediction" and panel.racer is not None:
-            curve = race.curves[panel.racer]
-            readings = [_read(race.scene, curve, shot) for shot in range(len(curve.errors))]
-            sizes += [stamp.fit(words, sizes[0], panel.box[2]) for words in readings]
-    return min(sizes)
+def _plan_reading(stamp: Stamp, sheet: Sheet, layout: Layout, race: Race) -> Reading:
+    """Return the size at which every reading of every racer has room; short ones where whole ones would be small."""
+    full = sheet.size(_READING)
+    tiles = [panel for panel in layout.panels if panel.name == "prediction" and panel.racer is not None]
+
+    def size_of(is_short: bool) -> int:
+        sizes = [full]
+        for panel in tiles:
+            curve = race.curves[panel.racer or 0]
+            readings = [_read(race.scene, curve, shot, is_short) for shot in range(len(curve.errors))]
+            sizes += [stamp.fit(words, full, panel.box[2]) for words in readings]
+        return min(sizes)
+
+    whole = size_of(is_short=False)
+    return Reading(whole, False) if whole >= 0.85 * full else Reading(size_of(is_short=True), True)
 
 
 def _fit(room: tuple[int, int], aspect: float) -> tuple[int, int]:

@@ -9,7 +9,7 @@ from mbench.views.render.page import Box
 
 # Width and height of each shape, and how much larger its letters are: the taller, the smaller the screen it is seen on.
 ASPECTS: MappingProxyType[str, tuple[int, int, float]] = MappingProxyType(
-    {"16:9": (16, 9, 1.0), "1:1": (1, 1, 1.1), "9:16": (9, 16, 1.25)}
+    {"16:9": (16, 9, 1.0), "1:1": (1, 1, 1.0), "9:16": (9, 16, 1.25)}
 )
 _LINES = 1080  # that the lengths below are given for
 _MARGIN = 48
@@ -65,6 +65,7 @@ def plan_sheet(aspect: str, lines: int = _LINES) -> Sheet:
     """Return the frame of a shape, one of `ASPECTS`. lines: pixels of its shorter side."""
     across, down, letters = ASPECTS[aspect]
     unit = lines / _LINES
+    letters *= max(1.0, unit**-0.3)  # a small film's letters are to be read, too
     shorter = min(across, down)
     return Sheet(_even(lines * across / shorter), _even(lines * down / shorter), unit, letters)
 
