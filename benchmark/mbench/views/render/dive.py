@@ -166,10 +166,12 @@ def plan_dive(sheet: Sheet, dive: Dive, caption: Caption) -> DiveLayout:
         chart_left = left + error_wide + gap + round(3.2 * ticks)
         chart = (chart_left, below + label, left + width - chart_left, bottom - below - label - round(3.0 * ticks))
         return DiveLayout(truth, prediction, error, chart, reading)
+    # Beside them in one column what changes, the error and the chart.
     side = left + wide + gap
     room = left + width - side
-    error = (side, prediction[1], room, round(room / aspect))
-    chart_top = error[1] + error[3] + round(1.6 * ticks)
+    changing = round(0.9 * sheet.size(_LARGE)) + round(4.6 * sheet.size(_READING))
+    error = (side, truth[1] + changing + label, room, round(room / aspect))
+    chart_top = error[1] + error[3] + gap + label
     chart_left = side + round(3.2 * ticks)
     bottom = prediction[1] + high - round(3.0 * ticks)
     chart = (chart_left, chart_top, left + width - chart_left, bottom - chart_top)
