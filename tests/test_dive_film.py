@@ -170,6 +170,6 @@ def test_a_place_that_cannot_be_written_is_found_before_anything_is_asked(tmp_pa
 
 def test_a_task_without_landmarks_is_usage(submission_file, estimator, tmp_path):
     source = read_submission(submission_file(estimator()))
+    store = ResultStore(tmp_path / "results")
     with pytest.raises(UsageError, match="no plane to zoom into: choose a fractal"):
-        store = ResultStore(tmp_path / "results")
         zoom(Run(source, SETTINGS), Spot("sphere", "quick"), tmp_path / "dive.mp4", store, Cut())

@@ -138,7 +138,8 @@ def plan_dive(sheet: Sheet, dive: Dive, caption: Caption) -> DiveLayout:
     ticks = sheet.size(_TICKS)
     if sheet.is_wide:
         # Side by side, and below them in one row what changes, the chart and the error.
-        wide = (width - gap) // 2
+        least = round(0.9 * sheet.size(_LARGE)) + round(4.6 * sheet.size(_READING))  # pixels of what changes
+        wide = min((width - gap) // 2, round((height - 2 * label - gap - least) * aspect))
         high = round(wide / aspect)
         below = top + label + high + gap + label
         small = top + height - below
@@ -146,8 +147,9 @@ def plan_dive(sheet: Sheet, dive: Dive, caption: Caption) -> DiveLayout:
         reading = (left, below, sheet.px(440))
         x = left + reading[2] + round(3.2 * ticks)
         chart = (x, below, error[0] - sheet.px(60) - x, small - round(3.0 * ticks))
-        second = (left + wide + gap, top + label, wide, high)
-        return DiveLayout((left, top + label, wide, high), second, error, chart, reading)
+        first = left + (width - 2 * wide - gap) // 2
+        second = (first + wide + gap, top + label, wide, high)
+        return DiveLayout((first, top + label, wide, high), second, error, chart, reading)
     # One above the other.
     is_tall = sheet.is_tall
     third = sheet.px(560) if is_tall else 0

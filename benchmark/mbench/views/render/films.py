@@ -272,6 +272,8 @@ def _chart_in(sheet: Sheet, cell: Box) -> Box:
     """Return the box of the chart itself, inside a cell that holds its labels, too."""
     left, top, width, height = cell
     ticks = sheet.size(_TICKS)
+    # Of a small film the labels would take all of it.
+    ticks = min(ticks, width // 8, height // 8)
     return left + round(3.6 * ticks), top + round(2.2 * ticks), width - round(5.2 * ticks), height - round(5.2 * ticks)
 
 

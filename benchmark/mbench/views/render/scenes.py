@@ -131,10 +131,11 @@ class PlotScene(Scene):
         """Return the plot of this name."""
         width, height = size
         page = Page(width, height)
-        left, bottom = (62, 50) if width > 300 else (46, 42)
+        letters = max(5, round(0.63 * min(width, 1.5 * height) ** 0.5))
+        left, bottom, free = round(3.9 * letters), round(3.1 * letters), round(0.8 * letters)
         xlabel, ylabel = self.labels[name]
-        axes = page.axes((left, 12, width - left - 14, height - bottom - 12), xlabel, ylabel)
-        small = to_points(16 if width > 300 else 13)
+        axes = page.axes((left, free, width - left - free, height - bottom - free), xlabel, ylabel)
+        small = to_points(letters)
         axes.tick_params(labelsize=small, pad=4)
         for label in (axes.xaxis.label, axes.yaxis.label):
             label.set_fontsize(small)
@@ -226,7 +227,7 @@ class DigitsScene(PlotScene):
             for row, column in np.argwhere(table >= 0.005):
                 share = table[row, column]
                 axes.text(
-                    column, row, f"{100 * share:.0f}", ha="center", va="center", fontsize=to_points(16),
+                    column, row, f"{100 * share:.0f}", ha="center", va="center", fontsize=to_points(max(5.0, axes.bbox.height / 34)),
                     color="#15151c" if share > 0.5 else TEXT,
                 )  # fmt: skip
             return
