@@ -161,6 +161,18 @@ def test_a_stored_estimator_is_dived_into_without_another_fit(submission_file, e
     assert (np.abs(frames[26].astype(int) - frames[-1]) > 60).sum() > 1_000
 
 
+def test_what_was_not_evaluated_is_learned_once_for_all_its_dives(submission_file, estimator, tmp_path):
+    path = submission_file(
+        estimator(fit=f"open({str(tmp_path / 'fits')!r}, 'a').write('x')\nself.mean = y.mean(axis=0)")
+    )
+    source, store = read_submission(path), ResultStore(tmp_path / "results")
+    for name in ("dive.gif", "again.gif"):
+        zoom(Run(source, SETTINGS), Spot("julia", "quick"), tmp_path / name, store, Cut(seconds=1.0, lines=240))
+    assert (tmp_path / "fits").read_text() == "x"
+    (record,) = store.records()
+    assert (record.task, record.ok) == ("julia", True)
+
+
 def test_a_place_that_cannot_be_written_is_found_before_anything_is_asked(tmp_path):
     (tmp_path / "file").touch()
     never, store = Source("never", "never.py", ()), ResultStore(tmp_path / "results")

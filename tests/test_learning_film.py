@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 
 from mbench.errors import HarnessError, SubmissionError, UsageError
-from mbench.runs.evaluate import plan_cell
+from mbench.results.store import ResultStore
+from mbench.runs.evaluate import evaluate_source, plan_cell, plan_cells
+from mbench.runs.run import Run
 from mbench.runs.settings import Settings
 from mbench.sandbox.tiers import choose_isolation
 from mbench.submission import Source, read_submission
@@ -124,6 +126,18 @@ def test_a_training_with_one_snapshot_is_the_last_size_of_a_growing_sample(submi
     (footage,) = take(read_submission(submission_file(source, "growing.py")), n_shots=6)
     assert [shot.position for shot in footage.shots] == [100, 316, 1000]
     assert len(fits.read_text()) == 3
+
+
+def test_what_an_evaluation_stored_is_not_fitted_again(submission_file, tmp_path):
+    fits = tmp_path / "fits"
+    source = GROWS.replace("FAILS", "False").replace(
+        "        self.n =", f"        open({str(fits)!r}, 'a').write('x')\n        self.n ="
+    )
+    source, store = read_submission(submission_file(source, "growing.py")), ResultStore(tmp_path / "results")
+    evaluate_source(Run(source, SETTINGS), plan_cells("quick", ["curve"])[0], store)
+    (footage,) = take(source, n_shots=6, store=store)
+    assert [shot.predictions[0, 0] for shot in footage.shots] == [100, 316, 1000]
+    assert len(fits.read_text()) == 1 + 2
 
 
 def test_at_equal_seconds_each_is_shot_its_own_way(stepping, growing):
