@@ -679,9 +679,11 @@ def test_render_without_results_is_usage(mbench, submission_file, estimator):
 
 def test_watch_writes_a_film_and_tells_about_it_as_json(mbench, submission_file, estimator, tmp_path):
     path = submission_file(estimator(), "idea.py")
-    result = mbench("watch", path, "--task", "curve", "--moments", "3", "--out", "film.gif", "--json")
+    result = mbench("watch", path, "--task", "curve", "--moments", "3", "--lines", "240", "--seconds", "1",
+                    "--out", "film.gif", "--json")  # fmt: skip
     assert result.exit_code == 0, result.output
-    assert json.loads(result.stdout) == {"path": "film.gif", "frames": 23, "seconds": 2.3}
+    told = {"path": "film.gif", "paths": ["film.gif"], "frames": 85, "seconds": 8.5}
+    assert json.loads(result.stdout) == told
     assert (tmp_path / "film.gif").exists()
 
 

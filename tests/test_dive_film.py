@@ -17,8 +17,11 @@ from mbench.suite.tasks import load_task
 from mbench.suite.tracks import EXTRA_TASKS
 from mbench.views.dive_film import zoom
 from mbench.views.film_file import read_digests
-from mbench.views.render.dive import OCTAVES, Dive, KeyPicture, draw_dive, plan_octaves
+from mbench.views.reel import Cut
+from mbench.views.render.dive import OCTAVES, Course, Dive, KeyPicture, draw_dive, plan_dive, plan_octaves, take_course
 from mbench.views.render.landmarks import find_landmark
+from mbench.views.render.page import Caption
+from mbench.views.render.sheet import ASPECTS, plan_sheet
 from mbench.views.spots import Spot
 
 SETTINGS = Settings(isolation=choose_isolation("C", allow_none=True))
@@ -86,15 +89,52 @@ def test_a_crop_is_the_window_in_the_key_pictures_pixels(octave):
     assert place(x1, y0) == pytest.approx((left + width, bottom + height), abs=1e-9)
 
 
-def test_a_frame_shows_the_truth_above_the_prediction():
-    dive = dive_to("seahorse")
+@pytest.mark.parametrize("aspect", sorted(ASPECTS))
+def test_the_parts_of_a_dive_lie_side_by_side_in_every_shape(aspect):
+    sheet = plan_sheet(aspect, 540)
+    layout = plan_dive(sheet, dive_to("seahorse"), Caption("knn", "words " * 40))
+    used = np.zeros((sheet.height, sheet.width), dtype=int)
+    for left, top, width, height in (layout.truth, layout.prediction, layout.error, layout.chart):
+        assert min(left, top, width, height) > 0
+        used[top : top + height, left : left + width] += 1
+        assert (left + width <= sheet.width, top + height <= sheet.height) == (True, True)
+    assert used.max() == 1
+
+
+def test_a_frame_shows_truth_and_prediction():
+    dive, sheet, caption = dive_to("seahorse"), plan_sheet("16:9", 540), Caption("$x <b>\u202e", "b")
     shape = dive.key_panel(0).shape
-    key = KeyPicture(np.zeros(shape), np.ones(shape))
-    first, last = draw_dive(dive, [key], np.array([0.0, 0.9]), title="$x <b>\u202e", subtitle="b")
-    height = round(560 * shape[0] / shape[1])
-    assert first[118 + height // 2, 300].max() < 30
-    assert first[118 + height + 40 + height // 2, 300].min() > 150
+    course = Course((KeyPicture(np.zeros(shape), np.ones(shape)),), 0.0, 0.9)
+    first, last = draw_dive(sheet, dive, course, np.array([0.0, 0.9]), caption)
+    layout = plan_dive(sheet, dive, caption)
+
+    def middle(box):
+        return first[box[1] + box[3] // 2, box[0] + box[2] // 2]
+
+    assert middle(layout.truth).max() < 30
+    assert middle(layout.prediction).min() > 150
     assert (first != last).any()  # the readings
+
+
+def test_a_dive_ends_two_octaves_after_the_prediction_is_lost():
+    dive, asked = dive_to("seahorse"), []
+
+    def keys():
+        for octave in range(OCTAVES):
+            asked.append(octave)
+            truth = np.indices(dive.key_panel(octave).shape).sum(axis=0) % 2.0
+            yield KeyPicture(truth, truth if octave < 3 else np.full(truth.shape, 0.5))
+
+    course = take_course(dive, keys())
+    assert (course.lost, course.end) == (3.0, 5.0)
+    assert asked == list(range(6))  # and no deeper picture was asked for
+
+
+def test_what_is_never_lost_is_dived_into_to_the_end():
+    dive = dive_to("seahorse")
+    truth = np.indices(dive.key_panel(0).shape).sum(axis=0) % 2.0
+    course = take_course(dive, iter([KeyPicture(truth, truth)] * OCTAVES))
+    assert (course.lost, course.end) == (None, OCTAVES)
 
 
 def test_a_stored_estimator_is_dived_into_without_another_fit(submission_file, estimator, tmp_path):
@@ -109,26 +149,39 @@ def test_a_stored_estimator_is_dived_into_without_another_fit(submission_file, e
         Spot("mandelbrot", "quick"),
         tmp_path / "dive.mp4",
         store,
-        seconds=2.0,
-        report=lambda progress: phases.append(progress.phase),
+        Cut(seconds=1.0, fps=10, lines=270),
+        lambda progress: phases.append(progress.phase),
     )
     assert (tmp_path / "fits").read_text() == "x"
     assert "training" not in phases
     with av.open(str(film.path)) as decoded:
         frames = [frame.to_ndarray(format="rgb24") for frame in decoded.decode(video=0)]
-    assert len(frames) == film.n_frames == 2 * 25
+    assert len(frames) == film.n_frames == 10 + 25 + 15 + 35
     assert read_digests(film.path) == {source.digest}
-    assert (np.abs(frames[0].astype(int) - frames[-1]) > 60).sum() > 10_000
+    assert (np.abs(frames[26].astype(int) - frames[-1]) > 60).sum() > 1_000
+
+
+def test_what_was_not_evaluated_is_learned_once_for_all_its_dives(submission_file, estimator, tmp_path):
+    path = submission_file(
+        estimator(fit=f"open({str(tmp_path / 'fits')!r}, 'a').write('x')\nself.mean = y.mean(axis=0)")
+    )
+    source, store = read_submission(path), ResultStore(tmp_path / "results")
+    for name in ("dive.gif", "again.gif"):
+        zoom(Run(source, SETTINGS), Spot("julia", "quick"), tmp_path / name, store, Cut(seconds=1.0, lines=240))
+    assert (tmp_path / "fits").read_text() == "x"
+    (record,) = store.records()
+    assert (record.task, record.ok) == ("julia", True)
 
 
 def test_a_place_that_cannot_be_written_is_found_before_anything_is_asked(tmp_path):
     (tmp_path / "file").touch()
     never, store = Source("never", "never.py", ()), ResultStore(tmp_path / "results")
     with pytest.raises(HarnessError, match="cannot be written"):
-        zoom(Run(never, SETTINGS), Spot("mandelbrot", "quick"), tmp_path / "file" / "dive.mp4", store)
+        zoom(Run(never, SETTINGS), Spot("mandelbrot", "quick"), tmp_path / "file" / "dive.mp4", store, Cut())
 
 
 def test_a_task_without_landmarks_is_usage(submission_file, estimator, tmp_path):
     source = read_submission(submission_file(estimator()))
+    store = ResultStore(tmp_path / "results")
     with pytest.raises(UsageError, match="no plane to zoom into: choose a fractal"):
-        zoom(Run(source, SETTINGS), Spot("sphere", "quick"), tmp_path / "dive.mp4", ResultStore(tmp_path / "results"))
+        zoom(Run(source, SETTINGS), Spot("sphere", "quick"), tmp_path / "dive.mp4", store, Cut())

@@ -5,19 +5,26 @@ import numpy as np
 import pytest
 
 from mbench.errors import HarnessError, SubmissionError, UsageError
-from mbench.runs.evaluate import plan_cell
+from mbench.results.store import ResultStore
+from mbench.runs.evaluate import evaluate_source, plan_cell, plan_cells
+from mbench.runs.run import Run
 from mbench.runs.settings import Settings
 from mbench.sandbox.tiers import choose_isolation
 from mbench.submission import Source, read_submission
 from mbench.suite.tasks import load_task
 from mbench.views.film_file import read_digests
-from mbench.views.learning_film import MAX_RACERS, Filming, Subject, shoot, watch
-from mbench.views.render.colours import BACKGROUND, SERIES
-from mbench.views.render.films import Curve, Instant, draw_frames, plan_instants, plan_layout
+from mbench.views.footage import Filming, Subject, shoot
+from mbench.views.learning_film import MAX_RACERS, watch
+from mbench.views.reel import Cut
+from mbench.views.render.colours import SERIES
+from mbench.views.render.films import Curve, Instant, Race, draw_frames, plan_instants, plan_layout
 from mbench.views.render.page import Caption
 from mbench.views.render.scenes import confusion_matrix, make_scene
+from mbench.views.render.sheet import ASPECTS, plan_sheet
 from mbench.views.render.stamp import Stamp
 
+CUT = Cut(seconds=1.0, fps=10, lines=270)
+SHEET = plan_sheet("16:9", 540)
 SETTINGS = Settings(isolation=choose_isolation("C", allow_none=True), jobs=2)
 
 # Its answer is how far its training is: half of the truth of x after half of its steps.
@@ -86,14 +93,14 @@ def test_no_more_moments_are_shot_than_asked_for_the_first_and_the_last_among_th
 
 
 def test_an_estimator_without_snapshots_is_shot_on_a_growing_sample(growing):
-    (footage,) = take(growing(), n_shots=5)
+    (footage,) = take(growing(), n_shots=10)
     assert footage.unit == "points"
     assert [shot.position for shot in footage.shots] == [100, 178, 316, 562, 1000]
     assert [shot.predictions[0, 0] for shot in footage.shots] == [100, 178, 316, 562, 1000]
 
 
 def test_a_size_that_fails_is_left_out_and_named(growing):
-    (footage,) = take(growing("len(X) == 178"), n_shots=5)
+    (footage,) = take(growing("len(X) == 178"), n_shots=10)
     assert [shot.position for shot in footage.shots] == [100, 316, 562, 1000]
     assert "178 points: fit(X, y) raised ValueError: this many do not suit me" in footage.skipped[0]
 
@@ -103,12 +110,34 @@ def test_a_submission_that_fails_on_the_whole_sample_has_no_film(growing):
         take(growing("len(X) == 1000"), n_shots=3)
 
 
-@pytest.mark.parametrize("stepping_first", [True, False])
-def test_at_equal_steps_all_grow_if_one_takes_no_snapshots(stepping, growing, stepping_first):
-    pair = [stepping, growing()] if stepping_first else [growing(), stepping]
-    footages = take(*pair, n_shots=3)
-    assert [footage.unit for footage in footages] == ["points", "points"]
-    assert [footage.name for footage in footages] == [source.name for source in pair]
+@pytest.mark.parametrize("grow", [False, True])
+def test_each_racer_is_trained_once_for_each_of_its_frames(submission_file, growing, tmp_path, grow):
+    fits = tmp_path / "fits"
+    source = STEPS.replace("        for step", f"        open({str(fits)!r}, 'a').write('x')\n        for step")
+    footages = take(read_submission(submission_file(source, "stepping.py")), growing(), n_shots=6, grow=grow)
+    assert [footage.unit for footage in footages] == (["points"] * 2 if grow else ["steps", "points"])
+    assert len(fits.read_text()) == (len(footages[0].shots) if grow else 1)
+
+
+def test_a_training_with_one_snapshot_is_the_last_size_of_a_growing_sample(submission_file, tmp_path):
+    fits = tmp_path / "fits"
+    source = GROWS.replace("FAILS", "False").replace("fit(self, X, y)", "fit(self, X, y, snapshot=None)")
+    source = source.replace("        self.n =", f"        open({str(fits)!r}, 'a').write('x')\n        self.n =")
+    (footage,) = take(read_submission(submission_file(source, "growing.py")), n_shots=6)
+    assert [shot.position for shot in footage.shots] == [100, 316, 1000]
+    assert len(fits.read_text()) == 3
+
+
+def test_what_an_evaluation_stored_is_not_fitted_again(submission_file, tmp_path):
+    fits = tmp_path / "fits"
+    source = GROWS.replace("FAILS", "False").replace(
+        "        self.n =", f"        open({str(fits)!r}, 'a').write('x')\n        self.n ="
+    )
+    source, store = read_submission(submission_file(source, "growing.py")), ResultStore(tmp_path / "results")
+    evaluate_source(Run(source, SETTINGS), plan_cells("quick", ["curve"])[0], store)
+    (footage,) = take(source, n_shots=6, store=store)
+    assert [shot.predictions[0, 0] for shot in footage.shots] == [100, 316, 1000]
+    assert len(fits.read_text()) == 1 + 2
 
 
 def test_at_equal_seconds_each_is_shot_its_own_way(stepping, growing):
@@ -126,7 +155,7 @@ def test_what_is_another_once_it_is_stored_is_not_filmed_by_snapshots(submission
     source = read_submission(submission_file(KEPT_OUTSIDE, "outside.py"))
     (footage,) = take(source, n_shots=3)
     assert footage.unit == "points"
-    film = watch([source], "curve", tmp_path / "film.mp4", SETTINGS, Filming("quick", n_shots=2))
+    film = watch([source], ("curve", Filming("quick", n_shots=2)), tmp_path / "film.mp4", SETTINGS, CUT)
     (note,) = film.notes
     assert note.startswith("outside: not filmed while it trains, the stored estimator answers")
     assert "in a global variable say" in note
@@ -140,7 +169,7 @@ def test_growing_can_be_asked_for(stepping):
 def test_every_kind_of_task_has_panels_of_the_size_asked_for(task):
     task = load_task(task)
     cell = plan_cell(task, "quick")
-    scene = make_scene(task, task.draw_sample(cell.n_samples, 0), cell.n_samples, 0)
+    scene = make_scene(task, task.draw_sample(cell.n_samples, 0), plan_cell(task, "quick"))
     wrong = np.full(scene.truth.shape, 1e30)
     assert scene.error(scene.truth) == pytest.approx(0.0, abs=1e-9)
     for name in ("prediction", *scene.sides):
@@ -150,49 +179,58 @@ def test_every_kind_of_task_has_panels_of_the_size_asked_for(task):
             assert (scene.draw(name, wrong, (160, 100), n_learned=100) != right).any()
 
 
-def curve(name="a", positions=(0, 10, 20)):
+def curve(name="a", positions=(0, 10, 20), unit="steps"):
     n = len(positions)
-    return Curve(name, tuple(positions), (0.5,) * n, (10,) * n, (0.9, 0.5, 0.1)[:n], (None,) * n)
+    return Curve(name, unit, tuple(positions), (0.5,) * n, (10,) * n, (0.9, 0.5, 0.1)[:n], (None,) * n)
 
 
 def test_in_a_race_the_latest_shot_of_each_is_shown():
     instants = plan_instants([curve("a", (0, 10, 20)), curve("b", (5, 12))], 50)
-    assert [instant.position for instant in instants] == [0, 5, 10, 12, 20]
     assert [instant.shots for instant in instants] == [(0, None), (0, 0), (1, 0), (1, 1), (2, 1)]
+    assert (instants[0].place, instants[-1].place) == (0.0, 1.0)
+
+
+def test_steps_and_points_begin_and_end_together():
+    instants = plan_instants([curve("a", (1, 10, 100)), curve("b", (100, 1000, 10_000), "points")], 50)
+    assert [instant.shots for instant in instants] == [(0, 0), (1, 1), (2, 2)]
 
 
 def test_a_long_film_keeps_its_first_and_last_instant():
     instants = plan_instants([curve("a", range(3)), curve("b", (1, 2))], 2)
-    assert instants == (Instant(0, (0, None)), Instant(2, (2, 1)))
+    assert instants == (Instant(0.0, (0, None)), Instant(1.0, (2, 1)))
 
 
+@pytest.mark.parametrize("aspect", sorted(ASPECTS))
 @pytest.mark.parametrize("n_racers", [1, 2, 3, 4, 8])
 @pytest.mark.parametrize("task", ["mandelbrot", "sphere", "digits"])
-def test_panels_lie_side_by_side_on_the_page(task, n_racers):
-    task = load_task(task)
-    cell = plan_cell(task, "quick")
-    layout = plan_layout(make_scene(task, task.draw_sample(100, 0), cell.n_samples, 0), n_racers)
-    used = np.zeros((layout.height, layout.width), dtype=int)
+def test_panels_lie_side_by_side_on_the_page(task, n_racers, aspect):
+    task, sheet = load_task(task), plan_sheet(aspect, 540)
+    scene = make_scene(task, task.draw_sample(100, 0), plan_cell(task, "quick"), 8)
+    layout = plan_layout(sheet, scene, n_racers, Caption("A title", "words " * 30))
+    used = np.zeros((sheet.height, sheet.width), dtype=int)
     for left, top, width, height in [*(panel.box for panel in layout.panels), layout.chart]:
-        assert left >= 0
-        assert left + width <= layout.width
-        assert top + height <= layout.height
+        assert min(left, top, width, height) > 0
+        assert left + width <= sheet.width
+        assert top + height <= sheet.height
         used[top : top + height, left : left + width] += 1
     assert used.max() == 1
-    assert layout.width % 2 == layout.height % 2 == 0
+    assert sheet.width % 2 == sheet.height % 2 == 0
     assert {panel.racer for panel in layout.panels if panel.name == "prediction"} == set(range(n_racers))
+
+
+@pytest.mark.parametrize(("aspect", "size"), [("16:9", (1920, 1080)), ("1:1", (1080, 1080)), ("9:16", (1080, 1920))])
+def test_the_shorter_side_has_the_lines(aspect, size):
+    sheet = plan_sheet(aspect)
+    assert (sheet.width, sheet.height) == size
 
 
 @pytest.mark.parametrize("name", ["$x^{2}$ \\frac", "<script>&amp;", "\u202e\u0000\n\ud800", "漢" * 500])
 def test_a_hostile_name_is_drawn_as_letters_and_boxes(name):
     task = load_task("curve")
-    scene = make_scene(task, task.draw_sample(100, 0), 100, 0)
-    curves = [curve(name), curve("b")]
-    shots = [[scene.truth] * 3] * 2
-    instants = [Instant(20, (2, 2))]
-    (frame,) = draw_frames(scene, curves, shots, instants, "steps", Caption(name, name))
-    layout = plan_layout(scene, 2)
-    assert frame.shape == (layout.height, layout.width, 3)
+    scene = make_scene(task, task.draw_sample(100, 0), plan_cell(task, "quick"))
+    race = Race(scene, [curve(name), curve("b")], [[scene.truth] * 3] * 2)
+    (frame,) = draw_frames(SHEET, race, [Instant(1.0, (2, 2))], 1, Caption(name, name))
+    assert frame.shape == (SHEET.height, SHEET.width, 3)
 
 
 @pytest.mark.parametrize("room", [0, 60, 112, 140, 400])
@@ -206,20 +244,20 @@ def test_a_name_is_cut_where_its_room_ends(room):
 
 
 def test_a_film_is_whole_and_moves(stepping, tmp_path):
-    film = watch([stepping], "curve", tmp_path / "film.mp4", SETTINGS, Filming(track="quick", n_shots=4))
+    film = watch([stepping], ("curve", Filming(track="quick", n_shots=4)), tmp_path / "film.mp4", SETTINGS, CUT)
     frames = frames_of(film.path)
-    assert len(frames) == film.n_frames == 4 + 20  # and two seconds of the last
-    assert film.seconds == pytest.approx(2.4)
-    assert (np.abs(frames[0].astype(int) - frames[-1]) > 60).sum() > 1000
-    np.testing.assert_array_less(np.abs(frames[4].astype(int) - frames[-1]).mean(), 1.0)
+    assert len(frames) == film.n_frames == 25 + 10 + 15 + 35  # title, what moves, the last picture, end
+    assert film.seconds == pytest.approx(8.5)
+    assert frames[0].shape == (270, 480, 3)
+    assert (np.abs(frames[25].astype(int) - frames[49]) > 60).sum() > 200
+    np.testing.assert_array_less(np.abs(frames[36].astype(int) - frames[49]).mean(), 1.0)
 
 
 def test_a_race_without_snapshots_is_filmed(growing, stepping, tmp_path):
     path = tmp_path / "race.mp4"
-    film = watch([growing(), stepping], "curve", path, SETTINGS, Filming(track="quick", n_shots=3))
+    film = watch([growing(), stepping], ("curve", Filming(track="quick", n_shots=3)), path, SETTINGS, CUT)
     frames = frames_of(film.path)
-    assert len(frames) == 3 + 20
-    assert frames[0].shape[1] == 1280
+    assert len(frames) == 85
     assert read_digests(path) == {growing().digest, stepping.digest}
 
 
@@ -230,7 +268,7 @@ def test_an_interrupted_film_leaves_nothing(stepping, tmp_path):
 
     with pytest.raises(KeyboardInterrupt):
         watch(
-            [stepping], "curve", tmp_path / "out" / "film.mp4", SETTINGS, Filming(track="quick", n_shots=3), interrupt
+            [stepping], ("curve", Filming("quick", n_shots=3)), tmp_path / "out" / "film.mp4", SETTINGS, CUT, interrupt
         )
     assert not (tmp_path / "out").exists()
 
@@ -238,35 +276,24 @@ def test_an_interrupted_film_leaves_nothing(stepping, tmp_path):
 def test_a_film_of_nobody_and_of_too_many_is_usage(stepping, tmp_path):
     for sources in ([], [stepping] * 9):
         with pytest.raises(UsageError, match="a film shows 1 to 8, each in its colour"):
-            watch(sources, "curve", tmp_path / "film.mp4", SETTINGS, Filming(track="quick"))
+            watch(sources, ("curve", Filming("quick")), tmp_path / "film.mp4", SETTINGS, CUT)
 
 
 def test_every_racer_has_a_colour_of_its_own():
     assert len(set(SERIES)) == len(SERIES) == MAX_RACERS
 
 
-def test_in_a_race_the_first_error_panel_says_what_it_is():
-    task = load_task("curve")
-    scene = make_scene(task, task.draw_sample(100, 0), 100, 0)
-    shots = [[scene.truth] * 3] * 2
-    (frame,) = draw_frames(scene, [curve(), curve("b")], shots, [Instant(20, (2, 2))], "steps", Caption("", ""))
-    first, second = (panel.box for panel in plan_layout(scene, 2).panels if panel.name == "absolute error")
-    plain = [int(BACKGROUND[i : i + 2], 16) for i in (1, 3, 5)]
-    for (left, top, width, _), is_labelled in ((first, True), (second, False)):
-        assert (frame[top - 26 : top - 6, left : left + width] != plain).any() == is_labelled
-
-
 def test_a_place_that_cannot_be_written_is_found_before_anything_is_trained(tmp_path):
     (tmp_path / "file").touch()
     never = Source("never", "never.py", ())
     with pytest.raises(HarnessError, match="cannot be written"):
-        watch([never], "curve", tmp_path / "file" / "film.mp4", SETTINGS, Filming(track="quick"))
+        watch([never], ("curve", Filming(track="quick")), tmp_path / "file" / "film.mp4", SETTINGS, CUT)
 
 
 def test_a_wrong_ending_is_found_before_anything_is_trained(tmp_path):
     never = Source("never", "never.py", ())
     with pytest.raises(UsageError, match="a film ends in"):
-        watch([never], "curve", tmp_path / "film.png", SETTINGS, Filming(track="quick"))
+        watch([never], ("curve", Filming(track="quick")), tmp_path / "film.png", SETTINGS, CUT)
 
 
 def test_a_confusion_matrix_counts_who_is_taken_for_whom():

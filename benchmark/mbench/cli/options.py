@@ -102,6 +102,34 @@ film_option = click.option(
 )
 
 
+def cut_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that say how a film is cut; the command gets a `Cut`."""
+
+    @functools.wraps(command)
+    def combined(
+        *arguments: Any, aspects: tuple[str, ...], seconds: float, fps: int | None, lines: int | None, **options: Any
+    ) -> Any:
+        from mbench.views.reel import Cut
+
+        return command(*arguments, cut=Cut(aspects, seconds, fps, lines), **options)
+
+    for option in reversed(
+        (
+            click.option("--aspect", "aspects", type=click.Choice(["16:9", "1:1", "9:16"]), multiple=True,
+                         default=("16:9",), show_default=True,
+                         help="Shape of the picture; repeatable: each has a file of its own, of the same training."),
+            click.option("--seconds", type=click.FloatRange(1, 120), default=12.0, show_default=True,
+                         help="How long what moves is. The cards and the last picture come on top."),
+            click.option("--fps", type=click.IntRange(1, 60),
+                         help="Frames per second. Default: 30, in a GIF or WebP 10."),
+            click.option("--lines", type=click.IntRange(240, 2160),
+                         help="Pixels of the shorter side. Default: 1080, in a GIF or WebP 540."),
+        )
+    ):  # fmt: skip
+        combined = option(combined)
+    return combined
+
+
 class Formats(click.Choice):
     """The formats of a table."""
 

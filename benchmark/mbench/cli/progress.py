@@ -25,7 +25,8 @@ from mbench.words import count_of
 
 if TYPE_CHECKING:
     from mbench.review.audit.run import AuditProgress
-    from mbench.views.learning_film import Film, WatchProgress
+    from mbench.views.footage import WatchProgress
+    from mbench.views.reel import Film
 
 
 class Live:
@@ -221,9 +222,15 @@ class FilmLive(Live):
 
     def __call__(self, progress: WatchProgress) -> None:
         """Take in one step."""
+        left = "" if progress.left_s is None else tell_duration(progress.left_s)
+        if progress.phase == "planning":
+            how = "takes about" if progress.is_measured else "takes at most, by what limits allow,"
+            self._console.print(f"The film {how} {left}", soft_wrap=True)
+            return
         words = f"{progress.name}: {_PHASES[progress.phase]}"
+        left = f", {left} left" if left else ""
         if words != self._last and not self._console.is_terminal:
-            self._console.print(escape(words), soft_wrap=True)
+            self._console.print(escape(words + left), soft_wrap=True)
         self._last = words
         known = progress.total > 1
         self._bar.update(
@@ -231,16 +238,26 @@ class FilmLive(Live):
             description=escape(words),
             total=progress.total if known else None,
             completed=progress.done,
-            count=f"{progress.done}/{progress.total}" if known else "",
+            count=(f"{progress.done}/{progress.total}" if known else "") + left,
         )
 
 
+def tell_duration(seconds: float) -> str:
+    """Return a span of time as people say it: "40 s", "3 min", "2 h"."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
 def print_film(film: Film, as_json: bool) -> None:
-    """Say where a film is and how long; what a viewer should know goes to stderr."""
+    """Say where a film's files are and how long; what a viewer should know goes to stderr."""
     if as_json:
-        click.echo(json.dumps({"path": str(film.path), "frames": film.n_frames, "seconds": film.seconds}))
+        paths = [str(path) for path in film.paths]
+        told = {"path": paths[0], "paths": paths, "frames": film.n_frames, "seconds": film.seconds}
+        click.echo(json.dumps(told))
     else:
-        size = film.path.stat().st_size / 2**20
-        click.echo(f"Wrote {film.path}: {count_of(film.n_frames, 'frame')}, {film.seconds:.1f} s, {size:.1f} MB")
+        for path in film.paths:
+            size = path.stat().st_size / 2**20
+            click.echo(f"Wrote {path}: {count_of(film.n_frames, 'frame')}, {film.seconds:.1f} s, {size:.1f} MB")
     for note in film.notes:
         click.echo(note, err=True)

@@ -1,15 +1,16 @@
-"""`mbench zoom`: a film of a dive."""
+"""`mbench zoom`: a film of a dive that ends where the prediction is lost."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from mbench.cli.names import name_argument, take_source
 from mbench.cli.options import (
     child_options,
+    cut_options,
     examples,
     film_option,
     folder_option,
@@ -19,11 +20,14 @@ from mbench.cli.options import (
     track_option,
 )
 
+if TYPE_CHECKING:
+    from mbench.views.reel import Cut
+
 
 @click.command(
     epilog=examples(
         "mbench zoom my.py --out dive.mp4",
-        "mbench zoom my.py --landmark misiurewicz --out dive.mp4",
+        "mbench zoom my.py --landmark misiurewicz --aspect 9:16 --out dive.mp4",
         "mbench zoom knn --task julia --landmark spiral --out dive.webp",
     )
 )
@@ -31,7 +35,7 @@ from mbench.cli.options import (
 @look_option
 @track_option
 @landmark_option
-@click.option("--seconds", type=click.FloatRange(1, 120), default=16.0, show_default=True, help="How long the film is.")
+@cut_options
 @child_options
 @folder_option
 @film_option
@@ -41,16 +45,19 @@ def zoom(
     task: str,
     track: str,
     landmark: str | None,
-    seconds: float,
+    cut: Cut,
     results: Path,
     out: Path,
     as_json: bool,
     **running: Any,
 ) -> None:
-    """Film a smooth dive into a landmark, from magnification 1 to 16,384: the truth above, what NAME learned below.
+    """Film a smooth dive into a landmark, the truth beside what NAME learned, until NAME has lost it.
 
-    What an evaluation stored is asked; a submission that was not evaluated learns first.
-    The ending of --out says what is written: .mp4 (H.264), .gif or .webp.
+    It is lost where it explains less than half of what is there, for two octaves on end; the film ends after these, at
+    magnification 16,384 at the latest, and says where that was. What an evaluation stored is asked; a submission that
+    was not evaluated on the task is, first, and its score kept.
+    The ending of --out says what is written: .mp4 (H.264), .gif or .webp. Of several shapes each has its own in the
+    file's name.
     """
     from mbench import api
     from mbench.cli.progress import FilmLive, print_film
@@ -65,7 +72,7 @@ def zoom(
             Spot(task, track, landmark),
             out,
             ResultStore(results),
-            seconds=seconds,
-            report=live,
+            cut,
+            live,
         )
     print_film(film, as_json)

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
 
 from mbench.types import FloatArray, IntArray
-from mbench.views.render.colours import DIM, SERIES, VALUE_ERRORS, paint_values
-from mbench.views.render.page import Page, plain_style, shorten, to_points
+from mbench.views.render.cards import blank, draw_heading
+from mbench.views.render.colours import DIM, SERIES, TEXT, VALUE_ERRORS, paint_values
+from mbench.views.render.page import Box, Caption, Page, plain_style, to_points
+from mbench.views.render.sheet import Sheet
 from mbench.views.render.stamp import Stamp, reveal
 from mbench.views.render.views import Panel
 
 OCTAVES = 14
-PANEL_WIDTH = 560
-# Pixels of a key picture for each of a frame at its start; at its end, an octave deeper, it is 1.
-OVERSAMPLING = 2
-_MARGIN, _GAP, _TOP, _SIDEBAR = 32, 24, 118, 300
-_BELOW = 40  # between truth and prediction
+KEY_WIDTH = 1120  # pixels of a key picture: a frame an octave deeper is cut from half of them
+HELD = 0.5  # of the variance in a window: who explains less of it has lost it
+GRACE_OCTAVES = 2  # that a dive goes on once the prediction is lost
+_STEP = 1 / 16  # octaves between looks at how well it holds
+_GAP, _LABEL, _READING, _TICKS, _LARGE = 28, 26, 26, 22, 54
 
 Window = tuple[float, float, float, float]
 
@@ -55,8 +57,7 @@ class Dive:
     def key_panel(self, octave: int) -> Panel:
         """Return the picture that frames from this octave to the next are cut from."""
         left, bottom, width, height = self.window(octave)
-        columns = OVERSAMPLING * PANEL_WIDTH
-        shape = (round(columns * height / width), columns)
+        shape = (round(KEY_WIDTH * height / width), KEY_WIDTH)
         return Panel("key", 2**octave, (left + width / 2, bottom + height / 2), width, height, shape, 0)
 
     def crop(self, octave: float, key: int) -> Window:
@@ -79,58 +80,182 @@ class KeyPicture:
     prediction: FloatArray
 
 
-def plan_octaves(n_frames: int) -> FloatArray:
-    """Return the octave of every frame, evenly from 0 to 14: the magnification grows by the same factor each frame."""
-    return np.linspace(0.0, OCTAVES, n_frames)
+@dataclass(frozen=True, slots=True)
+class Course:
+    """How a dive went: key pictures from octave 0 on, where the prediction was lost, and where the dive ends.
 
-
-def draw_dive(
-    dive: Dive, keys: Sequence[KeyPicture], octaves: FloatArray, *, title: str, subtitle: str
-) -> Iterator[IntArray]:
-    """Yield a frame (height, width, 3) uint8 for each octave: truth above, prediction below, and how well it holds.
-
-    keys: from octave 0 on, at least as many as the deepest frame has whole octaves.
+    lost: an octave; None where it held to the end.
     """
-    places = [(float(octave), min(int(octave), len(keys) - 1)) for octave in octaves]
-    scores = [_score(dive, keys[key], octave, key) for octave, key in places]
+
+    keys: tuple[KeyPicture, ...]
+    lost: float | None
+    end: float
+
+
+def take_course(dive: Dive, keys: Iterator[KeyPicture]) -> Course:
+    """Take key pictures, octave by octave, until the prediction has been lost for two octaves.
+
+    It is lost at the first octave from which on less than half of the variance in the window is explained for two
+    octaves on end. keys: from octave 0 on; no more of them are taken than are needed.
+    """
+    taken: list[KeyPicture] = []
+    since: float | None = None
+    for key, picture in enumerate(keys):
+        taken.append(picture)
+        for octave in np.arange(key, key + 1, _STEP).tolist():
+            if _score(dive, picture, octave, key) >= HELD:
+                since = None
+            elif since is None:
+                since = octave
+            if since is not None and octave - since >= GRACE_OCTAVES:
+                return Course(tuple(taken), since, octave)
+    if not taken:
+        raise ValueError("a dive needs a picture")
+    return Course(tuple(taken), since, float(len(taken)))
+
+
+def plan_octaves(n_frames: int, end: float = OCTAVES) -> FloatArray:
+    """Return the octave of every frame, evenly from 0 to the end: the magnification grows by the same factor each."""
+    return np.linspace(0.0, end, n_frames)
+
+
+@dataclass(frozen=True, slots=True)
+class DiveLayout:
+    """Where the parts of a frame stand. reading: the top left of what changes, and how wide it is."""
+
+    truth: Box
+    prediction: Box
+    error: Box
+    chart: Box
+    reading: tuple[int, int, int]
+
+
+def plan_dive(sheet: Sheet, dive: Dive, caption: Caption) -> DiveLayout:
+    """Return where things stand: truth and prediction as large as there is room, the rest beside or below them."""
+    left, top, width, height = sheet.below(draw_heading(Stamp(blank(sheet)), sheet, caption.title, caption.subtitle))
     rows, columns = dive.key_panel(0).shape
-    width, height = PANEL_WIDTH, round(PANEL_WIDTH * rows / columns)
-    below, side = _TOP + height + _BELOW, _MARGIN + width + _GAP
-    chart = (side + 48, _TOP + 150, _SIDEBAR - 56, height - 200)
-    size = side + _SIDEBAR + _MARGIN, below + height + _MARGIN
+    aspect, gap, label = columns / rows, sheet.px(_GAP), round(1.5 * sheet.size(_LABEL))
+    ticks = sheet.size(_TICKS)
+    if sheet.is_wide:
+        # Side by side, and below them in one row what changes, the chart and the error.
+        least = round(0.9 * sheet.size(_LARGE)) + round(4.6 * sheet.size(_READING))  # pixels of what changes
+        wide = min((width - gap) // 2, round((height - 2 * label - gap - least) * aspect))
+        high = round(wide / aspect)
+        below = top + label + high + gap + label
+        small = top + height - below
+        error = (left + width - round(small * aspect), below, round(small * aspect), small)
+        reading = (left, below, sheet.px(440))
+        x = left + reading[2] + round(3.2 * ticks)
+        chart = (x, below, error[0] - sheet.px(60) - x, small - round(3.0 * ticks))
+        first = left + (width - 2 * wide - gap) // 2
+        second = (first + wide + gap, top + label, wide, high)
+        return DiveLayout((first, top + label, wide, high), second, error, chart, reading)
+    # One above the other.
+    is_tall = sheet.is_tall
+    third = sheet.px(560) if is_tall else 0
+    high = (height - third - gap - 2 * label) // 2
+    wide = min(round(high * aspect), width if is_tall else round(0.64 * width))
+    high = round(wide / aspect)
+    x = left + (width - wide) // 2 if is_tall else left
+    truth = (x, top + label, wide, high)
+    prediction = (x, top + label + high + gap + label, wide, high)
+    if is_tall:
+        below = prediction[1] + high + gap
+        reading = (left, below, round(0.45 * width))
+        bottom = top + height
+        error_wide = round(0.45 * width)
+        error = (left, bottom - round(error_wide / aspect), error_wide, round(error_wide / aspect))
+        chart_left = left + error_wide + gap + round(3.2 * ticks)
+        chart = (chart_left, below + label, left + width - chart_left, bottom - below - label - round(3.0 * ticks))
+        return DiveLayout(truth, prediction, error, chart, reading)
+    # Beside them in one column what changes, the error and the chart.
+    side = left + wide + gap
+    room = left + width - side
+    changing = round(0.9 * sheet.size(_LARGE)) + round(4.6 * sheet.size(_READING))
+    error = (side, truth[1] + changing + label, room, round(room / aspect))
+    chart_top = error[1] + error[3] + gap + label
+    chart_left = side + round(3.2 * ticks)
+    bottom = prediction[1] + high - round(3.0 * ticks)
+    chart = (chart_left, chart_top, left + width - chart_left, bottom - chart_top)
+    return DiveLayout(truth, prediction, error, chart, (side, truth[1], room))
+
+
+def draw_dive(sheet: Sheet, dive: Dive, course: Course, octaves: FloatArray, caption: Caption) -> Iterator[IntArray]:
+    """Yield a frame (height, width, 3) uint8 for each octave: truth, prediction, error, and how well it holds."""
+    places = [(float(octave), min(int(octave), len(course.keys) - 1)) for octave in octaves]
+    scores = [_score(dive, course.keys[key], octave, key) for octave, key in places]
+    layout = plan_dive(sheet, dive, caption)
     with plain_style():
-        page = Page(size[0] + size[0] % 2, size[1] + size[1] % 2)
-        page.text(_MARGIN, 44, shorten(title, (size[0] - 2 * _MARGIN) / (0.7 * 30)), 30, weight="bold")
-        page.text(_MARGIN, 72, shorten(subtitle, (size[0] - 2 * _MARGIN) / (0.58 * 17)), 17, DIM)
-        page.text(_MARGIN, _TOP - 10, "truth", 18, DIM)
-        page.text(_MARGIN, below - 10, "prediction", 18, DIM)
-        page.text(side, below - 10, f"absolute error   (white: ≥ {VALUE_ERRORS.limit:g})", 18, DIM)
-        axes = page.axes(chart)
-        axes.tick_params(labelsize=to_points(14), pad=4)
-        axes.set(xlim=(0, OCTAVES), ylim=(0, 1.03), xticks=range(0, OCTAVES + 1, 2), yticks=(0, 0.5, 1))
-        axes.set_xlabel("octave", color=DIM, fontsize=to_points(15), labelpad=2)
-        axes.set_ylabel("s", color=DIM, fontsize=to_points(15), labelpad=4)
-        along = [round(float(axes.transData.transform((octave, 0.0))[0])) for octave, _ in places]
-        empty = page.pixels()
-        axes.plot(octaves, np.clip(scores, 0.0, 1.0), color=SERIES[0], linewidth=2.2)
-        full = page.pixels()
-    error_size = (_SIDEBAR, round(_SIDEBAR * rows / columns))
+        empty, full, along = _backdrops(sheet, layout, (octaves, np.array(scores)), course, caption)
+    chart = layout.chart
     painted: dict[int, tuple[Image.Image, ...]] = {}
     for (octave, key), x, score in zip(places, along, scores, strict=True):
         if key not in painted:
-            painted = {key: _paint(keys[key])}
+            painted = {key: _paint(course.keys[key])}
         crop = dive.crop(octave, key)
         stamp = Stamp(reveal(empty, full, chart, x))
-        stamp.bar((x, chart[1], 2, chart[3]), DIM)
-        boxes = ((_MARGIN, _TOP, width, height), (_MARGIN, below, width, height), (side, below, *error_size))
-        for box, picture in zip(boxes, painted[key], strict=True):
-            stamp.raster(box, np.asarray(picture.resize(box[2:], Image.Resampling.HAMMING, box=crop)))
-        stamp.words((side, _TOP + 32), f"× {_round(2.0**octave)}", 38, bold=True)
-        stamp.words((side, _TOP + 64), f"octave {octave:.1f}", 20, DIM)
-        words = f"s = {score:.2f}" if score > -10 else "s < −10"
-        stamp.words((side, _TOP + 100), words.replace("-", "−"), 24)
-        stamp.words((side, _TOP + 124), "share of variance explained here", 15, DIM)
+        stamp.bar((x, chart[1], sheet.px(3), chart[3]), DIM)
+        for box, picture in zip((layout.truth, layout.prediction, layout.error), painted[key], strict=True):
+            smaller = box[2] <= crop[2] - crop[0]
+            how = Image.Resampling.HAMMING if smaller else Image.Resampling.BICUBIC
+            stamp.raster(box, np.asarray(picture.resize(box[2:], how, box=crop)))
+        _write_reading(stamp, sheet, layout, (octave, score), course.lost)
         yield stamp.pixels()
+
+
+def tell_magnification(octave: float) -> str:
+    """Return how much a window is magnified at an octave."""
+    magnification = 2.0**octave
+    return f"{magnification:.1f}" if magnification < 10 else f"{magnification:,.0f}"
+
+
+def _write_reading(stamp: Stamp, sheet: Sheet, layout: DiveLayout, at: tuple[float, float], lost: float | None) -> None:
+    """Write where the dive is, and how well the prediction holds there. at: octave and score."""
+    left, top, width = layout.reading
+    octave, score = at
+    large, small = sheet.size(_LARGE), sheet.size(_READING)
+    y = top + round(0.8 * large)
+    stamp.words((left, y), f"× {tell_magnification(octave)}", large, bold=True)
+    share = f"explains {100 * score:.0f}% of it" if score > 0 else "explains none of it"
+    lines = [(f"octave {octave:.1f}", DIM), (share, TEXT)]
+    if lost is not None and octave >= lost:
+        lines.append((f"lost at octave {lost:.1f}", SERIES[0]))
+    for line, colour in lines:
+        y += round(1.4 * small)
+        stamp.words((left, y), stamp.cut(line, small, width), small, colour, bold=colour == SERIES[0])
+
+
+def _backdrops(
+    sheet: Sheet, layout: DiveLayout, scored: tuple[FloatArray, FloatArray], course: Course, caption: Caption
+) -> tuple[IntArray, IntArray, list[int]]:
+    """Return the frame without and with the curve, and how far along the page each frame is."""
+    octaves, scores = scored
+    page = Page(sheet.width, sheet.height)
+    axes = page.axes(layout.chart)
+    ticks = to_points(sheet.size(_TICKS))
+    axes.tick_params(labelsize=ticks, pad=to_points(sheet.px(6)))
+    marks = range(0, math.ceil(course.end) + 1, 1 if course.end <= 8 else 2)
+    axes.set(xlim=(0, course.end), ylim=(0, 1.03), xticks=[m for m in marks if m <= course.end], yticks=(0, 0.5, 1))
+    axes.set_yticklabels(["0", "50%", "100%"])
+    axes.set_xlabel("octaves of zoom", color=DIM, fontsize=ticks, labelpad=to_points(sheet.px(2)))
+    if course.lost is not None:
+        axes.axvline(course.lost, color=SERIES[0], linewidth=to_points(sheet.px(2)), linestyle="--")
+    along = [round(float(axes.transData.transform((octave, 0.0))[0])) for octave in octaves]
+    stamp = Stamp(page.pixels())
+    draw_heading(stamp, sheet, caption.title, caption.subtitle)
+    label = sheet.size(_LABEL)
+    key = f"error (white: ≥ {VALUE_ERRORS.limit:g})"
+    for (left, top, width, _), words in (
+        (layout.truth, "truth"), (layout.prediction, "prediction"), (layout.error, key),
+        (layout.chart, "explained in this window"),
+    ):  # fmt: skip
+        size = label
+        while stamp.length(words, size) > width and size > sheet.size(12):
+            size -= 1
+        stamp.words((left, top - sheet.px(10)), words, size, DIM)
+    empty = stamp.pixels()
+    axes.plot(octaves, np.clip(scores, 0.0, 1.0), color=SERIES[1], linewidth=to_points(sheet.px(4)))
+    return empty, page.pixels(), along
 
 
 def _paint(key: KeyPicture) -> tuple[Image.Image, ...]:
@@ -145,7 +270,3 @@ def _score(dive: Dive, key: KeyPicture, octave: float, number: int) -> float:
     truth = key.truth[part].astype(np.float64)
     variance = float(truth.var())
     return 1.0 - float(np.square(key.prediction[part] - truth).mean()) / variance if variance > 0.0 else 0.0
-
-
-def _round(magnification: float) -> str:
-    return f"{magnification:.1f}" if magnification < 10 else f"{magnification:,.0f}"

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from PIL import Image
 
 from mbench.results.metrics import error_rate, fraction_unexplained
+from mbench.runs.cells import Cell
 from mbench.suite.tasks import Task
 from mbench.suite.tasks.looks import Classes, Line, Pixels, Plane, Surface
 from mbench.types import FloatArray, IntArray, Sample
@@ -30,7 +31,6 @@ from mbench.views.render.draw import SurfacePainter
 from mbench.views.render.page import Page, to_points
 from mbench.views.render.views import Panel, plan_curve, plan_image, plan_map, plan_surface
 
-MAP_COLUMNS = 640
 MAX_PIXELS = 300_000  # of a photo; china and flower have 273,280
 _MAX_MARKS = 2_000  # of a scatter plot
 _ROOM = 1.2  # a sheet that has not closed yet is wider than the surface it is to be
@@ -131,10 +131,11 @@ class PlotScene(Scene):
         """Return the plot of this name."""
         width, height = size
         page = Page(width, height)
-        left, bottom = (62, 50) if width > 300 else (46, 42)
+        letters = max(5, round(0.63 * min(width, 1.5 * height) ** 0.5))
+        left, bottom, free = round(3.9 * letters), round(3.1 * letters), round(0.8 * letters)
         xlabel, ylabel = self.labels[name]
-        axes = page.axes((left, 12, width - left - 14, height - bottom - 12), xlabel, ylabel)
-        small = to_points(16 if width > 300 else 13)
+        axes = page.axes((left, free, width - left - free, height - bottom - free), xlabel, ylabel)
+        small = to_points(letters)
         axes.tick_params(labelsize=small, pad=4)
         for label in (axes.xaxis.label, axes.yaxis.label):
             label.set_fontsize(small)
@@ -226,7 +227,7 @@ class DigitsScene(PlotScene):
             for row, column in np.argwhere(table >= 0.005):
                 share = table[row, column]
                 axes.text(
-                    column, row, f"{100 * share:.0f}", ha="center", va="center", fontsize=to_points(16),
+                    column, row, f"{100 * share:.0f}", ha="center", va="center", fontsize=to_points(max(5.0, axes.bbox.height / 34)),
                     color="#15151c" if share > 0.5 else TEXT,
                 )  # fmt: skip
             return
@@ -236,14 +237,15 @@ class DigitsScene(PlotScene):
         axes.axhline(float(np.average(right, weights=self.truth.sum(axis=0))), color=DIM, linewidth=1)
 
 
-def make_scene(task: Task, sample: Sample, n_samples: int, replicate: int) -> Scene:
+def make_scene(task: Task, sample: Sample, cell: Cell, columns: int = 640) -> Scene:
     """Return what a film of a task shows.
 
-    sample: what is learned from, shown with a curve.  n_samples, replicate: the same sample by its numbers.
+    sample: what is learned from, shown with a curve.  cell: the same sample by its numbers.  columns: that a map of a
+    plane is asked for.
     """
     match task.look:
         case Plane():
-            plan = plan_map(task, MAP_COLUMNS)
+            plan = plan_map(task, columns)
             return MapScene(plan.X, task.truth(plan.points), plan.panels[0])
         case Pixels() as pixels:
             plan = plan_image(task, pixels, MAX_PIXELS)
@@ -255,7 +257,7 @@ def make_scene(task: Task, sample: Sample, n_samples: int, replicate: int) -> Sc
             plan = plan_curve(task, line, 2001)
             return CurveScene(plan.X, task.truth(plan.points), plan.points[:, 0], sample)
         case look:
-            queries = task.draw_queries(n_samples, replicate)
+            queries = task.draw_queries(cell.n_samples, cell.replicate)
             kind: Callable[[FloatArray, FloatArray], Scene] = DigitsScene if look == Classes() else ScatterScene
             return kind(queries.X, task.truth(queries.points))
 
@@ -269,11 +271,11 @@ def confusion_matrix(predictions: FloatArray, truth: FloatArray) -> FloatArray:
 
 
 def resize(rgb: IntArray, size: Size) -> IntArray:
-    """Return a picture at another size: smaller by the mean of what a pixel covers, larger by nearest pixel."""
+    """Return a picture at another size: smaller by the mean of what a pixel covers, larger smoothly."""
     if (rgb.shape[1], rgb.shape[0]) == size:
         return rgb
     shrinks = size[0] <= rgb.shape[1] and size[1] <= rgb.shape[0]
-    how = Image.Resampling.BOX if shrinks else Image.Resampling.NEAREST
+    how = Image.Resampling.BOX if shrinks else Image.Resampling.BICUBIC
     return np.asarray(Image.fromarray(rgb).resize(size, how))
 
 

@@ -42,6 +42,24 @@ class Stamp:
             words = f"{words[:kept]}…"
         return words
 
+    def wrap(self, words: str, size: int, room: float, *, most: int, bold: bool = False) -> list[str]:
+        """Return words as lines that have room, broken at spaces: `most` of them, the last one cut if it must be."""
+        lines = [""]
+        for word in printable(words).split():
+            longer = f"{lines[-1]} {word}".strip()
+            if not lines[-1] or len(lines) == most or self.length(longer, size, bold) <= room:
+                lines[-1] = longer
+            else:
+                lines.append(word)
+        return [self.cut(line, size, room, bold) for line in lines]
+
+    def fit(self, words: str, size: int, room: float, bold: bool = False) -> int:
+        """Return the size at which words have room: the one given, or smaller, down to three fifths of it."""
+        least = max(6, round(0.6 * size))
+        while size > least and self.length(words, size, bold) > room:
+            size -= 1
+        return size
+
     def length(self, words: str, size: int, bold: bool = False) -> float:
         """Return how long words are in pixels."""
         return sum(self._draw.textlength(run, _font(path, size)) for run, path in split_by_font(words, bold))
