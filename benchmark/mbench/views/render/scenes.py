@@ -227,9 +227,14 @@ class DigitsScene(PlotScene):
             for row, column in np.argwhere(table >= 0.005):
                 share = table[row, column]
                 axes.text(
-                    column, row, f"{100 * share:.0f}", ha="center", va="center", fontsize=to_points(max(5.0, axes.bbox.height / 34)),
+                    column,
+                    row,
+                    f"{100 * share:.0f}",
+                    ha="center",
+                    va="center",
+                    fontsize=to_points(max(5.0, axes.bbox.height / 34)),
                     color="#15151c" if share > 0.5 else TEXT,
-                )  # fmt: skip
+                )
             return
         right = table.diagonal()
         axes.bar(range(n_classes), right, color=SERIES[1], width=0.8)

@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from mbench.types import IntArray
 from mbench.views.render.colours import BACKGROUND, TEXT
-from mbench.views.render.fonts import split_by_font
+from mbench.views.render.fonts import printable, split_by_font
 from mbench.views.render.page import Box
 
 
