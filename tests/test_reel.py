@@ -88,6 +88,17 @@ def test_a_card_keeps_its_margins_whatever_is_written(aspect, words):
     assert np.unique(inside.reshape(-1, 3), axis=0).shape[0] > 1
 
 
+@pytest.mark.parametrize("aspect", SHAPES)
+def test_the_rows_of_a_card_stay_above_its_foot(aspect):
+    sheet, sentence = plan_sheet(aspect, 540), "a long sentence that a stranger understands " * 6
+    rows = tuple(Row(f"name {number}", colour="#ff0000") for number in range(8))
+    frame = draw_card(sheet, Card("A title of two lines or so in large letters", sentence, rows, ("W" * 20,)))
+    red = np.flatnonzero((frame[..., 0] > 200) & (frame[..., 1] < 60)).astype(int) // sheet.width
+    feet = draw_card(sheet, Card("", "", (), ("W" * 20,)))
+    foot = np.flatnonzero((feet != feet[0, 0]).any(axis=(1, 2)))
+    assert 0 < red.max() < foot.min()
+
+
 def test_wrapped_lines_have_room_and_lose_no_word_where_there_are_lines_enough():
     stamp, words = Stamp(plain(0)), "the Mandelbrot set from ten thousand points drawn at random"
     lines = stamp.wrap(words, 20, 200, most=9)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from mbench.results.index import Heading
 from mbench.results.lookup import recorded_baselines
 from mbench.results.record import Record
 from mbench.results.store import ResultStore
@@ -123,7 +124,7 @@ def find_cost(source: Source, cell: Cell, store: ResultStore | None) -> Cost:
 
 
 def _records_of(source: Source, cell: Cell, store: ResultStore | None) -> list[Record]:
-    def wanted(record: Record) -> bool:
+    def wanted(record: Record | Heading) -> bool:
         return record.source_digest == source.digest and (record.task, record.track) == (cell.task, cell.track)
 
     here = store.records(wanted=wanted) if store is not None and (store.folder / "cells").is_dir() else []

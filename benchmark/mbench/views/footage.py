@@ -154,8 +154,9 @@ def shoot_training(run: Run, subject: Subject, n_shots: int, report: Report) -> 
             take_estimator(child, place, limit_s)
             last = child.predict(X, limit_s)[0]
             ask_loaded_child(run, task, cell, place, Answered(X, last))
-            if len(moments) < 2:
-                return Shot(cell.n_samples, moments[0].seconds, last)
+            first, *others = moments
+            if not others:
+                return Shot(cell.n_samples, first.seconds, last)
             chosen = np.unique(np.linspace(0, len(moments) - 1, min(n_shots, len(moments))).round().astype(int))
             for done, number in enumerate(chosen[:-1].tolist()):
                 report(WatchProgress(name, "asking", done + 1, len(chosen)))

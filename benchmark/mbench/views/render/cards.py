@@ -14,6 +14,7 @@ from mbench.views.render.stamp import Stamp
 
 _TITLE, _SENTENCE, _ROW, _FOOT = 88, 44, 40, 30
 _HEAD_TITLE, _HEAD_SENTENCE = 44, 28
+_SHRINKS = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,20 +41,25 @@ class Card:
 
 
 def draw_card(sheet: Sheet, card: Card) -> IntArray:
-    """Return a card: (height, width, 3) uint8. What has no room is cut, with an ellipsis."""
+    """Return a card: (height, width, 3) uint8.
+
+    Letters are smaller where there is much to say; what has no room even so is cut, with an ellipsis.
+    """
     stamp = Stamp(blank(sheet))
     left, room = sheet.margin + sheet.px(24), sheet.room - sheet.px(48)
-    title, sentence, size = sheet.size(_TITLE), sheet.size(_SENTENCE), sheet.size(_ROW)
-    titles = stamp.wrap(card.title, title, room, most=3, bold=True)
-    sentences = stamp.wrap(card.sentence, sentence, room, most=6)
-    pitch = round(1.55 * size)
-    gap = sheet.px(44)
-    height = round(1.15 * title) * len(titles) + gap + round(1.4 * sentence) * len(sentences)
-    height += (gap + sheet.px(20) + pitch * len(card.rows)) if card.rows else 0
     foot = sheet.size(_FOOT)
     feet = [line for words in card.foot for line in stamp.wrap(words, foot, room, most=2)]
-    free = sheet.height - 2 * sheet.margin - round(1.5 * foot) * len(feet) - height
-    y = sheet.margin + max(0, free // 2)
+    below = sheet.height - 2 * sheet.margin - round(1.5 * foot) * len(feet)
+    for shrink in _SHRINKS:
+        title, sentence, size = (round(shrink * sheet.size(each)) for each in (_TITLE, _SENTENCE, _ROW))
+        titles = stamp.wrap(card.title, title, room, most=3, bold=True)
+        sentences = stamp.wrap(card.sentence, sentence, room, most=6)
+        pitch, gap = round(1.55 * size), round(shrink * sheet.px(44))
+        height = round(1.15 * title) * len(titles) + gap + round(1.4 * sentence) * len(sentences)
+        height += (gap + sheet.px(20) + pitch * len(card.rows)) if card.rows else 0
+        if height <= below:
+            break
+    y = sheet.margin + max(0, (below - height) // 2)
     for line in titles:
         y += round(1.15 * title)
         stamp.words((left, y - round(0.2 * title)), line, title, bold=True)

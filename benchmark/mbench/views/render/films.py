@@ -90,7 +90,7 @@ def plan_layout(sheet: Sheet, scene: Scene, n_racers: int, caption: Caption) -> 
 
 def plan_scales(curves: Sequence[Curve]) -> dict[Unit, Scale]:
     """Return the axis of each unit that a racer's positions count."""
-    units = dict.fromkeys(curve.unit for curve in curves)
+    units: dict[Unit, None] = dict.fromkeys(curve.unit for curve in curves)
     return {unit: fit_scale(unit, [p for c in curves if c.unit == unit for p in c.positions]) for unit in units}
 
 
