@@ -303,7 +303,7 @@ def test_a_double_click_goes_an_octave_deeper(visit):
 
 def test_two_fingers_zoom_as_far_as_they_spread(visit):
     page = visit(viewport={"width": 390, "height": 844}, has_touch=True)
-    x, y = centre_of(page)
+    x, y = centre_of(page, "prediction")  # the layer that a phone shows first
     session = page.context.new_cdp_session(page)
 
     def touch(kind, *spread):

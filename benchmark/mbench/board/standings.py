@@ -231,8 +231,9 @@ def build_board(candidates: Iterable[Candidate], track: str, reference: Referenc
 def _stand(candidate: Candidate, track: str, reference: Reference) -> Standing | None:
     """Score one candidate by itself; None where nothing of it was run on the track."""
     wanted = tracks.TRACKS[track]
+    tasks = wanted.tasks
     # Who could choose among replicates would choose the lucky ones.
-    records = [r for r in candidate.records if r.track == track and r.task in wanted.tasks]
+    records = [r for r in candidate.records if r.track == track and r.task in tasks]
     records = [r for r in records if r.replicate < wanted.replicates]
     entry = score_entry(candidate.name, track, records, reference)
     if not entry.tasks and track not in candidate.foreign:

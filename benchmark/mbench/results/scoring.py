@@ -100,24 +100,27 @@ def score_entry(name: str, track_name: str, records: Sequence[Record], reference
     """
     track = tracks.TRACKS[track_name]
     counted = [record for record in records if record.track == track_name and not record.is_our_failure]
-    by_task = {task: [record for record in counted if record.task == task] for task in {r.task for r in counted}}
-    order = [*track.tasks, *sorted(set(by_task) - set(track.tasks))]
+    by_task: dict[str, list[Record]] = {}
+    for record in counted:
+        by_task.setdefault(record.task, []).append(record)
+    wanted = track.tasks
+    order = [*wanted, *sorted(set(by_task) - set(wanted))]
     tasks = tuple(
         _score_task(task, by_task[task], reference.tasks.get((track_name, task)), reference.curves.get(task))
         for task in order
         if task in by_task
     )
     scored = {task.task: task for task in tasks}
-    replicates = {task: {r.replicate for r in by_task.get(task, ())} for task in track.tasks}
-    missing = tuple(task for task in track.tasks if not replicates[task].issuperset(range(track.replicates)))
-    headline = [scored[task] for task in track.tasks if task in scored]
+    replicates = {task: {r.replicate for r in by_task.get(task, ())} for task in wanted}
+    missing = tuple(task for task in wanted if not replicates[task].issuperset(range(track.replicates)))
+    headline = [scored[task] for task in wanted if task in scored]
     families = {
-        family: _mean([task.score for task in headline if task.family == family], len(set(members) & set(track.tasks)))
+        family: _mean([task.score for task in headline if task.family == family], len(set(members) & set(wanted)))
         for family, members in tracks.FAMILIES.items()
     }
     fractals = [task for task in headline if task.family == "mandelbrot"]
     n_fractals = len(tracks.FAMILIES["mandelbrot"])
-    measured = [record.costs for record in counted if record.ok and record.task in track.tasks]
+    measured = [record.costs for record in counted if record.ok and record.task in wanted]
     return Entry(
         name=name,
         source_digest=counted[0].source_digest if counted else "",
@@ -163,7 +166,7 @@ def _score_task(
     depths = [record.metrics.profile.depth_octaves for record in good if record.metrics and record.metrics.profile]
     kept = [record.metrics.further for record in good if record.metrics]
     further = {
-        name: fmean(each[name] for each in kept)
+        name: fmean([each[name] for each in kept])
         for name in (kept[0] if kept else ())
         if all(name in each for each in kept)
     }

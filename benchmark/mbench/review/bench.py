@@ -237,7 +237,7 @@ def _measure_against_bare(name: str, limit: str) -> Measurement:
     one_thread = {"OMP_NUM_THREADS": "1"}
     with tempfile.TemporaryDirectory() as folder:
         evaluate_s, bare_s = (
-            _best_of(2, lambda module=module: _measure_process(["-m", *module], Path(folder), one_thread))[0]
+            min(_measure_process(["-m", *module], Path(folder), one_thread)[0] for _ in range(2))
             for module in (evaluate, bare)
         )
     figure = f"{evaluate_s / bare_s:.2f} × ({evaluate_s:.1f} s and {bare_s:.1f} s)"
