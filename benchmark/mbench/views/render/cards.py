@@ -14,6 +14,7 @@ from mbench.views.render.stamp import Stamp
 
 _TITLE, _SENTENCE, _ROW, _FOOT = 88, 44, 40, 30
 _HEAD_TITLE, _HEAD_SENTENCE = 44, 28
+_PITCH = 1.55  # of a row, by its letters
 _SHRINKS = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5)
 
 
@@ -40,6 +41,29 @@ class Card:
     foot: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """Sizes of a card's letters, the gap between its parts, the lines they make, and how high all of it is."""
+
+    title: int
+    sentence: int
+    row: int
+    gap: int
+    titles: list[str]
+    sentences: list[str]
+    height: int
+
+
+def _arrange(stamp: Stamp, sheet: Sheet, card: Card, room: float, shrink: float) -> _Layout:
+    title, sentence, row = (round(shrink * sheet.size(each)) for each in (_TITLE, _SENTENCE, _ROW))
+    gap = round(shrink * sheet.px(44))
+    titles = stamp.wrap(card.title, title, room, most=3, bold=True)
+    sentences = stamp.wrap(card.sentence, sentence, room, most=6)
+    height = round(1.15 * title) * len(titles) + gap + round(1.4 * sentence) * len(sentences)
+    height += (gap + sheet.px(20) + round(_PITCH * row) * len(card.rows)) if card.rows else 0
+    return _Layout(title, sentence, row, gap, titles, sentences, height)
+
+
 def draw_card(sheet: Sheet, card: Card) -> IntArray:
     """Return a card: (height, width, 3) uint8.
 
@@ -50,21 +74,15 @@ def draw_card(sheet: Sheet, card: Card) -> IntArray:
     foot = sheet.size(_FOOT)
     feet = [line for words in card.foot for line in stamp.wrap(words, foot, room, most=2)]
     below = sheet.height - 2 * sheet.margin - round(1.5 * foot) * len(feet)
-    for shrink in _SHRINKS:
-        title, sentence, size = (round(shrink * sheet.size(each)) for each in (_TITLE, _SENTENCE, _ROW))
-        titles = stamp.wrap(card.title, title, room, most=3, bold=True)
-        sentences = stamp.wrap(card.sentence, sentence, room, most=6)
-        pitch, gap = round(1.55 * size), round(shrink * sheet.px(44))
-        height = round(1.15 * title) * len(titles) + gap + round(1.4 * sentence) * len(sentences)
-        height += (gap + sheet.px(20) + pitch * len(card.rows)) if card.rows else 0
-        if height <= below:
-            break
-    y = sheet.margin + max(0, (below - height) // 2)
-    for line in titles:
+    layouts = [_arrange(stamp, sheet, card, room, shrink) for shrink in _SHRINKS]
+    chosen = next((layout for layout in layouts if layout.height <= below), layouts[-1])
+    title, sentence, size, gap = chosen.title, chosen.sentence, chosen.row, chosen.gap
+    y = sheet.margin + max(0, (below - chosen.height) // 2)
+    for line in chosen.titles:
         y += round(1.15 * title)
         stamp.words((left, y - round(0.2 * title)), line, title, bold=True)
     y += gap // 2
-    for line in sentences:
+    for line in chosen.sentences:
         y += round(1.4 * sentence)
         stamp.words((left, y), line, sentence, DIM)
     if card.rows:
@@ -72,7 +90,7 @@ def draw_card(sheet: Sheet, card: Card) -> IntArray:
         stamp.bar((left, y, room, max(1, sheet.px(2))), RULE)
         y += sheet.px(20)
     for row in card.rows:
-        y += pitch
+        y += round(_PITCH * size)
         reserved = stamp.length(row.value, size) + sheet.px(30) if row.value else 0
         words = stamp.cut(row.words, size, room - reserved, bold=bool(row.value))
         stamp.words((left, y), words, size, row.colour, bold=bool(row.value))
