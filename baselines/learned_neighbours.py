@@ -29,7 +29,7 @@ from mbench.nn import Surroundings, Terrain, TorchRegressor, describe_neighbourh
 from mbench.nn.terrain import inverse_square_mean
 
 N_ALIKE, N_SPLINE, N_READ = 9, 16, 32  # neighbours: whose labels differ or do not; of a spline; of a reader
-SMOOTHINGS = (1e-1, 1e-3)
+SMOOTHING = 1e-1
 SHARE_OF_ERROR = 0.98  # of a plain mean's squared error lies where the readers answer
 FEWEST_ROWS, MOST_READ_INPUTS, MOST_MIRRORS = 1_000, 3, 2
 FEWEST_TAUGHT, TAUGHT_PER_SECOND = 100, 900  # rows, copies counted apart
@@ -96,7 +96,7 @@ class NeighbourReaders:
         self.terrain_ = Terrain.survey(self.around_.about(X[rows], N_READ, rows), y)
         n_copies = int(np.clip(most // len(rows), 1, len(THINNING)))
         trees = partial(
-            HistGradientBoostingRegressor, max_iter=90, max_leaf_nodes=31, learning_rate=0.11, l2_regularization=5.0,
+            HistGradientBoostingRegressor, max_iter=60, max_leaf_nodes=31, learning_rate=0.16, l2_regularization=5.0,
             max_features=0.5, min_samples_leaf=20 * (1 + n_copies), early_stopping=False,
         )  # fmt: skip
         network = FeatureNetwork(
@@ -114,16 +114,23 @@ class NeighbourReaders:
         return self
 
     def predict(self, X, elsewhere, rows=None):
-        """Return (q,); elsewhere: (q,).  rows: of the sample, if X is of it (see `Surroundings.about`)."""
-        answer = elsewhere.copy()
+        """Return (q,).
+
+        elsewhere: what answers points (m, d) by (m, 1) whose neighbours are alike.
+        rows: of the sample, if X is of it (see `Surroundings.about`).
+        """
+        answer, is_read = np.empty(len(X)), np.zeros(len(X), bool)
         for part in np.array_split(np.arange(len(X)), -(-len(X) // ROWS_AT_ONCE)) if self.readers_ else ():
             own = None if rows is None else rows[part]
             differ = self.around_.about(X[part], N_ALIKE, own).label.std(axis=1) >= self.threshold_
             part, own = part[differ], None if own is None else own[differ]
+            is_read[part] = True
             if len(part):
                 features = self._describe(self.around_.about(X[part], N_READ, own))
                 read = [mix_base(features, share) + reader.predict(features) for share, reader in self.readers_]
                 answer[part] = np.mean(read, axis=0)
+        if not is_read.all():
+            answer[~is_read] = np.reshape(elsewhere(X[~is_read]), -1)
         return answer
 
     def _find_rows(self, X, y, taught):
@@ -142,12 +149,12 @@ class NeighbourReaders:
         return np.concatenate([self._describe(around.about(X[part], N_READ, part)) for part in parts])
 
     def _describe(self, near):
-        """Return features (n, p), of which the first are the neighbours' mean and splines through them."""
+        """Return features (n, p), of which the first are the neighbours' mean and a spline through them."""
         few, some = near.nearest(N_ALIKE), near.nearest(N_SPLINE)
         mean = inverse_square_mean(few.distance / (few.distance[:, -1:] + 1e-12), few.label)
         points = some.offset / (some.distance[:, -1, None, None] + 1e-12)
-        splines = [np.sum(spline_weights(points, s, thin_plate) * some.label, axis=1) for s in SMOOTHINGS]
-        return np.column_stack([mean, *splines, describe_neighbourhoods(near, self.terrain_)]).astype(np.float32)
+        spline = np.sum(spline_weights(points, SMOOTHING, thin_plate) * some.label, axis=1)
+        return np.column_stack([mean, spline, describe_neighbourhoods(near, self.terrain_)]).astype(np.float32)
 
 
 def mix_base(features, spline_share):
@@ -174,8 +181,9 @@ class LearnedNeighbours:
         self.readers_ = None
         if d <= MOST_READ_INPUTS and n >= FEWEST_ROWS and y.shape[1] == 1:
             self.readers_ = NeighbourReaders(self.fit_limit_s, self.seed).fit(X, y[:, 0], self.normals_, ~held)
-            answers.append(self.readers_.predict(X[held], answers[0][:, 0], np.flatnonzero(held))[:, None])
-        self.weights_ = weigh_answers(answers, y[held], y[~held].mean(axis=0))
+            answers.append(self.readers_.predict(X[held], models[0].predict, np.flatnonzero(held))[:, None])
+        preferred = None if self.readers_ is None else len(models)  # they see the spline, and so need not be as sure
+        self.weights_ = weigh_answers(answers, y[held], y[~held].mean(axis=0), preferred)
         if self.readers_ is not None and self.weights_[-1] == 0.0:
             self.readers_ = None
         self.models_ = [model if self._asks(i) else None for i, model in enumerate(models)]
@@ -187,11 +195,12 @@ class LearnedNeighbours:
 
     def predict(self, X):
         X = fold(X, self.normals_)
-        asked = [i for i in range(len(self.models_)) if self._asks(i)]
-        answers = {i: np.reshape(self.models_[i].predict(X), (len(X), -1)) for i in asked}
-        answer = sum(self.weights_[i] * answers[i] for i in asked)
+        answer = 0.0
+        for weight, model in zip(self.weights_, self.models_, strict=False):
+            if weight > 0.0:
+                answer = answer + weight * np.reshape(model.predict(X), (len(X), -1))
         if self.readers_ is not None:
-            answer = answer + self.weights_[-1] * self.readers_.predict(X, answers[0][:, 0])[:, None]
+            answer = answer + self.weights_[-1] * self.readers_.predict(X, self.models_[0].predict)[:, None]
         return answer
 
     def _asks(self, i):

@@ -161,6 +161,18 @@ def test_one_answer_counts_alone_where_more_do_not_surely_help(rng):
     np.testing.assert_array_equal(weigh_answers(answers, truth, np.zeros(1)), [1.0, 0.0])
 
 
+def test_the_preferred_answer_counts_until_another_is_surely_better(rng):
+    truth = rng.normal(size=(400, 1))
+    near = truth + 0.1 * rng.normal(size=truth.shape)
+    few = near.copy()
+    few[:4] = truth[:4] + 0.4  # better or worse by four rows: noise
+    middle = np.zeros(1)
+    for answers in ([near, few], [few, near]):
+        np.testing.assert_array_equal(weigh_answers(answers, truth, middle, preferred=1), [0.0, 1.0])
+    surely = weigh_answers([near, near + rng.normal(size=truth.shape)], truth, middle, preferred=1)
+    assert surely[0] > 0.9
+
+
 def test_of_answers_that_say_nothing_the_best_is_taken():
     truth = np.ones((10, 1))
     weights = weigh_answers([np.full((10, 1), -5.0), np.full((10, 1), -1.0)], truth, np.zeros(1))
