@@ -399,7 +399,7 @@ def draw(found: Found) -> Figure:
 
 STUDY = study.Study(
     source="This neural network quickly forgets what it was previously trained on (J. Van Name, 2024)",
-    link="https://www.youtube.com/results?search_query=Joseph+Van+Name+This+neural+network+quickly+forgets+what+it+was+previously+trained+on",
+    link="https://www.youtube.com/watch?v=xqTOE6LnVcw",
     quote="As time goes along, the network needs to take more time; what leaves is forgotten at once; norms grow.",
     settings=Settings,
     full=FULL,

@@ -350,7 +350,7 @@ def draw(found: Found) -> Figure:
 
 STUDY = study.Study(
     source="A neural network reverts back to its original state as we turn L1 regularization on and off (J. Van Name)",
-    link="https://www.youtube.com/results?search_query=Joseph+Van+Name+neural+network+reverts+back+to+its+original+state+L1+regularization+on+and+off",
+    link="https://www.youtube.com/watch?v=1Ag47jgGNNI",
     quote="After each pair of periods the network is nearly back in its initial state, so that L1 does not easily "
     "change its structure.",
     settings=Settings,
