@@ -9,14 +9,13 @@ regulariser; random changes of the same size instead of an attack.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
-from mbench.nn import TorchRegressor, attack, constant_slope, margins, measured_slope
+from mbench.nn import ConstantSlopeRegressor, attack, margins, measured_slope
 from mbench.runs import study
 from mbench.runs.study import Claim, Found, Measures, Oracle, Watch, above, below, number
 from mbench.suite.datasets import load_digits
@@ -64,26 +63,6 @@ class Settings(study.Settings):
 FULL = {"steps": 600, "asked": 539}
 
 
-class Model(TorchRegressor):
-    """The reference regressor, with a penalty on a slope that is not 1 in units of the data."""
-
-    def __init__(self, constant: float = 0.0, **parameters: Any) -> None:
-        """constant: weight of the penalty."""
-        super().__init__(**parameters)
-        self.constant = constant
-
-    @classmethod
-    def _get_param_names(cls) -> list[str]:
-        return sorted([*TorchRegressor._get_param_names(), "constant"])
-
-    def penalty(self, X: Tensor) -> Tensor | None:
-        """Return the term of the loss; its signs come from torch's generator, which `fit` seeds."""
-        if not self.constant:
-            return None
-        X = X.detach().requires_grad_()
-        return self.constant * constant_slope(self.network_(X), X, torch.default_generator)
-
-
 @dataclass(frozen=True, slots=True)
 class Digits:
     """Images (n, 64) in [0, 1] and labels (n,): to learn, to choose strengths by, and to be asked."""
@@ -115,16 +94,20 @@ def all_cases() -> dict[str, dict[str, float]]:
     return {NONE: {}, **rows}
 
 
-def fit(settings: Settings, seed: int, data: tuple[FloatArray, IntArray], parameter: dict[str, float]) -> Model:
+def fit(
+    settings: Settings, seed: int, data: tuple[FloatArray, IntArray], parameter: dict[str, float]
+) -> ConstantSlopeRegressor:
     """Return the network that was learned under one regulariser."""
-    model = Model(
+    model = ConstantSlopeRegressor(
         width=settings.width, depth=settings.depth, steps=settings.steps, batch_size=settings.batch,
         learning_rate=settings.learning_rate, random_state=study.torch_seed(NAME, "start", seed), **parameter,
     )  # fmt: skip
     return model.fit(data[0], np.eye(10)[data[1]])
 
 
-def assail(settings: Settings, model: Model, data: tuple[FloatArray, IntArray], seed: int) -> dict[str, FloatArray]:
+def assail(
+    settings: Settings, model: ConstantSlopeRegressor, data: tuple[FloatArray, IntArray], seed: int
+) -> dict[str, FloatArray]:
     """Return accuracies: unattacked, under attacks, under random changes, and the certified share."""
     network = model.network_
     x, labels = torch.tensor(data[0], dtype=torch.float32), torch.tensor(data[1])

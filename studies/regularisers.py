@@ -14,9 +14,8 @@ from typing import Any
 import numpy as np
 import torch
 from matplotlib.figure import Figure
-from torch import Tensor
 
-from mbench.nn import TorchRegressor, constant_slope, lipschitz_bound, measured_slope
+from mbench.nn import ConstantSlopeRegressor, constant_slope, lipschitz_bound, measured_slope
 from mbench.runs import study
 from mbench.runs.study import Claim, Found, Measures, Oracle, Watch, above, below, number
 from mbench.types import FloatArray
@@ -55,26 +54,6 @@ class Settings(study.Settings):
 FULL = {"steps": 3_000}
 
 
-class Model(TorchRegressor):
-    """The reference regressor, with a penalty on a slope that is not 1 in units of the data."""
-
-    def __init__(self, constant: float = 0.0, **parameters: Any) -> None:
-        """constant: weight of the penalty."""
-        super().__init__(**parameters)
-        self.constant = constant
-
-    @classmethod
-    def _get_param_names(cls) -> list[str]:
-        return sorted([*TorchRegressor._get_param_names(), "constant"])
-
-    def penalty(self, X: Tensor) -> Tensor | None:
-        """Return the term of the loss; its signs come from torch's generator, which `fit` seeds."""
-        if not self.constant:
-            return None
-        X = X.detach().requires_grad_()
-        return self.constant * constant_slope(self.network_(X), X, torch.default_generator)
-
-
 def name_case(method: str, strength: float) -> str:
     """Return what a row is called."""
     return f"{method} {strength:g}"
@@ -100,13 +79,13 @@ def fit(
     seed: int,
     data: tuple[FloatArray, FloatArray],
     parameter: dict[str, float],
-    look: Callable[[Model, int], None] | None = None,
-) -> Model:
+    look: Callable[[ConstantSlopeRegressor, int], None] | None = None,
+) -> ConstantSlopeRegressor:
     """Return the network that was learned from x and y under one regulariser.
 
     look: called with it and the number of steps taken, at the steps of the film.
     """
-    model = Model(
+    model = ConstantSlopeRegressor(
         width=settings.width, depth=settings.depth, steps=settings.steps, batch_size=settings.points,
         learning_rate=settings.learning_rate, random_state=study.torch_seed(NAME, "start", seed), snapshots=N_LOOKS,
         **parameter,
@@ -114,7 +93,7 @@ def fit(
     return model.fit(*data, snapshot=(lambda step: look(model, step)) if look else None)
 
 
-def measure(model: Model, x: FloatArray, y: FloatArray) -> dict[str, Any]:
+def measure(model: ConstantSlopeRegressor, x: FloatArray, y: FloatArray) -> dict[str, Any]:
     """Return what a learned curve is: errors, slopes in units of the data, weights."""
     grid = np.linspace(-1, 1, N_TRUE)[:, None]
     curve = model.predict(grid)
@@ -155,7 +134,7 @@ def run(settings: Settings, seed: int, watch: Watch) -> Measures:
     return found
 
 
-def keep_curves(grid: FloatArray, kept: dict[int, FloatArray]) -> Callable[[Model, int], None]:
+def keep_curves(grid: FloatArray, kept: dict[int, FloatArray]) -> Callable[[ConstantSlopeRegressor, int], None]:
     """Return what keeps a model's curve by step."""
     return lambda model, step: kept.update({step: model.predict(grid)})
 

@@ -5,7 +5,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from mbench.nn import TorchRegressor, attack, constant_slope, margins, measured_slope  # noqa: E402
+from mbench.nn import ConstantSlopeRegressor, TorchRegressor, attack, constant_slope, margins, measured_slope  # noqa: E402
 
 
 @pytest.fixture
@@ -67,6 +67,23 @@ def test_a_constant_slope_costs_nothing_at_its_value(rng):
     assert constant_slope(x @ direction.T, x, generator, 3.0).item() == pytest.approx(0.0, abs=1e-12)
     assert constant_slope(x @ direction.T, x, generator, 1.0).item() == pytest.approx(4.0)
     assert torch.isfinite(torch.autograd.grad(constant_slope(0.0 * x[:, :1].tanh(), x, generator), x)[0]).all()
+
+
+def test_a_regressor_with_a_constant_slope_is_nearer_to_it_than_one_without(rng):
+    X = rng.uniform(-1.0, 1.0, (200, 1))
+    y = 0.5 * np.sin(9.0 * X[:, 0])
+    settings = {"width": 32, "depth": 2, "steps": 300, "random_state": 0, "threads": 1}
+
+    def spread(constant):
+        model = ConstantSlopeRegressor(constant, **settings).fit(X, y)
+        x = torch.linspace(-1.0, 1.0, 101)[:, None].requires_grad_()
+        slope = torch.autograd.grad(model.network_(x).sum(), x)[0].abs()
+        return (slope - 1.0).square().mean().item()
+
+    assert spread(1.0) < 0.5 * spread(0.0)
+    np.testing.assert_array_equal(
+        ConstantSlopeRegressor(**settings).fit(X, y).predict(X), TorchRegressor(**settings).fit(X, y).predict(X)
+    )
 
 
 def test_every_network_says_its_bound(rng):
