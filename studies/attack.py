@@ -272,7 +272,7 @@ def draw(found: Found) -> Figure:
 
 STUDY = study.Study(
     source="Regularization in deep learning, Lipschitz continuity, gradient regularization",
-    link="https://www.youtube.com/results?search_query=Regularization+in+Deep+Learning+Lipschitz+continuity+Gradient+regularization",
+    link="https://www.youtube.com/results?search_query=AI+Coffee+Break+Quiz+Regularization+in+Deep+Learning+Lipschitz+continuity+Gradient+regularization",
     quote="A Lipschitz bound defends against adversarial attacks; a gradient of constant norm is better still.",
     settings=Settings,
     full=FULL,

@@ -254,7 +254,7 @@ def draw(found: Found) -> Figure:
 
 STUDY = study.Study(
     source="Regularization in deep learning, Lipschitz continuity, gradient regularization",
-    link="https://www.youtube.com/results?search_query=Regularization+in+Deep+Learning+Lipschitz+continuity+Gradient+regularization",
+    link="https://www.youtube.com/results?search_query=AI+Coffee+Break+Quiz+Regularization+in+Deep+Learning+Lipschitz+continuity+Gradient+regularization",
     quote="Regularisation makes an overfitted curve smooth; L1 makes weights sparse, L2 small and even; clipping "
     "bounds the slope.",
     settings=Settings,
