@@ -1,8 +1,13 @@
+import os
 import shutil
 import signal
 import subprocess
 import sys
 import textwrap
+
+# Workers share the cores: a library's threads that wait for one burn another. Children get theirs from the harness.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 import pytest
