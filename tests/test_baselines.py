@@ -365,7 +365,7 @@ def test_the_reference_is_scikit_learns_neighbours_with_shepards_weights(rng):
 def test_of_pixels_as_far_as_the_12th_neighbour_the_first_in_the_sample_count(rng):
     cells = np.array([(i, j) for i in range(40) for j in range(30)], dtype=float)
     X = rng.permutation(2.0 * (cells + 0.5) / [40, 30] - 1.0)
-    X, queries = X[:600], X[600:]
+    X, queries = X[:600], X[600:700]
     y = rng.random((600, 2))
     tied = 0
     for query, got in zip(queries, fit("knn", X, y).predict(queries), strict=True):
@@ -376,7 +376,7 @@ def test_of_pixels_as_far_as_the_12th_neighbour_the_first_in_the_sample_count(rn
         tied += distance[order[11]] == distance[order[12]]
         weight = np.array([1.0 / distance[i] for i in order[:12]])
         np.testing.assert_allclose(got, weight @ y[order[:12]] / weight.sum(), rtol=1e-8)
-    assert tied > 50
+    assert tied > 10
 
 
 def test_constant_is_the_mean_of_the_labels(rng):
