@@ -1,3 +1,4 @@
+import contextlib
 import os
 import shutil
 import signal
@@ -16,6 +17,7 @@ from click.testing import CliRunner
 from mbench.cli import main
 from mbench.results.record import SCHEMA_VERSION, Costs, Metrics, Record
 from mbench.results.store import ResultStore
+from mbench.sandbox.child_process import child_environment, open_nursery
 from mbench.suite.tracks import SUITE_VERSION
 
 # What a shell starts in the background ignores SIGINT, and so would the commands started here to be interrupted.
@@ -107,6 +109,21 @@ def submission_file(tmp_path):
         return path
 
     return write
+
+
+@pytest.fixture(scope="module")
+def lend_nursery():
+    """Lend the nursery of a submission's children, None where there can be none; the same libraries share one."""
+    with contextlib.ExitStack() as stack:
+        nurseries = {}
+
+        def lend(source, threads, isolation):
+            key = source.libraries, isolation, tuple(child_environment(threads).items())
+            if key not in nurseries:
+                nurseries[key] = stack.enter_context(open_nursery(source, threads, isolation))
+            return nurseries[key]
+
+        yield lend
 
 
 @pytest.fixture(scope="session")

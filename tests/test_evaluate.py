@@ -33,12 +33,13 @@ DIGITS = Cell("digits", "quick", 0, 60, 20.0)
 
 
 @pytest.fixture
-def evaluate(store, submission_file, estimator):
+def evaluate(store, submission_file, estimator, lend_nursery):
     """Evaluate one cell of an estimator given by the bodies of its methods, and return its record."""
 
     def run(cell=CURVE, settings=None, **bodies):
-        source = read_submission(submission_file(estimator(**bodies)))
-        return evaluate_source(Run(source, settings or Settings()), [cell], store)[0].records[0]
+        source, settings = read_submission(submission_file(estimator(**bodies))), settings or Settings()
+        nursery = lend_nursery(source, settings.threads, settings.isolation)
+        return evaluate_source(Run(source, settings, nursery), [cell], store)[0].records[0]
 
     return run
 
