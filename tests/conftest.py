@@ -29,6 +29,13 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 SMOKE = ("test_api.py", "test_check.py", "test_imports.py", "test_readme.py", "test_tasks.py")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config):
+    """Have workers that were asked for run whole stretches of files, so that what a file sets up is set up once."""
+    if getattr(config.option, "numprocesses", None) and config.option.dist == "no":
+        config.option.dist = "worksteal"
+
+
 def pytest_collection_modifyitems(items):
     """Mark the smoke subset, whole files by their names."""
     for item in items:
