@@ -1,8 +1,14 @@
+import contextlib
+import os
 import shutil
 import signal
 import subprocess
 import sys
 import textwrap
+
+# Workers share the cores: a library's threads that wait for one burn another. Children get theirs from the harness.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 import pytest
@@ -11,6 +17,7 @@ from click.testing import CliRunner
 from mbench.cli import main
 from mbench.results.record import SCHEMA_VERSION, Costs, Metrics, Record
 from mbench.results.store import ResultStore
+from mbench.sandbox.child_process import child_environment, open_nursery
 from mbench.suite.tracks import SUITE_VERSION
 
 # What a shell starts in the background ignores SIGINT, and so would the commands started here to be interrupted.
@@ -20,6 +27,13 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 # From the command line to a score: what a checkout in which something is missing cannot do.
 SMOKE = ("test_api.py", "test_check.py", "test_imports.py", "test_readme.py", "test_tasks.py")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config):
+    """Have workers that were asked for run whole stretches of files, so that what a file sets up is set up once."""
+    if getattr(config.option, "numprocesses", None) and config.option.dist == "no":
+        config.option.dist = "worksteal"
 
 
 def pytest_collection_modifyitems(items):
@@ -102,6 +116,21 @@ def submission_file(tmp_path):
         return path
 
     return write
+
+
+@pytest.fixture(scope="module")
+def lend_nursery():
+    """Lend the nursery of a submission's children, None where there can be none; the same libraries share one."""
+    with contextlib.ExitStack() as stack:
+        nurseries = {}
+
+        def lend(source, threads, isolation):
+            key = source.libraries, isolation, tuple(child_environment(threads).items())
+            if key not in nurseries:
+                nurseries[key] = stack.enter_context(open_nursery(source, threads, isolation))
+            return nurseries[key]
+
+        yield lend
 
 
 @pytest.fixture(scope="session")

@@ -216,10 +216,10 @@ def test_the_spread_is_that_of_one_method_under_one_secret():
 def test_one_audit_in_a_thousand_of_a_fair_method_is_flagged(m):
     rng = np.random.default_rng(8)
     beyond = 0
-    for _ in range(4_000):
+    for _ in range(2_000):
         values = rng.normal(size=(21, 1)) + 0.1 * rng.normal(size=(1, m)) * (m > 1)
         beyond += values[20, 0] > prediction_bound(values[:20]).threshold
-    assert beyond <= 12  # 4 expected
+    assert beyond <= 8  # 2 expected
 
 
 # The frozen bounds

@@ -1,7 +1,9 @@
 import ast
+import tracemalloc
 from collections import Counter
 from itertools import combinations
 
+import cloudpickle
 import numpy as np
 import pytest
 from baseline_modules import load
@@ -11,10 +13,13 @@ from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 from sklearn.neighbors import KNeighborsRegressor
 from threadpoolctl import threadpool_limits
 
+from mbench.child.worker import PREDICT_BLOCK, check_answer
 from mbench.nn import random_layer
-from mbench.runs.check import check_submission
+from mbench.runs.check import N_SAMPLES, TASKS, TOLERANCE, check_submission
+from mbench.runs.settings import Settings
 from mbench.sandbox.tiers import choose_isolation
 from mbench.submission import baseline_names, baseline_path, read_submission
+from mbench.suite.tasks import load_task
 from mbench.types import Spec
 
 # Their training is tested in test_nn.py, what is theirs in test_network_baselines.py.
@@ -85,11 +90,33 @@ def test_shared_lines_are_counted_wherever_they_stand():
     assert shared_lines("a = 1\nb = 2\n\nc = 3\n", "def f():\n    c = 3\n    a = 1\n    a = 1\n") == 2
 
 
-@pytest.mark.parametrize("name", sorted(set(baseline_names()) - NETWORKS - {"constant", "knn"}))
-def test_a_baseline_keeps_the_contract_on_every_shape(name):
+@pytest.mark.parametrize("name", ["delaunay", "extra_trees", "rff_ridge"])  # of SciPy, scikit-learn and PyTorch
+def test_a_baseline_keeps_the_contract_in_the_sandbox(name):
     findings = list(check_submission(read_submission(baseline_path(name)), choose_isolation()))
     assert [finding for finding in findings if finding.verdict != "ok"] == []
     assert sum("do not depend on order or batch" in finding.what for finding in findings) == 4
+
+
+@pytest.mark.parametrize("name", sorted(set(baseline_names()) - NETWORKS - {"constant", "knn"}))
+def test_a_baseline_keeps_the_contract_on_every_shape(rng, name):
+    for task in map(load_task, TASKS):
+        sample, queries = task.draw_sample(N_SAMPLES, 0), task.draw_sample(300, 1).X
+
+        def answer(estimator, X, n_outputs=task.n_outputs):
+            return check_answer(estimator.predict(X), len(X), n_outputs)  # as the worker does: finite, (n, k)
+
+        fitted = fit(name, sample.X, sample.y)
+        whole, order = answer(fitted, queries), rng.permutation(len(queries))
+        np.testing.assert_allclose(answer(fitted, queries[order]), whole[order], atol=TOLERANCE)
+        np.testing.assert_allclose(answer(fitted, queries[:1]), whole[:1], atol=TOLERANCE)
+        np.testing.assert_allclose(answer(cloudpickle.loads(cloudpickle.dumps(fitted)), queries), whole, atol=TOLERANCE)
+        if task.name == "mandelbrot":
+            np.testing.assert_allclose(answer(fit(name, sample.X, sample.y), queries), whole, atol=TOLERANCE)
+            tracemalloc.start()
+            answer(fitted, rng.uniform(-1.0, 1.0, (PREDICT_BLOCK, 2)))
+            _, most = tracemalloc.get_traced_memory()
+            tracemalloc.stop()
+            assert most < 0.5e6 * Settings().memory_limit_mb
 
 
 @pytest.mark.parametrize(
@@ -365,7 +392,7 @@ def test_the_reference_is_scikit_learns_neighbours_with_shepards_weights(rng):
 def test_of_pixels_as_far_as_the_12th_neighbour_the_first_in_the_sample_count(rng):
     cells = np.array([(i, j) for i in range(40) for j in range(30)], dtype=float)
     X = rng.permutation(2.0 * (cells + 0.5) / [40, 30] - 1.0)
-    X, queries = X[:600], X[600:]
+    X, queries = X[:600], X[600:700]
     y = rng.random((600, 2))
     tied = 0
     for query, got in zip(queries, fit("knn", X, y).predict(queries), strict=True):
@@ -376,7 +403,7 @@ def test_of_pixels_as_far_as_the_12th_neighbour_the_first_in_the_sample_count(rn
         tied += distance[order[11]] == distance[order[12]]
         weight = np.array([1.0 / distance[i] for i in order[:12]])
         np.testing.assert_allclose(got, weight @ y[order[:12]] / weight.sum(), rtol=1e-8)
-    assert tied > 50
+    assert tied > 10
 
 
 def test_constant_is_the_mean_of_the_labels(rng):

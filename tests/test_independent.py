@@ -121,7 +121,7 @@ def test_seeds_are_the_same():
 
 @pytest.fixture(scope="module")
 def strata():
-    """Make both stratified test sets once: 2,000,000 orbits each, the long way."""
+    """Make both stratified test sets once: of 2,000,000 orbits each."""
     made = {}
 
     def make(name, n_sample):

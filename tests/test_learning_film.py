@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from functools import cache
+
 import av
 import numpy as np
 import pytest
@@ -200,13 +202,18 @@ def test_a_long_film_keeps_its_first_and_last_instant():
     assert instants == (Instant(0.0, (0, None)), Instant(1.0, (2, 1)))
 
 
+@cache
+def small_scene(name):
+    task = load_task(name)
+    return make_scene(task, task.draw_sample(100, 0), plan_cell(task, "quick"), 8)
+
+
 @pytest.mark.parametrize("aspect", sorted(ASPECTS))
 @pytest.mark.parametrize("n_racers", [1, 2, 3, 4, 8])
 @pytest.mark.parametrize("task", ["mandelbrot", "sphere", "digits"])
 def test_panels_lie_side_by_side_on_the_page(task, n_racers, aspect):
-    task, sheet = load_task(task), plan_sheet(aspect, 540)
-    scene = make_scene(task, task.draw_sample(100, 0), plan_cell(task, "quick"), 8)
-    layout = plan_layout(sheet, scene, n_racers, Caption("A title", "words " * 30))
+    sheet = plan_sheet(aspect, 540)
+    layout = plan_layout(sheet, small_scene(task), n_racers, Caption("A title", "words " * 30))
     used = np.zeros((sheet.height, sheet.width), dtype=int)
     for left, top, width, height in [*(panel.box for panel in layout.panels), layout.chart]:
         assert min(left, top, width, height) > 0

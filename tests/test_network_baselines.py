@@ -161,7 +161,7 @@ def test_skip_mlp_feeds_the_inputs_to_every_layer(rng, layer):
 def test_taylor_linear_is_a_sum_of_a_polynomial_of_each_input(rng):
     X, _ = draw(rng, 200, 2)
     y = X[:, :1] * X[:, 1:] + X[:, :1] ** 3
-    estimator = build("taylor_linear").fit(X, y)
+    estimator = build("taylor_linear").set_params(steps=300).fit(X, y)
     assert estimator.n_params_ == 2 * 8 + 1
     corners = estimator.predict(np.array([[0.9, 0.8], [0.9, -0.5], [-0.3, 0.8], [-0.3, -0.5]])).ravel()
     assert corners[0] - corners[1] - corners[2] + corners[3] == pytest.approx(0.0, abs=1e-5)  # no product
@@ -253,7 +253,8 @@ def test_gaussian_features_have_inner_products_that_approach_the_gaussian_kernel
 
 def test_gaussian_features_choose_shorter_waves_for_a_function_with_more_of_them(rng):
     X = rng.uniform(-1.0, 1.0, (1_000, 1))
-    slow, fast = (build("gaussian_features", 1).fit(X, np.sin(w * X)).scale_ for w in (2.0, 40.0))
+    briefly = build("gaussian_features", 1).set_params(steps=200)
+    slow, fast = (clone(briefly).fit(X, np.sin(w * X)).scale_ for w in (2.0, 40.0))
     assert slow < fast
 
 

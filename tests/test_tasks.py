@@ -416,8 +416,9 @@ def test_every_task_is_described_once():
 def test_a_perfect_prediction_of_every_task_has_no_error():
     for name in OWN_DATA:
         queries = load_task(name).draw_queries(400, 0)
-        truth = load_task(name).truth(queries.points[: queries.n_test])
-        assert fraction_unexplained(truth, truth, queries.weight) == 0.0
+        some = slice(0, queries.n_test, 40)
+        truth = load_task(name).truth(queries.points[some])
+        assert fraction_unexplained(truth, truth, queries.weight[some]) == 0.0
 
 
 def test_mnist_absent_names_the_command(monkeypatch, tmp_path):
