@@ -15,7 +15,7 @@ _COMPILED = (".pyc", ".pyo", ".so", ".pyd")
 _ARCHIVE_MARKS = (b"PK\3\4", b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"7z\xbc\xaf")
 _MERGE_MARKS = ("<<<<<<<", "=======", ">>>>>>>", "|||||||")
 _TYPED_OTHERWISE = {
-    "\u201c\u201d\u201e\u2018\u2019\u00ab\u00bb": "Type its quotes again, straight ones: a word processor has curved them",
+    "\u201c\u201d\u201e\u2018\u2019\u00ab\u00bb": "Type its quotes again: a word processor has curved them",
     "\u00a0\u2003\u2009\u200b\u3000\ufeff": "Type its blanks again: a web page or a chat has put others there",
     "\u2013\u2014\u2212": "Type its - again: a longer dash stands there",
 }
