@@ -62,9 +62,7 @@ def run():
     [
         ({"top": "sys.exit()"}, "imported, not run"),
         (
-            {
-                "top": "import argparse as a; p = a.ArgumentParser(); p.add_argument('--k', required=True); p.parse_args()"
-            },
+            {"top": "import argparse as a; p = a.ArgumentParser(); p.add_argument('k'); p.parse_args()"},
             "give every argument a default",
         ),
         (
