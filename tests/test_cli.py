@@ -92,6 +92,12 @@ def options_of(command):
     return own.union(*inner)
 
 
+def test_the_list_of_verbs_says_what_each_does_to_the_end(mbench):
+    shown = " ".join(mbench("--help").stdout.split())
+    assert "..." not in shown.replace("[ARGS]...", "")
+    assert "Check a submission's contract in seconds: loading, shapes, batching, determinism. evaluate" in shown
+
+
 def test_help_imports_no_heavy_package():
     code = f"""
 import sys

@@ -182,7 +182,7 @@ def print_report(report: AuditReport) -> None:
     console.print(sets, soft_wrap=False)
     meanings: dict[str, str] = {**STATUS_WORDS}
     for status in dict.fromkeys(each.status for each in report.sets if each.status in meanings and not each.ok):
-        console.print(f"[dim]{status}: {meanings[status]}.[/dim]", soft_wrap=True)
+        console.print(f"[dim]{status}: {meanings[status]}.[/dim]")
     if report.statistics:
         console.print(
             "\n[bold]Beside the baselines[/bold] (bits are ½ log₂ of k-NN's FVU over the method's, "
@@ -198,7 +198,7 @@ def print_report(report: AuditReport) -> None:
             )  # fmt: skip
         console.print(table, soft_wrap=False)
     colour = "green" if report.verdict == "passed" else "yellow" if report.ok else "red"
-    console.print(f"\n[bold {colour}]{report.verdict}[/bold {colour}]: {escape(report.reason)}", soft_wrap=True)
+    console.print(f"\n[bold {colour}]{report.verdict}[/bold {colour}]: {escape(report.reason)}")
 
 
 def _calibrate(

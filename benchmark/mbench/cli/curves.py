@@ -153,4 +153,4 @@ def _print_curves(curves: Sequence[Curve]) -> None:
             for point in curve.points:
                 if point.error is None:
                     where = f"{escape(curve.name)} at {point.n_samples:,}"
-                    console.print(f"[red]{where}[/red]: {escape(point.reason)}", soft_wrap=True)
+                    console.print(f"[red]{where}[/red]: {escape(point.reason)}")

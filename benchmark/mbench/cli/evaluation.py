@@ -77,9 +77,9 @@ def print_practice(outcome: Outcome) -> None:
     for task in outcome.entry.tasks:
         if task.n_failed:
             console.print(f"[red]{escape(task.task)}: {task.n_failed} of {task.n_replicates} failed:[/red] "
-                          f"{escape(task.reason)}", soft_wrap=True)  # fmt: skip
+                          f"{escape(task.reason)}")  # fmt: skip
     for line in outcome.warnings:
-        console.print(f"[yellow]{escape(line)}[/yellow]", soft_wrap=True)
+        console.print(f"[yellow]{escape(line)}[/yellow]")
     mandelbrot = outcome.entry.mandelbrot
     score = "" if mandelbrot is None else f"Mandelbrot {mandelbrot:.1f}. "
     console.print(f"\n{score}Practice: other samples and test points than the board's, and no score of it.")

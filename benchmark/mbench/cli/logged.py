@@ -51,7 +51,7 @@ def print_log(steps: Sequence[Step], name: str) -> None:
         "note": [_note(step) for step in steps],
     }
     if common:
-        console.print(escape(", ".join(f"{head} {cell}" for head, cell in common.items())), soft_wrap=True)
+        console.print(escape(", ".join(f"{head} {cell}" for head, cell in common.items())))
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1))
     left = {"ended (UTC)", "name", "on", "track", "score of", "which is", "note"}
     for head in columns:
@@ -60,7 +60,7 @@ def print_log(steps: Sequence[Step], name: str) -> None:
         table.add_row(*map(escape, cells), style="bold" if step.is_best else None)
     print_whole(console, table)
     for line in _explain(steps):
-        console.print(f"[dim]{escape(line)}[/dim]", soft_wrap=True)
+        console.print(f"[dim]{escape(line)}[/dim]")
 
 
 def describe_step(step: Step) -> str:

@@ -90,7 +90,7 @@ def print_written(outcome: Outcome, said: Sequence[str] = ()) -> None:
 
 def print_last_line(card: Card) -> None:
     """Print what the run came to, in one line."""
-    make_console().print(f"\n[bold]{escape(sum_up(card))}[/bold]", soft_wrap=True)
+    make_console().print(f"\n[bold]{escape(sum_up(card))}[/bold]")
 
 
 def sum_up(card: Card) -> str:
@@ -125,8 +125,7 @@ def _print_failures(console: Console, card: Card, *, tail: bool) -> None:
             continue
         failed = [record for record in records if record.task == task.task and not record.ok]
         console.print(
-            f"[red]{escape(task.task)}: {task.n_failed} of {task.n_replicates} failed:[/red] {escape(task.reason)}",
-            soft_wrap=True,
+            f"[red]{escape(task.task)}: {task.n_failed} of {task.n_replicates} failed:[/red] {escape(task.reason)}"
         )
         statuses += [record.status for record in failed]
         said = next((record.output for record in failed if record.output), "")
@@ -136,10 +135,10 @@ def _print_failures(console: Console, card: Card, *, tail: bool) -> None:
         if tail and len(said.splitlines()) > len(lines):
             console.print("[dim]    (the end of what it printed; all of it: --printed)[/dim]")
     for status in dict.fromkeys(statuses):
-        console.print(f"[dim]{status}: {STATUS_WORDS[status]}.[/dim]", soft_wrap=True)
+        console.print(f"[dim]{status}: {STATUS_WORDS[status]}.[/dim]")
     if statuses:
         console.print("[dim]A failure scores 0 on the board and is kept. To run it again: --fresh, with --task NAME "
-                      "for each.[/dim]", soft_wrap=True)  # fmt: skip
+                      "for each.[/dim]")  # fmt: skip
 
 
 def _print_output(console: Console, records: Sequence[Record]) -> None:
@@ -157,7 +156,7 @@ def _print_place(console: Console, place: Place, card: Card) -> None:
     on = f"on {place.what}" if place.tasks else f"on all of track {card.entry.track}"
     meaning = "skill: 0 learned nothing, 100 is as good as 12 neighbours in the sample; task score: the skill, of a "
     meaning += "fractal the mean of skill and depth skill"
-    console.print(f"\n[bold]Beside the recorded baselines {escape(on)}[/bold]\n[dim]{meaning}[/dim]", soft_wrap=True)
+    console.print(f"\n[bold]Beside the recorded baselines {escape(on)}[/bold]\n[dim]{meaning}[/dim]")
     chosen = range(len(place.peers)) if card.all_rows else place.neighbours
     columns = [_PLACE, *_columns_of(place, card.groups)]
     rows = []
