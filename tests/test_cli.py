@@ -196,11 +196,11 @@ def test_predictions_that_are_not_numbers_are_shown_as_they_are(quick):
         (["good.py", "--task", "cuve"], "unknown task 'cuve': expected one of mandelbrot"),
         (["good.py", "--task", "image:absent.png"], "absent.png"),
         (["good.py", "--task", "image:good.py"], "not a picture"),
-        (["good.py", "--track", "huge"], "'huge' is not one of 'quick', 'standard', 'large'"),
+        (["good.py", "--track", "huge"], "'huge': expected one of quick, standard, large"),
         (["good.py", "--results", "good.py"], "is a file"),
-        (["good.py", "--replicates", "0"], "0 is not in the range"),
-        (["good.py", "--memory-limit", "1"], "1 is not in the range"),
-        (["good.py", "--device", "abacus"], "'abacus' is not one of"),
+        (["good.py", "--replicates", "0"], "0: expected a whole number of at least 1"),
+        (["good.py", "--memory-limit", "1"], "1: expected a whole number of at least 256"),
+        (["good.py", "--device", "abacus"], "'abacus': expected one of cpu, cuda"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -430,8 +430,8 @@ def test_sample_as_json_says_the_path_and_the_shapes(mbench):
     [
         (["cuve", "-n", 5], 2, "unknown task 'cuve'"),
         (["digits", "-n", 10**6], 2, "1258 training points"),
-        (["curve", "-n", 0], 2, "0 is not in the range"),
-        (["curve", "-n", 5, "--replicate", -1], 2, "-1 is not in the range"),
+        (["curve", "-n", 0], 2, "0: expected a whole number of at least 1"),
+        (["curve", "-n", 5, "--replicate", -1], 2, "-1: expected a whole number of at least 0"),
         (["curve"], 2, "Missing option '-n'"),
         (["curve", "-n", 5, "--out", "nowhere/x.npz"], 2, "nowhere/x.npz: cannot be written"),
         (["curve", "-n", 5, "--out", "."], 2, "is a directory"),
@@ -527,7 +527,7 @@ def test_compare_takes_a_strangers_result(quick, mbench, tmp_path, table_format)
         (["absent"], "absent: no such file or name"),
         (["absent.json"], "absent.json: no such file"),
         (["idea", "--track", "standard"], "no results on track standard (there are on: quick)"),
-        (["idea", "--format", "docx"], "'docx' is not one of"),
+        (["idea", "--format", "docx"], "'docx': expected one of"),
     ],
     ids=str,
 )
@@ -622,7 +622,7 @@ def test_more_points_than_memory_is_usage(mbench, monkeypatch):
         raise MemoryError
 
     monkeypatch.setattr("mbench.suite.tasks.load_task", lambda name: SimpleNamespace(draw_sample=fail))
-    assert_message(mbench("sample", "curve", "-n", "99"), 2, "99 points are more than this machine's memory holds")
+    assert_message(mbench("sample", "curve", "-n", "99"), 2, "n=99: more points than this machine's memory holds")
 
 
 def test_check_tells_a_file_that_is_no_python_as_json_too(mbench, submission_file):

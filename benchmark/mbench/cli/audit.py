@@ -19,6 +19,7 @@ from mbench.cli.options import (
     track_option,
     write_option,
 )
+from mbench.cli.values import Whole
 from mbench.suite.tracks import DEFAULT_TRACK
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
 @results_option
 @click.option("--quick", is_flag=True, help="A first look, on half of the relatives; no report is written.")
 @click.option("--calibrate", is_flag=True, help="Audit the baselines instead, and derive the bounds from them.")
-@click.option("--secrets", type=click.IntRange(1), help="Of --calibrate: how many secrets; all there are by default.")
+@click.option("--secrets", type=Whole(1), help="Of --calibrate: how many secrets; all there are by default.")
 @click.option(
     "--baseline",
     "baselines",

@@ -6,7 +6,6 @@ A path that exists comes first, then what was evaluated under the name in the re
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,6 +29,7 @@ from mbench.submission import (
     safe_name,
 )
 from mbench.suite.secrets import PUBLIC
+from mbench.words import suggest
 
 SUBMISSIONS = Path("submissions")
 
@@ -302,10 +302,9 @@ def _unknown(asked: str, results: Path) -> UsageError:
     local = stored_names(results)
     inside = [path.parent.name for path in sorted(SUBMISSIONS.glob(f"*/{ENTRY_NAME}"))]
     baselines = baseline_names()
-    near = difflib.get_close_matches(asked, dict.fromkeys((*local, *inside, *baselines)))
-    meant = f"Is {' or '.join(near)} meant? " if near else ""
+    meant = suggest(asked, (*local, *inside, *baselines)) or "."
     return UsageError(
-        f"{asked}: no such file or name. {meant}Known are, evaluated in {results}: {', '.join(local) or 'nothing'}; in "
+        f"{asked}: no such file or name{meant} Known are, evaluated in {results}: {', '.join(local) or 'nothing'}; in "
         f"{SUBMISSIONS}: {', '.join(inside) or 'nothing'}; baselines: {', '.join(baselines) or 'none'}. {_ADVICE}"
     )
 
