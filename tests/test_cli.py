@@ -621,7 +621,7 @@ def test_more_points_than_memory_is_usage(mbench, monkeypatch):
     def fail(*_):
         raise MemoryError
 
-    monkeypatch.setattr("mbench.suite.tasks.load_task", lambda name: SimpleNamespace(draw_sample=fail))
+    monkeypatch.setattr("mbench.api.load_task", lambda name: SimpleNamespace(draw_sample=fail))
     assert_message(mbench("sample", "curve", "-n", "99"), 2, "n=99: more points than this machine's memory holds")
 
 
