@@ -88,7 +88,8 @@ def resolve_name(asked: str, results: Path) -> Named:
     if not rest:
         return first
     own = _digests(first)
-    return replace(first, others=tuple(each for each in rest if not own & _digests(each)))
+    others = (each for each in rest if not own & _digests(each) and not _is_earlier(first, each))
+    return replace(first, others=tuple(others))
 
 
 def find_folder(asked: str, needed: str) -> Path:
@@ -274,6 +275,21 @@ def _find_all(asked: str, results: Path) -> Iterator[Named]:
     baseline = baseline_path(asked)
     if baseline is not None:
         yield Named(asked, "baseline", baseline, results)
+
+
+def _is_earlier(first: Named, other: Named) -> bool:
+    """Is another thing what was evaluated of this very file, before it was edited?"""
+    if first.origin not in ("file", "submission") or other.origin != "local":
+        return False
+    origins = [read_origin(folder) for folder in other.path.glob("*/")]
+    return bool(origins) and all(
+        origin is not None and bool(origin.path) and _entry(Path(origin.path)) == _entry(first.path)
+        for origin in origins
+    )
+
+
+def _entry(path: Path) -> Path:
+    return (path / ENTRY_NAME if path.is_dir() else path).absolute()
 
 
 def _digests(named: Named) -> set[str]:
