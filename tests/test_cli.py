@@ -502,6 +502,21 @@ def test_compare_without_names_shows_the_baselines_recorded_on_the_track(mbench)
     assert names == {result.name for result in recorded_baselines()}
 
 
+def test_compare_of_an_earlier_suite_shows_what_its_board_says(mbench):
+    asked = ("--suite", "1", "--track", "standard", "--json")
+    shown = {each["name"]: each for each in json.loads(mbench("compare", "knn", "rbf", *asked).stdout)}
+    board = json.loads(mbench("leaderboard", "--recorded", *asked).stdout)["board"]
+    on_board = {each["name"]: each["mandelbrot"] for each in board if each["name"] in shown}
+    assert {name: each["mandelbrot"] for name, each in shown.items()} == on_board
+    assert set(on_board) == {"knn", "rbf"}
+    now = json.loads(mbench("compare", "knn", "--track", "standard", "--json").stdout)
+    assert now[0]["mandelbrot"] != on_board["knn"]
+
+
+def test_compare_of_an_earlier_suite_takes_recorded_names_alone(mbench):
+    assert_message(mbench("compare", "knnn", "--suite", "1"), 2, "NAME='knnn': expected one of", "Is knn meant?")
+
+
 def test_compare_as_json_is_json_alone(quick, mbench):
     quick()
     assert [entry["name"] for entry in json.loads(mbench("compare", "idea", "--json").stdout)] == ["idea"]
