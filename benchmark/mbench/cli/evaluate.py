@@ -134,7 +134,7 @@ def evaluate(
         for line in outcome.warnings:
             click.echo(line, err=True)
     elif practice:
-        print_practice(outcome)
+        print_practice(outcome, printed=printed)
     else:
         print_written(outcome, cards[0].outcome.notes)
     if step is not None and not as_json:

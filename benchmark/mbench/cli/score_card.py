@@ -63,8 +63,10 @@ def print_card(card: Card, *, printed: bool = False) -> None:
     if entry.tasks:
         print_whole(console, _table_tasks(entry.tasks))
     if printed:
-        _print_output(console, outcome.result.records)
-    _print_failures(console, card, tail=not printed)
+        print_output(console, outcome.result.records)
+    if print_failures(console, entry.tasks, outcome.result.records, tail=not printed):
+        console.print("[dim]A failure scores 0 on the board and is kept. To run it again: --fresh, with --task NAME "
+                      "for each.[/dim]")  # fmt: skip
     for task in entry.tasks:
         if task.skill is None and not task.n_failed:
             console.print(f"[dim]{escape(why_without_skill(task.task, entry.track))}[/dim]")
@@ -116,11 +118,10 @@ def _is_public(card: Card) -> bool:
     return all(record.test_set == PUBLIC for record in card.outcome.result.records)
 
 
-def _print_failures(console: Console, card: Card, *, tail: bool) -> None:
-    """Print why cells failed, the end of what was printed then, and what the status means."""
-    records = card.outcome.result.records
+def print_failures(console: Console, tasks: Sequence[TaskScore], records: Sequence[Record], *, tail: bool) -> bool:
+    """Print why cells failed, the end of what was printed then, and what the status means; return whether any did."""
     statuses = []
-    for task in card.entry.tasks:
+    for task in tasks:
         if not task.n_failed:
             continue
         failed = [record for record in records if record.task == task.task and not record.ok]
@@ -136,12 +137,10 @@ def _print_failures(console: Console, card: Card, *, tail: bool) -> None:
             console.print("[dim]    (the end of what it printed; all of it: --printed)[/dim]")
     for status in dict.fromkeys(statuses):
         console.print(f"[dim]{status}: {STATUS_WORDS[status]}.[/dim]")
-    if statuses:
-        console.print("[dim]A failure scores 0 on the board and is kept. To run it again: --fresh, with --task NAME "
-                      "for each.[/dim]")  # fmt: skip
+    return bool(statuses)
 
 
-def _print_output(console: Console, records: Sequence[Record]) -> None:
+def print_output(console: Console, records: Sequence[Record]) -> None:
     """Print all that a submission printed, cell by cell."""
     for record in records:
         console.print(
