@@ -9,6 +9,7 @@ from mbench import api
 from mbench.arguments import take_choice, take_flag, take_names, take_path, take_real, take_whole
 from mbench.errors import UsageError
 from mbench.submission import pickle_submission
+from mbench.words import suggest
 
 
 @pytest.fixture
@@ -29,6 +30,14 @@ def build(spec):
         ({"threads": 0}, "threads=0: expected a whole number of at least 1"),
         ({"threads": 1.0}, "threads=1.0"),
         ({"threads": True}, "threads=True"),
+        ({"threads": 10**9}, "threads=1000000000: expected a whole number from 1 to 256"),
+        ({"threads": np.float64(1)}, "threads=np.float64(1.0)"),
+        ({"note": 3}, "note=3: expected a text"),
+        ({"practice": "yes"}, "practice='yes': expected True or False"),
+        ({"results": ""}, "results='': expected a path"),
+        ({"track": "Quick"}, "expected one of quick, standard, large. Is quick meant?"),
+        ({"tasks": "Mandelbrot"}, ". Is mandelbrot meant?"),
+        ({"tasks": ["curve", "mandelbrot-distanse"]}, ". Is mandelbrot-distance"),
         ({"jobs": -1}, "jobs=-1: expected a whole number of at least 1"),
         ({"jobs": 0}, "jobs=0"),
         ({"device": "cuda:0"}, "device='cuda:0': expected one of cpu, cuda"),
@@ -56,15 +65,61 @@ def test_evaluate_refuses_before_anything_runs(nothing_runs, tmp_path, options, 
 
 
 @pytest.mark.parametrize(
-    ("options", "value"),
+    ("option", "value"),
     [
-        ("--threads", "0"), ("--jobs", "-1"), ("--jobs", "0"), ("--device", "cuda:0"), ("--replicates", "0"),
-        ("--replicates", "1001"), ("--track", "huge"), ("--task", "cuve"), ("--isolation", "D"),
-        ("--memory-limit", "255"),
+        ("threads", "0"), ("threads", "1.0"), ("threads", "1000000000"), ("threads", "two"), ("jobs", "-1"),
+        ("jobs", "0"), ("device", "cuda:0"), ("device", "CPU"), ("replicates", "0"), ("replicates", "1001"),
+        ("track", "huge"), ("track", "Quick"), ("tasks", "cuve"), ("tasks", "Mandelbrot"), ("isolation", "D"),
+        ("results", ""),
     ],
 )  # fmt: skip
-def test_the_command_line_refuses_the_same(nothing_runs, mbench, submission_file, estimator, options, value):
-    assert mbench("evaluate", submission_file(estimator()), options, value).exit_code == 2
+def test_the_command_line_refuses_the_same_in_the_same_words(
+    nothing_runs, mbench, submission_file, estimator, option, value
+):
+    """What is said behind the name and the value is the same; click names the option in its own way."""
+    given = int(value) if value.lstrip("-").isdigit() else value
+    with pytest.raises(UsageError) as caught:
+        api.evaluate(build, **{"tasks": "curve"} | {option: given})
+    result = mbench("evaluate", submission_file(estimator()), "--task" if option == "tasks" else f"--{option}", value)
+    said = str(caught.value)
+    assert result.exit_code == 2
+    words = said[said.index("expected") :] if "expected" in said else said
+    assert words in " ".join(result.output.split())
+
+
+def test_a_memory_limit_is_refused_in_the_same_words(mbench, submission_file, estimator):
+    with pytest.raises(UsageError, match="expected a number of at least 256"):
+        api.make_settings(memory_limit_mb=255)
+    result = mbench("evaluate", submission_file(estimator()), "--memory-limit", "255")
+    assert "255: expected a whole number of at least 256" in result.output
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "0.5", "many"])
+def test_a_film_of_no_length_is_refused(mbench, value):
+    result = mbench("zoom", "knn", "--out", "a.mp4", "--seconds", value)
+    assert result.exit_code == 2
+    assert f"{value}: expected a number from 1 to 120" in result.output
+
+
+def test_more_points_than_there_are_is_a_usage_error_in_the_same_words(mbench):
+    with pytest.raises(UsageError) as caught:
+        api.load_sample("digits", 10**6)
+    assert "n=1000000: digits has 1258 training points" in str(caught.value)
+    assert str(caught.value) in mbench("sample", "digits", "-n", 10**6).output
+
+
+@pytest.mark.parametrize(
+    ("asked", "known", "said"),
+    [
+        ("quik", ["quick", "large"], ". Is quick meant?"),
+        ("KNN", ["knn", "mlp"], ". Is knn meant?"),
+        ("mandelbrot-dist", ["mandelbrot-distance", "curve"], ". Is mandelbrot-distance meant?"),
+        ("zzz", ["quick"], ""),
+        (3, ["quick"], ""),
+    ],
+)
+def test_a_name_that_may_be_meant_is_suggested(asked, known, said):
+    assert suggest(asked, known) == said
 
 
 def test_the_least_memory_is_that_of_the_command_line(nothing_runs):
@@ -101,6 +156,8 @@ def test_what_fits_is_taken_as_it_is():
     assert take_whole("n", np.uint8(3), 1, 3) == 3
     assert type(take_whole("n", np.uint8(3))) is int
     assert take_real("x", 256, 256) == 256
+    assert type(take_real("x", np.float32(256), 256)) is float
+    assert take_real("x", np.int64(300), 256) == 300
     assert take_choice("device", "cpu", ["cpu"]) == "cpu"
     assert take_flag("fresh", True) is True
     assert take_names("tasks", ["a", "b"]) == ("a", "b")

@@ -413,6 +413,17 @@ def test_entries_of_one_name_are_told_apart_in_a_picture(monkeypatch, tmp_path):
     assert list(drawn[0]["mandelbrot"]) == ["knn (baseline)", "knn (local)"]
 
 
+@pytest.mark.parametrize(("suite", "words"), [(2, "track standard, n = 5"), (1, "suite 1, track standard, n = 5")])
+def test_a_picture_of_an_earlier_suite_says_so(monkeypatch, tmp_path, suite, words):
+    said = []
+    draw = rankings.depths_page
+    monkeypatch.setattr(
+        rankings, "depths_page", lambda rows, title, line, **who: said.append(line) or draw(rows, title, line, **who)
+    )
+    draw_board(replace(board_of(make_candidate("alone")), suite=suite), tmp_path)
+    assert said[0].startswith(words)
+
+
 def test_a_board_with_nothing_to_draw_has_no_pictures(tmp_path):
     assert draw_board(board_of(), tmp_path) == []
 

@@ -92,6 +92,12 @@ def options_of(command):
     return own.union(*inner)
 
 
+def test_the_list_of_verbs_says_what_each_does_to_the_end(mbench):
+    shown = " ".join(mbench("--help").stdout.split())
+    assert "..." not in shown.replace("[ARGS]...", "")
+    assert "Check a submission's contract in seconds: loading, shapes, batching, determinism. evaluate" in shown
+
+
 def test_help_imports_no_heavy_package():
     code = f"""
 import sys
@@ -190,11 +196,11 @@ def test_predictions_that_are_not_numbers_are_shown_as_they_are(quick):
         (["good.py", "--task", "cuve"], "unknown task 'cuve': expected one of mandelbrot"),
         (["good.py", "--task", "image:absent.png"], "absent.png"),
         (["good.py", "--task", "image:good.py"], "not a picture"),
-        (["good.py", "--track", "huge"], "'huge' is not one of 'quick', 'standard', 'large'"),
+        (["good.py", "--track", "huge"], "'huge': expected one of quick, standard, large"),
         (["good.py", "--results", "good.py"], "is a file"),
-        (["good.py", "--replicates", "0"], "0 is not in the range"),
-        (["good.py", "--memory-limit", "1"], "1 is not in the range"),
-        (["good.py", "--device", "abacus"], "'abacus' is not one of"),
+        (["good.py", "--replicates", "0"], "0: expected a whole number of at least 1"),
+        (["good.py", "--memory-limit", "1"], "1: expected a whole number of at least 256"),
+        (["good.py", "--device", "abacus"], "'abacus': expected one of cpu, cuda"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -425,8 +431,8 @@ def test_sample_as_json_says_the_path_and_the_shapes(mbench):
     [
         (["cuve", "-n", 5], 2, "unknown task 'cuve'"),
         (["digits", "-n", 10**6], 2, "1258 training points"),
-        (["curve", "-n", 0], 2, "0 is not in the range"),
-        (["curve", "-n", 5, "--replicate", -1], 2, "-1 is not in the range"),
+        (["curve", "-n", 0], 2, "0: expected a whole number of at least 1"),
+        (["curve", "-n", 5, "--replicate", -1], 2, "-1: expected a whole number of at least 0"),
         (["curve"], 2, "Missing option '-n'"),
         (["curve", "-n", 5, "--out", "nowhere/x.npz"], 2, "nowhere/x.npz: cannot be written"),
         (["curve", "-n", 5, "--out", "."], 2, "is a directory"),
@@ -499,6 +505,21 @@ def test_compare_without_names_shows_the_baselines_recorded_on_the_track(mbench)
     assert names == {result.name for result in recorded_baselines()}
 
 
+def test_compare_of_an_earlier_suite_shows_what_its_board_says(mbench):
+    asked = ("--suite", "1", "--track", "standard", "--json")
+    shown = {each["name"]: each for each in json.loads(mbench("compare", "knn", "rbf", *asked).stdout)}
+    board = json.loads(mbench("leaderboard", "--recorded", *asked).stdout)["board"]
+    on_board = {each["name"]: each["mandelbrot"] for each in board if each["name"] in shown}
+    assert {name: each["mandelbrot"] for name, each in shown.items()} == on_board
+    assert set(on_board) == {"knn", "rbf"}
+    now = json.loads(mbench("compare", "knn", "--track", "standard", "--json").stdout)
+    assert now[0]["mandelbrot"] != on_board["knn"]
+
+
+def test_compare_of_an_earlier_suite_takes_recorded_names_alone(mbench):
+    assert_message(mbench("compare", "knnn", "--suite", "1"), 2, "NAME='knnn': expected one of", "Is knn meant?")
+
+
 def test_compare_as_json_is_json_alone(quick, mbench):
     quick()
     assert [entry["name"] for entry in json.loads(mbench("compare", "idea", "--json").stdout)] == ["idea"]
@@ -523,7 +544,7 @@ def test_a_wrong_comparison_is_usage(quick, mbench):
         (["absent"], "absent: no such file or name"),
         (["absent.json"], "absent.json: no such file"),
         (["idea", "--track", "standard"], "no results on track standard (there are on: quick)"),
-        (["idea", "--format", "docx"], "'docx' is not one of"),
+        (["idea", "--format", "docx"], "'docx': expected one of"),
     ):
         assert_message(mbench("compare", *arguments), 2, message)
 
@@ -614,8 +635,8 @@ def test_more_points_than_memory_is_usage(mbench, monkeypatch):
     def fail(*_):
         raise MemoryError
 
-    monkeypatch.setattr("mbench.suite.tasks.load_task", lambda name: SimpleNamespace(draw_sample=fail))
-    assert_message(mbench("sample", "curve", "-n", "99"), 2, "99 points are more than this machine's memory holds")
+    monkeypatch.setattr("mbench.api.load_task", lambda name: SimpleNamespace(draw_sample=fail))
+    assert_message(mbench("sample", "curve", "-n", "99"), 2, "n=99: more points than this machine's memory holds")
 
 
 def test_check_tells_a_file_that_is_no_python_as_json_too(mbench, submission_file):

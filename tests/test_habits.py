@@ -61,6 +61,15 @@ def run():
     ("bodies", "expected"),
     [
         ({"top": "sys.exit()"}, "imported, not run"),
+        (
+            {"top": "import argparse as a; p = a.ArgumentParser(); p.add_argument('k'); p.parse_args()"},
+            "give every argument a default",
+        ),
+        (
+            {"top": "import click; click.command()(click.argument('lr')(lambda lr: 0))()"},
+            "give every argument a default",
+        ),
+        ({"build": "yield Estimator()"}, "by return and not by yield"),
         ({"fit": "sys.exit('usage: fit FILE')"}, "imported, not run"),
         ({"predict": "quit()"}, "imported, not run"),
         ({"top": "K = input('k? ')"}, "leave out input()"),
@@ -100,6 +109,10 @@ def test_a_habit_is_named_with_the_way_out(run, bodies, expected):
     reason = run(**bodies)
     assert expected in reason
     assert len(reason) <= 500
+
+
+def test_a_build_that_nothing_awaits_is_told_to_be_plain(run):
+    assert "without async" in run(SOURCE.format(**PLAIN).replace("def build", "async def build"))
 
 
 @pytest.mark.parametrize("head", ["def build():", "def build(spec, k):"])

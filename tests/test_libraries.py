@@ -1,7 +1,10 @@
 """What is said of a submission's libraries: distributions with versions, and digests of what its author may edit."""
 
 import importlib
+import importlib.util
 import json
+import sys
+import types
 
 import pytest
 
@@ -51,7 +54,7 @@ def test_an_edit_of_an_editable_package_is_a_difference(install):
     assert then["madeup"].startswith("made-up 1.0, files ")
     assert compare_libraries(then) == ""
     install(editable=True, content="VALUE = 2\n")
-    assert compare_libraries(then).startswith("made-up 1.0, files ")
+    assert compare_libraries(then) == "the files of madeup have changed"
 
 
 def test_a_folder_of_no_distribution_is_told_by_its_files(tmp_path, monkeypatch):
@@ -60,9 +63,24 @@ def test_a_folder_of_no_distribution_is_told_by_its_files(tmp_path, monkeypatch)
     then = find_libraries(["loose_nets"])
     assert then["loose_nets"].startswith("files ")
     (tmp_path / "loose_nets.py").write_text("VALUE = 2\n")
-    assert compare_libraries(then) != ""
+    assert compare_libraries(then) == "the files of loose_nets have changed"
+
+
+def test_an_inner_module_counts_for_nothing_whether_this_process_has_loaded_it_or_not(tmp_path, monkeypatch):
+    # As SciPy's `_ni_label`: compiled, in a package, and loaded under a name that is in no folder of the path.
+    inner = types.ModuleType("_inner_label")
+    (tmp_path / "inner.py").write_text("VALUE = 1\n")
+    inner.__spec__ = importlib.util.spec_from_file_location("_inner_label", tmp_path / "inner.py")
+    before = find_libraries(["_inner_label"])
+    monkeypatch.setitem(sys.modules, "_inner_label", inner)
+    assert find_libraries(["_inner_label"]) == before == {}
+    assert compare_libraries({"_inner_label": "files 0123456789abcdef"}) == ""
+
+
+def test_a_loose_module_that_was_removed_is_a_difference():
+    assert compare_libraries({"loose_nets": "files 0123"}) == "loose_nets is not here now, was files 0123"
 
 
 def test_what_is_removed_is_said():
-    assert compare_libraries({"gone": "gone 1.0"}) == "not here now, was gone 1.0"
+    assert compare_libraries({"gone": "gone 1.0"}) == "gone is not here now, was gone 1.0"
     assert compare_libraries(None) == ""

@@ -1,6 +1,7 @@
 """One resolver of names, and one word and option for one idea in every verb."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -12,6 +13,7 @@ from mbench.cli import main
 from mbench.cli.names import ABOUT, NameType
 from mbench.errors import UsageError
 from mbench.results.names import find_records, find_source, resolve_name, tell_apart
+from mbench.results.origins import write_origin
 from mbench.results.record import SCHEMA_VERSION, Result
 from mbench.results.store import RESULT_NAME, ResultStore, write_result
 from mbench.submission import baseline_path, read_submission
@@ -101,6 +103,20 @@ def test_an_ambiguous_name_says_what_is_taken_and_how_to_name_the_others(folder)
     result = CliRunner().invoke(main, ["check", "knn", "--unsafe-no-sandbox"])
     assert note in result.stderr
     assert resolve_name("mlp", Path("results")).note == ""
+
+
+def test_what_was_evaluated_of_a_file_before_an_edit_is_not_another_thing_of_its_name(folder, make_record):
+    source = read_submission(write(folder / "mine" / "submission.py"))
+    ResultStore(folder / "results").write(make_record(submission="mine", source_digest=source.digest))
+    kept = folder / "results" / "mine" / "quick"
+    kept.mkdir(parents=True)
+    write_origin(kept, replace(source, path=Path("mine")))
+    write(folder / "mine" / "submission.py", 6)
+    assert resolve_name("mine", Path("results")).note == ""
+    assert resolve_name("mine/submission.py", Path("results")).note == ""
+    write(folder / "elsewhere" / "mine" / "submission.py", 7)
+    write_origin(kept, replace(source, path=Path("elsewhere/mine/submission.py")))
+    assert resolve_name("mine", Path("results")).note.endswith("Of the same name: what was evaluated in results")
 
 
 def test_what_is_the_same_source_is_not_another_thing_of_the_name(folder):

@@ -13,7 +13,7 @@ from mbench.board.standings import build_board
 from mbench.errors import UsageError
 from mbench.results import metrics
 from mbench.results.log import read_log
-from mbench.results.record import SCHEMA_VERSION, Result
+from mbench.results.record import SCHEMA_VERSION, STATUS_WORDS, Result
 from mbench.results.reference import load_reference
 from mbench.results.store import ResultStore, write_result
 from mbench.review.verify import check_claim, read_claims
@@ -105,6 +105,20 @@ def test_practice_has_sets_of_its_own_and_runs_here(mbench, submission_file, opt
     result = mbench("evaluate", submission_file(NEAR, "near.py"), "--practice", *options)
     assert result.exit_code == 2
     assert "--practice has sets of its own" in result.stderr
+
+
+def test_a_failure_in_practice_shows_its_end_and_all_of_it_where_asked(mbench, submission_file):
+    fit = "print('\\n'.join(f'epoch {i}' for i in range(40))); raise ValueError('no')"
+    source = f"class Estimator:\n    def fit(self, X, y):\n        {fit}\n    def predict(self, X): ...\n"
+    path = submission_file(f"{source}def build(spec):\n    return Estimator()\n", "idea.py")
+    asked = ("evaluate", path, "--practice", "--task", "curve", "--unsafe-no-sandbox")
+    short = mbench(*asked)
+    assert short.exit_code == 1
+    assert "raise ValueError('no')" in short.output
+    assert f"crash: {STATUS_WORDS['crash']}" in short.output
+    assert "scores 0 on the board" not in short.output
+    assert "epoch 0\n" not in short.output
+    assert "epoch 0\n" in mbench(*asked, "--printed").output
 
 
 def test_a_practice_store_is_no_store_of_results(tmp_path):

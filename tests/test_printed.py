@@ -21,6 +21,12 @@ def test_a_traceback_begins_at_the_persons_first_frame_and_names_the_persons_fil
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("place", ["cell-abc_1/submission", "cell-abc_1/home", "home"])
+def test_a_path_that_an_error_names_is_shown_from_the_persons_own_folder_on(place):
+    lines = tidy_lines(f"FileNotFoundError: '/tmp/mbench-scratch-l7h/{place}/logs/run.csv': /tmp/home/other.csv")
+    assert lines == ["FileNotFoundError: 'logs/run.csv': /tmp/home/other.csv"]
+
+
 def test_a_traceback_of_nothing_but_our_frames_is_its_error_alone():
     assert tidy_lines(f"{HEAD}\n{WORKER}{ERROR}") == [ERROR]
 

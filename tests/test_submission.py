@@ -56,7 +56,7 @@ def test_safe_name_keeps_what_a_path_and_a_table_can_hold(name, safe):
         (b"x = 1\n\tdef build(spec): pass\n", "line 2"),
         (b"x = " + b"(" * 1000 + b")" * 1000, "not valid Python"),
         (b"", "has no build"),
-        (b"def built(spec): pass", "has no build"),
+        (b"def built(spec): pass", "has built and no build"),
     ],
 )
 def test_what_is_no_submission_is_refused_with_one_line(submission_file, content, message):
@@ -104,7 +104,22 @@ def test_a_folder_without_its_main_file_is_told_what_it_has(tmp_path, names, adv
         (b"%matplotlib inline\n" + BUILD.encode(), "a notebook's command"),
         (BUILD.encode() + b"!pip install x\n", "a notebook's command"),
         (b"```python\n" + BUILD.encode() + b"```\n", "Markdown's"),
-        (BUILD.encode() + b"<<<<<<< HEAD\n", "Fix that line"),
+        (BUILD.encode() + b"<<<<<<< HEAD\n", "a conflict of a merge"),
+        (BUILD.encode() + b"x = )\n", "Fix that line"),
+        (b">>> import numpy\n" + BUILD.encode(), "leave out the prompts"),
+        (b"<!DOCTYPE html>\n<html><body>404</body></html>", "a web page"),
+        (BUILD.encode() + "x = \u201cword\u201d\n".encode(), "quotes again"),
+        (BUILD.encode() + "x =\u00a01\n".encode(), "blanks again"),
+        (BUILD.encode() + "x = 1 \u2013 2\n".encode(), "a longer dash"),
+        (b"PK\3\4" + bytes(40), "an archive). Unpack it"),
+        (BUILD.encode("utf-32"), "UTF-32). Save it as UTF-8"),
+        (b'{"cells": [], "metadata": {}}', ": a notebook"),
+        (b" \n", "is empty and has no build"),
+        (b"def bulid(x): ...\n", "Rename that to build"),
+        (b"def make_model(spec): ...\n", "has make_model and no build"),
+        (b"class Net:\n    def fit(self, X, y): ...\n    def predict(self, X): ...\n", "return Net()"),
+        (b"def first(spec): ...\ndef second(spec): ...\n", "has no build. Define"),
+        (b"class Net: ...\n", "has no build. Define"),
     ],
 )
 def test_what_is_not_quite_python_is_told_how_to_become_it(submission_file, content, advice):
@@ -237,12 +252,31 @@ def test_write_to_restores_every_file(submission_file, tmp_path):
         ("idea.ipynb", "a notebook.*%%writefile"),
         ("idea.pt", "the Python file that defines build"),
         ("README.md", "the Python file that defines build"),
+        ("idea.zip", "an archive.* Unpack it"),
+        ("idea.tar.gz", "an archive.* Unpack it"),
+        ("idea.pyx", "as .py, with numba"),
+        ("idea.pyc", "the .py file that it was made of"),
     ],
 )
 def test_a_file_of_another_ending_is_refused_with_what_to_give(submission_file, name, advice):
     path = submission_file(BUILD)
     with pytest.raises(UsageError, match=advice):
         read_submission(path.rename(path.with_name(name)))
+
+
+@pytest.mark.parametrize("target", ["gone.py", "idea.py"])
+def test_a_link_to_nothing_or_to_itself_is_told_as_a_link(tmp_path, target):
+    (tmp_path / "idea.py").symlink_to(target)
+    with pytest.raises(UsageError, match=f"idea.py: a link to {target}, where nothing lies"):
+        read_submission(tmp_path / "idea.py")
+
+
+def test_a_path_is_told_as_it_was_given(submission_file, monkeypatch):
+    path = submission_file(BUILD)
+    path.rename(path.with_name("idea.txt"))
+    monkeypatch.chdir(path.parent)
+    with pytest.raises(UsageError, match=r"^idea\.txt: does not end"):
+        read_submission("idea.txt")
 
 
 def test_the_ending_is_that_of_the_file_that_is_linked_to(submission_file):

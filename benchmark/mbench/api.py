@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from mbench.arguments import (
     LEAST_MEMORY_MB,
+    MOST_THREADS,
     take_choice,
     take_flag,
     take_names,
     take_path,
     take_real,
+    take_text,
     take_whole,
 )
 from mbench.errors import MbenchError, UsageError
@@ -32,7 +34,7 @@ from mbench.results.store import RESULT_NAME, ResultStore, Wanted, write_result
 from mbench.runs import practice as practising
 from mbench.runs.cells import protocol_digest
 from mbench.runs.diary import Diary
-from mbench.runs.evaluate import Elsewhere, check_cells, evaluate_source, plan_cells
+from mbench.runs.evaluate import Elsewhere, check_cells, check_task, evaluate_source, plan_cells
 from mbench.runs.progress import Report
 from mbench.runs.run import Run, open_run
 from mbench.runs.settings import Settings
@@ -43,7 +45,7 @@ from mbench.suite import tracks
 from mbench.suite.secrets import PUBLIC, name_test_set
 from mbench.suite.tasks import load_task
 from mbench.suite.tracks import SUITE_VERSION as SUITE_VERSION
-from mbench.types import DEVICES, FloatArray, IntArray
+from mbench.types import DEVICES, FloatArray, IntArray, Sample
 from mbench.views.backend import import_matplotlib
 from mbench.views.pictures import Drawing, draw_pictures
 from mbench.words import count_of
@@ -98,10 +100,10 @@ def make_settings(
     resume: are cells kept that are done? "any" keeps those, too, whose libraries are of another version now.
     here: does anything of a submission run on this machine? If not, it needs neither sandbox nor device.
     """
-    take_whole("threads", threads, 1)
-    take_whole("jobs", 1 if jobs is None else jobs, 1)
+    threads = take_whole("threads", threads, 1, MOST_THREADS)
+    jobs = None if jobs is None else take_whole("jobs", jobs, 1)
     take_choice("device", device, DEVICES)
-    take_real("memory_limit_mb", memory_limit_mb, LEAST_MEMORY_MB)
+    memory_limit_mb = take_real("memory_limit_mb", memory_limit_mb, LEAST_MEMORY_MB)
     take_flag("unsafe_no_sandbox", unsafe_no_sandbox)
     if not isinstance(resume, bool) and resume not in ("same", "any"):
         raise UsageError(f"resume={resume!r}: expected True, False, or 'any' for cells whose libraries differ, too")
@@ -147,7 +149,8 @@ def run_evaluation(
     it never stands for the submission's public result.
     """
     take_flag("pictures", pictures)
-    if practice and (elsewhere is not None or running.get("secret") is not None):
+    note = None if note is None else take_text("note", note)
+    if take_flag("practice", practice) and (elsewhere is not None or running.get("secret") is not None):
         raise UsageError("practice has test points of its own, and runs here: no hidden ones, no cluster")
     pictures = pictures and not practice
     settings = make_settings(here=elsewhere is None or pictures, **running)
@@ -381,12 +384,22 @@ def evaluate(
 def load_sample(task: str, n: int, replicate: int = 0) -> tuple[FloatArray, FloatArray]:
     """Return the first n points of a replicate's sample, as a submission gets them: X (n, d), y (n, k) float64.
 
-    Raises UsageError for an unknown task and for an n or a replicate that is no whole number, ValueError where the task
-    has fewer points.
+    Raises UsageError for an unknown task, for an n or a replicate that is no whole number, and where the task or this
+    machine's memory has fewer points.
     """
-    take_names("task", (task,))
-    sample = load_task(task).draw_sample(take_whole("n", n, 1), take_whole("replicate", replicate))
+    sample = draw_sample(take_text("task", task), take_whole("n", n, 1), take_whole("replicate", replicate))
     return sample.X, sample.y
+
+
+def draw_sample(task: str, n: int, replicate: int) -> Sample:
+    """Return the first n points of a replicate's sample, with where they lie. Raises UsageError as `load_sample`."""
+    check_task(task)
+    try:
+        return load_task(task).draw_sample(n, replicate)
+    except ValueError as error:
+        raise UsageError(f"n={n}: {error}. Choose a smaller one") from None
+    except MemoryError:
+        raise UsageError(f"n={n}: more points than this machine's memory holds. Choose a smaller one") from None
 
 
 def write_film(

@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
+import ast
 import codecs
+import difflib
 import io
 import tokenize
 from pathlib import Path
 
 _NAMED_OTHERWISE = ("", ".txt", ".pyw", ".py3", ".py~", ".bak")  # a source under another name
+_ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar", ".whl")
+_COMPILED = (".pyc", ".pyo", ".so", ".pyd")
+_ARCHIVE_MARKS = (b"PK\3\4", b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"7z\xbc\xaf")
+_MERGE_MARKS = ("<<<<<<<", "=======", ">>>>>>>", "|||||||")
+_TYPED_OTHERWISE = {
+    "\u201c\u201d\u201e\u2018\u2019\u00ab\u00bb": "Type its quotes again: a word processor has curved them",
+    "\u00a0\u2003\u2009\u200b\u3000\ufeff": "Type its blanks again: a web page or a chat has put others there",
+    "\u2013\u2014\u2212": "Type its - again: a longer dash stands there",
+}
+_UNPACK = "Unpack it, and give the .py file or its folder"
 _MOST_NAMED = 3
+_NOTEBOOK = (
+    "a notebook, and a submission is a .py file. Write the cell with build(spec) into one by %%writefile, or call "
+    "mbench.evaluate(build) in the notebook"
+)
 _UTF16 = (
     "it is text in UTF-16, as PowerShell writes it). Save it as UTF-8: Get-Content OLD | Set-Content -Encoding utf8 NEW"
 )
@@ -18,10 +34,13 @@ def describe_suffix(path: Path) -> str:
     """Say what to give in place of a file that does not end in .py."""
     suffix = path.suffix.lower()
     if suffix == ".ipynb":
-        return (
-            "a notebook, and a submission is a .py file. Write the cell with build(spec) into one by %%writefile, or "
-            "call mbench.evaluate(build) in the notebook"
-        )
+        return _NOTEBOOK
+    if suffix in _ARCHIVES:
+        return f"an archive. {_UNPACK}"
+    if suffix == ".pyx":
+        return "Cython's, which a compiler would have to translate. Write it as .py, with numba where it has to be fast"
+    if suffix in _COMPILED:
+        return "compiled, and a submission is read as source. Give the .py file that it was made of"
     if suffix in _NAMED_OTHERWISE or suffix == ".py" or path.suffix[1:].isdigit():
         return "does not end in .py, so Python would not import it. Rename it"
     return "does not end in .py. Give the Python file that defines build(spec): what has been learned is not handed in"
@@ -43,6 +62,10 @@ def describe_folder(folder: Path, entry_name: str) -> str:
 
 def describe_bytes(content: bytes) -> str:
     """Say what is wrong with the letters of a source; "" where they can be read."""
+    if content.startswith(_ARCHIVE_MARKS):
+        return f"it is an archive). {_UNPACK}"
+    if content.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        return "it is text in UTF-32). Save it as UTF-8 in your editor"
     if _is_utf16(content):
         return _UTF16
     try:
@@ -64,12 +87,41 @@ def describe_bytes(content: bytes) -> str:
 def describe_line(content: bytes, line: int | None) -> str:
     """Say what to do about the line of a source that Python cannot read."""
     lines = content.decode("utf-8", errors="replace").splitlines()
-    text = lines[line - 1].strip() if line and line <= len(lines) else ""
+    text = lines[line - 1].strip(" \t") if line and line <= len(lines) else ""
     if text.startswith(("%", "!")):
         return "That line is a notebook's command: leave it out"
     if text.startswith("```"):
         return "That line is Markdown's: leave it out, and its fellow"
+    if text.startswith(_MERGE_MARKS):
+        return "That line marks a conflict of a merge: keep one side, and leave all marks out"
+    if text.startswith((">>>", "In [")):
+        return "That line begins with a prompt: leave out the prompts, and what was printed between them"
+    if lines and lines[0].lstrip().lower().startswith(("<!doctype", "<html", "<?xml")):
+        return "It is a web page and no Python: download the file itself, on a forge by its raw form"
+    for letters, mend in _TYPED_OTHERWISE.items():
+        if any(letter in text for letter in letters):
+            return mend
     return "Fix that line"
+
+
+def describe_unbuilt(content: bytes, tree: ast.Module) -> str:
+    """Say what a source that Python can read is, and what it has in place of the `build` that it does not define."""
+    if content.lstrip().startswith(b"{") and b'"cells"' in content:  # JSON, which reads as a dict of Python's
+        return _NOTEBOOK
+    if not content.strip():
+        return "is empty and has no build. Save it in your editor, or write one with `mbench init`"
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef) and {"fit", "predict"} <= {getattr(each, "name", "") for each in node.body}:
+            return f"has the class {node.name} and no build. Add def build(spec): return {node.name}()"
+    names = [node.name for node in tree.body if isinstance(node, ast.FunctionDef) and _takes_spec(node)]
+    if len(names) == 1:
+        return f"has {names[0]} and no build. Rename that to build, if it returns an estimator with fit and predict"
+    return "has no build. Define `def build(spec):` that returns an estimator with fit and predict"
+
+
+def _takes_spec(node: ast.FunctionDef) -> bool:
+    names = [each.arg for each in (*node.args.posonlyargs, *node.args.args)]
+    return names == ["spec"] or bool(difflib.get_close_matches(node.name, ["build"], cutoff=0.7))
 
 
 def _is_utf16(content: bytes) -> bool:

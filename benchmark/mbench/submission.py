@@ -21,7 +21,7 @@ from typing import Any
 
 from mbench.disk import TooLargeError, read_inside
 from mbench.errors import SubmissionError, UsageError
-from mbench.not_python import describe_bytes, describe_folder, describe_line, describe_suffix
+from mbench.not_python import describe_bytes, describe_folder, describe_line, describe_suffix, describe_unbuilt
 from mbench.taken_names import refuse_taken_names
 
 ENTRY_NAME = "submission.py"
@@ -165,23 +165,25 @@ def read_submission(path: str | os.PathLike[str]) -> Source:
             entry = entry / ENTRY_NAME
         if not entry.exists():
             advice = describe_folder(entry.parent if is_folder else entry, ENTRY_NAME)
-            raise UsageError(f"{entry}: no such file. {advice}")
+            gone = f"a link to {os.readlink(entry)}, where nothing lies" if entry.is_symlink() else "no such file"
+            raise UsageError(f"{entry}: {gone}. {advice}")
         if not entry.is_file():  # a pipe or a device would be read for ever
             raise UsageError(f"{entry}: not a regular file. Give the path of a submission")
         # As Python does: what a linked file imports lies beside the file itself.
         actual = entry.parent.resolve() / entry.name if is_folder else entry.resolve()
         if actual.suffix != ".py":
-            raise UsageError(f"{actual}: {describe_suffix(actual)}")
+            # As it was given: it may be a link to a file of another name.
+            shown = entry if actual.name == entry.name else actual
+            raise UsageError(f"{shown}: {describe_suffix(actual)}")
     except OSError as error:
         raise UsageError(f"{str(entry)[:200]}: cannot be read ({error.strerror}). Give another path") from None
     found: dict[str, bytes] = {}
     _collect(actual.parent, PurePosixPath(actual.name), found, shown=entry)
     imported = {path: _first_names(_parse(content, actual.parent / path)) for path, content in found.items()}
     refuse_taken_names(actual.parent, actual.name, imported)
-    if "build" not in _bound_names(_parse(found[actual.name], entry)):
-        raise SubmissionError(
-            f"{entry}: has no build. Define `def build(spec):` that returns an estimator with fit and predict"
-        )
+    tree = _parse(found[actual.name], entry)
+    if "build" not in _bound_names(tree):
+        raise SubmissionError(f"{entry}: {describe_unbuilt(found[actual.name], tree)}")
     name = actual.parent.name if entry.name == ENTRY_NAME else entry.stem
     return Source(name=safe_name(name), entry=actual.name, files=tuple(sorted(found.items())), path=Path(path))
 

@@ -1,8 +1,8 @@
-"""Numbers in sentences: how many, and which place."""
+"""Words in sentences: how many, which place, and which of them may be meant."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 
 def count_of(n: int, one: str, many: str = "") -> str:
@@ -21,3 +21,15 @@ def list_words(words: Sequence[str], most: int = 4) -> str:
     if len(words) > most:
         words = [*words[: most - 1], f"{len(words) - most + 1} more"]
     return f"{', '.join(words[:-1])} and {words[-1]}" if len(words) > 1 else "".join(words)
+
+
+def suggest(asked: object, known: Iterable[str]) -> str:
+    """Return a sentence behind a full stop that names the words that may be meant; "" where none is near."""
+    import difflib  # here: `mbench --help` needs none of it
+
+    if not isinstance(asked, str):
+        return ""
+    by_letters = {word.casefold(): word for word in known}
+    folded = asked.casefold()
+    near = [folded] if folded in by_letters else difflib.get_close_matches(folded, by_letters)
+    return f". Is {' or '.join(by_letters[each] for each in near)} meant?" if near else ""

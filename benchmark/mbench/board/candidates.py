@@ -15,7 +15,7 @@ from mbench.results.faults import find_faults, find_report_fault
 from mbench.results.kept import ForeignError, OtherSuiteError, note, note_foreign
 from mbench.results.lookalikes import TakenNames
 from mbench.results.lookup import newest_result
-from mbench.results.record import Record
+from mbench.results.record import Record, Result
 from mbench.results.reruns import Rerun, read_rerun, rerun_folder
 from mbench.results.store import RESULT_NAME, read_result
 from mbench.submission import ENTRY_NAME, Source, baseline_names, baseline_path, read_submission, safe_name
@@ -62,6 +62,13 @@ def find_baselines(suite: int = tracks.SUITE_VERSION) -> list[Candidate]:
             place = _Place(name, "baseline", path, (path.with_name(f"{name}.audit.json"),))
             found += _candidate(place, entry if suite == tracks.SUITE_VERSION else None, suite)
     return found
+
+
+def find_recorded(suite: int) -> dict[str, Result]:
+    """Return by name what is recorded of the baselines under a suite; of the one in force whatever their source is."""
+    if suite == tracks.SUITE_VERSION:
+        return {each.name: each for each in lookup.recorded_baselines()}
+    return {each.name: newest_result(each.name, each.records) for each in find_baselines(suite)}
 
 
 def find_earlier(track: str) -> str:

@@ -30,7 +30,14 @@ _SPEC = (
     "spec has n_inputs, n_outputs, n_samples, fit_limit_s, threads, device and seed, read only; it never names a task"
 )
 
+_NO_COMMAND_LINE = (
+    "No command line reaches a submission, sys.argv is its file alone: give every argument a default, or write the "
+    "values in the file"
+)
+
 TABLE = (
+    Habit(("SystemExit",), "", _NO_COMMAND_LINE, function="argparse."),
+    Habit(("SystemExit",), "", _NO_COMMAND_LINE, function="click."),
     Habit(
         ("SystemExit",), "",
         "A submission is imported, not run: call no sys.exit() or quit(), and put what a script does under "
@@ -74,6 +81,14 @@ TABLE = (
         ("ContractError",), "^has no build",
         "The name build has to be that of a function, and to be there where the file is imported: not under "
         'if __name__ == "__main__"',
+    ),
+    Habit(
+        ("ContractError",), r"^build\(spec\) returned coroutine",
+        "Nothing awaits build: write def build(spec) without async",
+    ),
+    Habit(
+        ("ContractError",), r"^build\(spec\) returned generator",
+        "Return the estimator itself, by return and not by yield",
     ),
     Habit(
         ("ContractError",), r"^build\(spec\) returned \w+ without (fit|predict)",

@@ -126,8 +126,8 @@ _DATA_BESIDE = (
     "file beside it, and import that"
 )
 _ELSEWHERE = (
-    "A submission writes in its working folder only and reads libraries only: write to a relative path, and put what "
-    "it reads into a .py file beside it"
+    "A submission writes in its working folder only and reads libraries only: write to a relative path (without ..), "
+    "and put what it reads into a .py file beside it"
 )
 _TOO_LARGE = {
     errno.EFBIG: "A file of a submission has at most 4 GiB",

@@ -34,6 +34,7 @@ PURPOSES = {
     "Keep": ("data", "info", "sample", "tasks", "rescore"),
     "Maintain": ("verify", "reproduce", "reference", "suite", "bench"),
 }
+_WHOLE = 1_000  # letters of a verb's first sentence: folded, and never cut short
 _FOLDER = Path(__file__).parent
 
 
@@ -91,20 +92,19 @@ class Program(click.Group):
                 return self._invoke(ctx)
             finally:
                 for words in dict.fromkeys(notes):
-                    click.echo(f"Note: {words}", err=True)
+                    _complain(f"Note: {words}")
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the verbs by what a person wants, each list in the order in which one needs them."""
         commands = {name: self.commands[name] for name in self.list_commands(ctx)}
         width = max(map(len, commands))
-        room = formatter.width - width - 4
         others = [name for name in commands if not any(name in names for names in PURPOSES.values())]
         for purpose, names in (*PURPOSES.items(), ("Others", others)):
             listed = [name for name in names if name in commands]
             if listed:
                 with formatter.section(purpose):
                     formatter.write_dl(
-                        [(name.ljust(width), commands[name].get_short_help_str(room)) for name in listed]
+                        [(name.ljust(width), commands[name].get_short_help_str(_WHOLE)) for name in listed]
                     )
 
     def _invoke(self, ctx: click.Context) -> Any:
@@ -114,12 +114,12 @@ class Program(click.Group):
             raise
         except KeyboardInterrupt:
             kept = "Cells already done are kept: the same command, without --fresh, goes on from there."
-            click.echo(f"\nInterrupted. {kept if self._keeps_cells(ctx.invoked_subcommand) else ''}", err=True)
+            _complain(f"\nInterrupted. {kept if self._keeps_cells(ctx.invoked_subcommand) else ''}")
             ctx.exit(INTERRUPTED)
         except MbenchError as error:
             if ctx.params.get("debug"):
                 traceback.print_exc()
-            click.echo(f"Error: {error}", err=True)
+            _complain(f"Error: {error}")
             ctx.exit(error.exit_code)
         except Exception as error:
             if ctx.params.get("debug"):
@@ -128,14 +128,20 @@ class Program(click.Group):
             if isinstance(error, OSError) and error.errno in DISK_FULL:  # of standard output, say
                 click.echo("Error: the disk is full. Free some space and repeat the command", err=True)
                 ctx.exit(MbenchError.exit_code)
-            click.echo(f"Error: {type(error).__name__}: {error}\nThis is a fault of mbench: run `mbench --debug …` "
-                       "and report what it prints.", err=True)  # fmt: skip
+            _complain(f"Error: {type(error).__name__}: {error}\nThis is a fault of mbench: run `mbench --debug …` "
+                      "and report what it prints.")  # fmt: skip
             ctx.exit(MbenchError.exit_code)
 
     def _keeps_cells(self, verb: str | None) -> bool:
         """Does this verb go on from the cells of a run before, unless it is told --fresh?"""
         command = self.commands.get(verb or "")
         return command is not None and any("--fresh" in parameter.opts for parameter in command.params)
+
+
+def _complain(words: str) -> None:
+    from mbench.cli.console import fold  # here: the console takes longer than all else that `mbench --help` imports
+
+    click.echo(fold(words, stderr=True), err=True)
 
 
 def _interrupt(signum: int, frame: FrameType | None) -> None:

@@ -19,6 +19,7 @@ from mbench.cli.options import (
     track_option,
     write_option,
 )
+from mbench.cli.values import Whole
 from mbench.suite.tracks import DEFAULT_TRACK
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
 @results_option
 @click.option("--quick", is_flag=True, help="A first look, on half of the relatives; no report is written.")
 @click.option("--calibrate", is_flag=True, help="Audit the baselines instead, and derive the bounds from them.")
-@click.option("--secrets", type=click.IntRange(1), help="Of --calibrate: how many secrets; all there are by default.")
+@click.option("--secrets", type=Whole(1), help="Of --calibrate: how many secrets; all there are by default.")
 @click.option(
     "--baseline",
     "baselines",
@@ -182,7 +183,7 @@ def print_report(report: AuditReport) -> None:
     console.print(sets, soft_wrap=False)
     meanings: dict[str, str] = {**STATUS_WORDS}
     for status in dict.fromkeys(each.status for each in report.sets if each.status in meanings and not each.ok):
-        console.print(f"[dim]{status}: {meanings[status]}.[/dim]", soft_wrap=True)
+        console.print(f"[dim]{status}: {meanings[status]}.[/dim]")
     if report.statistics:
         console.print(
             "\n[bold]Beside the baselines[/bold] (bits are ½ log₂ of k-NN's FVU over the method's, "
@@ -198,7 +199,7 @@ def print_report(report: AuditReport) -> None:
             )  # fmt: skip
         console.print(table, soft_wrap=False)
     colour = "green" if report.verdict == "passed" else "yellow" if report.ok else "red"
-    console.print(f"\n[bold {colour}]{report.verdict}[/bold {colour}]: {escape(report.reason)}", soft_wrap=True)
+    console.print(f"\n[bold {colour}]{report.verdict}[/bold {colour}]: {escape(report.reason)}")
 
 
 def _calibrate(

@@ -5,12 +5,13 @@ from __future__ import annotations
 import click
 
 from mbench.cli.options import examples, json_option
+from mbench.cli.values import OneOf
 
 _GROUPS = ("kernel", "start", "board", "harness", "memory")
 
 
 @click.command(epilog=examples("mbench bench", "mbench bench kernel start", "mbench bench --json"))
-@click.argument("groups", nargs=-1, type=click.Choice(_GROUPS), metavar="[kernel|start|board|harness|memory]…")
+@click.argument("groups", nargs=-1, type=OneOf(_GROUPS), metavar="[kernel|start|board|harness|memory]…")
 @json_option
 def bench(groups: tuple[str, ...], as_json: bool) -> None:
     """Measure the truth beside other implementations, start-up, boards of 1,000, overhead and memory (10 minutes).

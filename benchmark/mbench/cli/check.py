@@ -31,6 +31,7 @@ def check(name: str, results: Path, isolation: str | None, unsafe_no_sandbox: bo
     """
     import shlex
 
+    from mbench.cli.console import fold
     from mbench.cli.printed import last_lines
     from mbench.errors import SubmissionError
     from mbench.results.record import STATUS_WORDS
@@ -49,9 +50,9 @@ def check(name: str, results: Path, isolation: str | None, unsafe_no_sandbox: bo
         findings.append(finding)
         if not as_json:
             mark, colour = _MARKS[finding.verdict]
-            click.echo(f"{click.style(mark, fg=colour)} {finding.what}")
+            click.echo(f"{click.style(mark, fg=colour)} {fold(finding.what, indent='  ')}")
             if finding.advice and finding.verdict != "ok":
-                click.echo(f"    → {finding.advice}")
+                click.echo(fold(f"    → {finding.advice}", indent="      "))
             status = finding.what.rpartition(": ")[2]
             if status in STATUS_WORDS:
                 click.echo(f"      {click.style(f'{status}: {STATUS_WORDS[status]}', dim=True)}")

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
+import textwrap
+
 from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
@@ -22,3 +26,18 @@ def print_whole(console: Console, table: Table) -> None:
     needed = Measurement.get(console, console.options.update(max_width=10_000), table).maximum
     wide = console if needed <= console.width else Console(stderr=console.stderr, highlight=False, width=needed)
     wide.print(table, soft_wrap=False)
+
+
+def fold(words: str, *, stderr: bool = False, indent: str = "") -> str:
+    """Return sentences folded between words at the terminal's width; as they are where no terminal shows them.
+
+    indent: of every line but the first.
+    """
+    if not (sys.stderr if stderr else sys.stdout).isatty():
+        return words
+    width = shutil.get_terminal_size().columns
+    folded = [
+        textwrap.fill(line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+        for line in words.split("\n")
+    ]
+    return "\n".join(folded)

@@ -17,6 +17,7 @@ from mbench.cli.options import (
     running_options,
     tasks_option,
 )
+from mbench.cli.values import Whole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,7 +46,7 @@ def _read_range(ctx: click.Context, parameter: click.Parameter, text: str) -> tu
 @tasks_option("mandelbrot")
 @click.option("--sizes", callback=_read_range, default="1000:1000000", show_default=True, metavar="LOW:HIGH",
               help="Points in the smallest and the largest sample.")  # fmt: skip
-@click.option("--per-decade", type=click.IntRange(min=1, max=20), default=2, show_default=True,
+@click.option("--per-decade", type=Whole(min=1, max=20), default=2, show_default=True,
               help="Sizes to each factor of ten.")  # fmt: skip
 @replicates_option(1)
 @running_options
@@ -153,4 +154,4 @@ def _print_curves(curves: Sequence[Curve]) -> None:
             for point in curve.points:
                 if point.error is None:
                     where = f"{escape(curve.name)} at {point.n_samples:,}"
-                    console.print(f"[red]{where}[/red]: {escape(point.reason)}", soft_wrap=True)
+                    console.print(f"[red]{where}[/red]: {escape(point.reason)}")

@@ -87,6 +87,7 @@ def evaluate(
 
     from mbench import api
     from mbench.cli.audit import audit_source, print_report, report_as_json
+    from mbench.cli.console import fold
     from mbench.cli.evaluation import evaluation_as_json, find_step, print_practice
     from mbench.cli.logged import describe_step
     from mbench.cli.progress import LiveProgress
@@ -133,11 +134,11 @@ def evaluate(
         for line in outcome.warnings:
             click.echo(line, err=True)
     elif practice:
-        print_practice(outcome)
+        print_practice(outcome, printed=printed)
     else:
         print_written(outcome, cards[0].outcome.notes)
     if step is not None and not as_json:
-        click.echo(f"\n{describe_step(step)}")
+        click.echo(f"\n{fold(describe_step(step))}")
     report = None
     if audit and settings is not None:
         report, path = audit_source(source, settings, track=track, secret=secret, out=results)
@@ -149,7 +150,7 @@ def evaluate(
         click.echo(json.dumps(content, indent=1))
     else:
         for words in take_notes():  # before the last line, which is the user's own
-            click.echo(f"Note: {words}", err=True)
+            click.echo(fold(f"Note: {words}", stderr=True), err=True)
         if cards:
             print_last_line(cards[0])
     if any(record.is_our_failure for record in outcome.result.records):

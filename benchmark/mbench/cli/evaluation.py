@@ -16,6 +16,7 @@ from mbench.board.columns import NOTHING
 from mbench.board.formats import entry_as_json
 from mbench.cli.console import make_console, print_whole
 from mbench.cli.logged import summarise_step
+from mbench.cli.score_card import print_failures, print_output
 from mbench.errors import MbenchError, one_line
 from mbench.results.log import read_log
 from mbench.results.record import Record
@@ -60,8 +61,11 @@ def evaluation_as_json(outcome: Outcome, step: Step | None, heard: Sequence[str]
     }
 
 
-def print_practice(outcome: Outcome) -> None:
-    """Print a practice run: a row per task, what failed, and that none of it counts."""
+def print_practice(outcome: Outcome, *, printed: bool = False) -> None:
+    """Print a practice run: a row per task, what failed, and that none of it counts.
+
+    printed: with all that the submission printed.
+    """
     console = make_console()
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1))
     table.add_column("task")
@@ -74,12 +78,11 @@ def print_practice(outcome: Outcome) -> None:
         table.add_row(escape(task.task), *cells, str(task.n_replicates))
     console.print()
     print_whole(console, table)
-    for task in outcome.entry.tasks:
-        if task.n_failed:
-            console.print(f"[red]{escape(task.task)}: {task.n_failed} of {task.n_replicates} failed:[/red] "
-                          f"{escape(task.reason)}", soft_wrap=True)  # fmt: skip
+    if printed:
+        print_output(console, outcome.result.records)
+    print_failures(console, outcome.entry.tasks, outcome.result.records, tail=not printed)
     for line in outcome.warnings:
-        console.print(f"[yellow]{escape(line)}[/yellow]", soft_wrap=True)
+        console.print(f"[yellow]{escape(line)}[/yellow]")
     mandelbrot = outcome.entry.mandelbrot
     score = "" if mandelbrot is None else f"Mandelbrot {mandelbrot:.1f}. "
     console.print(f"\n{score}Practice: other samples and test points than the board's, and no score of it.")

@@ -18,6 +18,7 @@ from mbench.cli.options import (
     track_option,
     unsafe_option,
 )
+from mbench.cli.values import Whole
 
 
 @click.command(
@@ -33,7 +34,7 @@ from mbench.cli.options import (
 @track_option
 @results_option
 @click.option("--at", "view", default="", metavar="X,Y,M", help="Start at this point and magnification, as shared.")
-@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port on 127.0.0.1. Default: any that is free.")
+@click.option("--port", type=Whole(0, 65535), default=0, help="Port on 127.0.0.1. Default: any that is free.")
 @click.option("--browser/--no-browser", default=True, help="Open the page. Default: where there is a desktop.")
 @memory_option
 @isolation_option

@@ -14,6 +14,7 @@ def info(as_json: bool) -> None:
     import json
 
     from mbench import __version__
+    from mbench.cli.console import fold
     from mbench.errors import MbenchError
     from mbench.results.environment import describe_environment
     from mbench.runs.cells import code_digest
@@ -47,7 +48,7 @@ def info(as_json: bool) -> None:
         return
     width = max(map(len, facts))
     for name, value in facts.items():
-        click.echo(f"{name:<{width}}  {value}")
+        click.echo(fold(f"{name:<{width}}  {value}", indent=" " * (width + 2)))
 
 
 def _cuda() -> str:

@@ -92,7 +92,7 @@ def leaderboard(
         from mbench.results.curves import find_curves
         from mbench.views.board_plots import curves_on, draw_board, draw_curves
 
-        # What is recorded stands, as on the board.
-        curves = curves_on(board, find_curves(None if recorded else results))
+        # What is recorded stands, as on the board. Curves are of the suite in force alone.
+        curves = curves_on(board, find_curves(None if recorded else results)) if suite == SUITE_VERSION else []
         for path in (*draw_board(board, plots), *draw_curves(curves, load_reference(), plots)):
             click.echo(str(path), err=True)

@@ -9,6 +9,7 @@ import click
 
 from mbench.cli.names import name_argument, take_source
 from mbench.cli.options import examples, folder_option, json_option
+from mbench.cli.values import Whole
 
 if TYPE_CHECKING:
     from mbench.results.log import Attempt
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     )
 )
 @name_argument(required=False)
-@click.option("--last", type=click.IntRange(min=1), metavar="N", help="The last N only. Default: all.")
+@click.option("--last", type=Whole(min=1), metavar="N", help="The last N only. Default: all.")
 @click.option("--diff", "pair", type=(int, int), metavar="A B", help="Show how the source of B differs from A's.")
 @click.option("--plot", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
               help="Draw the scores in their order, as a PNG.")  # fmt: skip

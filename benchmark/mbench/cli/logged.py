@@ -51,7 +51,7 @@ def print_log(steps: Sequence[Step], name: str) -> None:
         "note": [_note(step) for step in steps],
     }
     if common:
-        console.print(escape(", ".join(f"{head} {cell}" for head, cell in common.items())), soft_wrap=True)
+        console.print(escape(", ".join(f"{head} {cell}" for head, cell in common.items())))
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1))
     left = {"ended (UTC)", "name", "on", "track", "score of", "which is", "note"}
     for head in columns:
@@ -60,7 +60,7 @@ def print_log(steps: Sequence[Step], name: str) -> None:
         table.add_row(*map(escape, cells), style="bold" if step.is_best else None)
     print_whole(console, table)
     for line in _explain(steps):
-        console.print(f"[dim]{escape(line)}[/dim]", soft_wrap=True)
+        console.print(f"[dim]{escape(line)}[/dim]")
 
 
 def describe_step(step: Step) -> str:
@@ -71,7 +71,7 @@ def describe_step(step: Step) -> str:
         words += f": the same source as number {step.same_as}"
     elif step.change is not None:
         words += f": {describe_score(attempt)} {step.change:+.1f} against number {step.best}, the best so far"
-        words += {"unknown": ", one replicate says not how much is noise"}.get(step.outcome, f", {step.outcome}")
+        words += {"unknown": ", one replicate cannot tell how much of that is noise"}.get(step.outcome, f", {step.outcome}")
     if attempt.kind == "board" and step.n_ancestors:
         earlier = "1 earlier source" if step.n_ancestors == 1 else f"{step.n_ancestors} earlier sources"
         words += f". {earlier} of this name saw the board's sets; --practice spares them"

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mbench.arguments import LEAST_MEMORY_MB, MOST_THREADS
+from mbench.cli.values import OneOf, Real, ResultsFolder, Whole
 from mbench.errors import UsageError
 from mbench.suite.tracks import DEFAULT_TRACK, SUITE_VERSION, TRACKS
 from mbench.words import count_of
@@ -22,18 +24,18 @@ DEFAULT_RESULTS = Path("results")
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON on stdout.")
 track_option = click.option(
-    "--track", type=click.Choice(list(TRACKS)), default=DEFAULT_TRACK, show_default=True, help="Size of the suite."
+    "--track", type=OneOf(list(TRACKS)), default=DEFAULT_TRACK, show_default=True, help="Size of the suite."
 )
 suite_option = click.option(
-    "--suite", type=click.IntRange(1, SUITE_VERSION), default=SUITE_VERSION, show_default=True,
+    "--suite", type=Whole(1, SUITE_VERSION), default=SUITE_VERSION, show_default=True,
     help="Version of the suite. What was recorded under an earlier one is shown apart, as it was scored then.",
 )  # fmt: skip
 tracks_option = click.option(
-    "--track", "tracks", type=click.Choice(list(TRACKS)), multiple=True,
+    "--track", "tracks", type=OneOf(list(TRACKS)), multiple=True,
     help="Only this track; repeatable. Default: all.",
 )  # fmt: skip
 folder_option = click.option(
-    "--results", type=click.Path(path_type=Path, file_okay=False), default=DEFAULT_RESULTS, show_default=True,
+    "--results", type=ResultsFolder(path_type=Path, file_okay=False), default=DEFAULT_RESULTS, show_default=True,
     metavar="DIR", help="Results folder: what was evaluated here, fitted estimators, pictures and films.",
 )  # fmt: skip
 submissions_option = click.option(
@@ -50,7 +52,7 @@ landmark_option = click.option(
     help="seahorse (default), elephant, period-3 or misiurewicz; others of other fractals.",
 )  # fmt: skip
 memory_option = click.option(
-    "--memory-limit", "memory_limit_mb", type=click.IntRange(min=256), default=8192, show_default=True, metavar="MB",
+    "--memory-limit", "memory_limit_mb", type=Whole(min=LEAST_MEMORY_MB), default=8192, show_default=True, metavar="MB",
     help="Memory a submission may take.",
 )  # fmt: skip
 write_option = click.option(
@@ -84,7 +86,7 @@ hidden_option = click.option(
     help="Secret that hidden test sets are drawn under (see `mbench suite seed`).",
 )  # fmt: skip
 isolation_option = click.option(
-    "--isolation", type=click.Choice(["A", "B", "C"]),
+    "--isolation", type=OneOf(["A", "B", "C"]),
     help="Sandbox: A bubblewrap, B Landlock and seccomp, C none. Default: the strongest there is.",
 )  # fmt: skip
 unsafe_option = click.option(
@@ -94,9 +96,7 @@ cluster_option = click.option(
     "--cluster", metavar="tcp://HOST:PORT",
     help="Run the cells on the workers of this dask scheduler, each as many as it has threads, in its own sandbox.",
 )  # fmt: skip
-jobs_option = click.option(
-    "--jobs", type=click.IntRange(min=1), help="How many run at a time. Default: cores / threads."
-)
+jobs_option = click.option("--jobs", type=Whole(min=1), help="How many run at a time. Default: cores / threads.")
 film_option = click.option(
     "--out", type=click.Path(path_type=Path), required=True, metavar="FILE", help="File to write: .mp4, .gif or .webp."
 )
@@ -115,14 +115,14 @@ def cut_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
     for option in reversed(
         (
-            click.option("--aspect", "aspects", type=click.Choice(["16:9", "1:1", "9:16"]), multiple=True,
+            click.option("--aspect", "aspects", type=OneOf(["16:9", "1:1", "9:16"]), multiple=True,
                          default=("16:9",), show_default=True,
                          help="Shape of the picture; repeatable: each has a file of its own, of the same training."),
-            click.option("--seconds", type=click.FloatRange(1, 120), default=12.0, show_default=True,
+            click.option("--seconds", type=Real(1, 120), default=12.0, show_default=True,
                          help="How long what moves is. The cards and the last picture come on top."),
-            click.option("--fps", type=click.IntRange(1, 60),
+            click.option("--fps", type=Whole(1, 60),
                          help="Frames per second. Default: 30, in a GIF or WebP 10."),
-            click.option("--lines", type=click.IntRange(240, 2160),
+            click.option("--lines", type=Whole(240, 2160),
                          help="Pixels of the shorter side. Default: 1080, in a GIF or WebP 540."),
         )
     ):  # fmt: skip
@@ -130,7 +130,7 @@ def cut_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return combined
 
 
-class Formats(click.Choice):
+class Formats(OneOf):
     """The formats of a table."""
 
     def __init__(self) -> None:
@@ -193,7 +193,7 @@ def tasks_option(*default: str) -> Callable[[Callable[..., Any]], Callable[..., 
 def replicates_option(default: int | None) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Return the option that says how many samples are drawn. default: None for the track's own number."""
     return click.option(
-        "--replicates", type=click.IntRange(min=1), default=default,
+        "--replicates", type=Whole(min=1), default=default,
         show_default=True if default else "the track's own number", help="Samples per task.",
     )  # fmt: skip
 
@@ -211,7 +211,7 @@ def results_option(command: Callable[..., Any]) -> Callable[..., Any]:
         return command(*arguments, results=former_results or results, **options)
 
     former = click.option(
-        "--out", "former_results", type=click.Path(path_type=Path, file_okay=False), hidden=True, metavar="DIR",
+        "--out", "former_results", type=ResultsFolder(path_type=Path, file_okay=False), hidden=True, metavar="DIR",
         help="Former name of --results.",
     )  # fmt: skip
     return folder_option(former(combined))
@@ -246,9 +246,9 @@ def child_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that say how submissions are run."""
     for option in reversed(
         (
-            click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True,
+            click.option("--threads", type=Whole(1, MOST_THREADS), default=1, show_default=True,
                          help="Threads a submission may use, for each of which limits and costs count; recorded."),
-            click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True,
+            click.option("--device", type=OneOf(["cpu", "cuda"]), default="cpu", show_default=True,
                          help="Told to the submission; recorded. With cuda limits and costs are wall clock."),
             memory_option,
             isolation_option,
@@ -272,7 +272,7 @@ def resume_options(command: Callable[..., Any]) -> Callable[..., Any]:
         return command(*arguments, resume=False if fresh else resume, **options)
 
     kept = click.option(
-        "--resume", type=click.Choice(["same", "any"]), is_flag=False, flag_value="same", default="same",
+        "--resume", type=OneOf(["same", "any"]), is_flag=False, flag_value="same", default="same",
         show_default=True, help="Keep cells already in the results folder: those whose libraries are of the same "
         "versions as now, or any.",
     )  # fmt: skip

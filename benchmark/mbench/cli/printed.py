@@ -17,6 +17,8 @@ _FRAME = re.compile(r'^(\s*)File "([^"]*)", line \d+')
 # The worker's own frames, and those of the file that `mbench tune` sets a parameter in.
 _OURS = re.compile(r"/mbench/child/\w+\.py$|^<mbench tune>$|^<frozen importlib")
 _COPY = re.compile(r'^(\s*File ")[^"]*/submission/([^"]+)"')  # where a child finds the person's file
+# The same in what an error says, and the working folder: a person knows neither.
+_OUR_FOLDERS = re.compile(r"/[^\s'\":]*/mbench-scratch-[^/\s'\":]+/(?:[^/\s'\":]+/)??(?:submission|home)/")
 
 
 def tidy_lines(output: str) -> list[str]:
@@ -35,7 +37,7 @@ def tidy_lines(output: str) -> list[str]:
             continue
         skipped = len(frame[1]) if frame is not None and _OURS.search(frame[2]) else None
         if skipped is None:
-            kept.append(_COPY.sub(r'\1\2"', line))
+            kept.append(_OUR_FOLDERS.sub("", _COPY.sub(r'\1\2"', line)))
     return [line for line, after in pairwise([*kept, ""]) if line != _HEAD or _FRAME.match(after)]
 
 

@@ -63,7 +63,7 @@ class Live:
 
     def _print(self, name: str, outcome: str) -> None:
         clock = f"{time.monotonic() - self._started:6.1f} s"
-        self._console.print(f"[dim]{clock}[/dim]  {escape(name)}  {outcome}", soft_wrap=True)
+        self._console.print(f"[dim]{clock}[/dim]  {escape(name)}  {outcome}")
 
 
 class LiveProgress(Live):
@@ -225,12 +225,12 @@ class FilmLive(Live):
         left = "" if progress.left_s is None else tell_duration(progress.left_s)
         if progress.phase == "planning":
             how = "takes about" if progress.is_measured else "takes at most, by what limits allow,"
-            self._console.print(f"The film {how} {left}", soft_wrap=True)
+            self._console.print(f"The film {how} {left}")
             return
         words = f"{progress.name}: {_PHASES[progress.phase]}"
         left = f", {left} left" if left else ""
         if words != self._last and not self._console.is_terminal:
-            self._console.print(escape(words + left), soft_wrap=True)
+            self._console.print(escape(words + left))
         self._last = words
         known = progress.total > 1
         self._bar.update(

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from mbench.cli.options import examples, json_option
+from mbench.cli.values import Whole
 
 
 @click.command(
@@ -16,8 +17,8 @@ from mbench.cli.options import examples, json_option
     )
 )
 @click.argument("task", metavar="TASK")
-@click.option("-n", "n", type=click.IntRange(min=1), required=True, help="How many points.")
-@click.option("--replicate", type=click.IntRange(min=0), default=0, show_default=True, help="Which sample.")
+@click.option("-n", "n", type=Whole(min=1), required=True, help="How many points.")
+@click.option("--replicate", type=Whole(min=0), default=0, show_default=True, help="Which sample.")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
               help="File to write. Default: TASK.npz.")  # fmt: skip
 @json_option
@@ -30,15 +31,10 @@ def sample(task: str, n: int, replicate: int, out: Path | None, as_json: bool) -
 
     import numpy as np
 
+    from mbench.api import draw_sample
     from mbench.errors import HarnessError, UsageError
-    from mbench.suite.tasks import load_task
 
-    try:
-        drawn = load_task(task).draw_sample(n, replicate)
-    except ValueError as error:
-        raise UsageError(f"{error}. Choose a smaller -n") from None
-    except MemoryError:
-        raise UsageError(f"{n:,} points are more than this machine's memory holds. Choose a smaller -n") from None
+    drawn = draw_sample(task, n, replicate)
     path = out or Path(f"{task.replace(':', '-').replace('/', '-')}.npz")
     try:
         file = path.open("wb")  # opened here: numpy would add .npz to a name without it

@@ -63,8 +63,10 @@ def print_card(card: Card, *, printed: bool = False) -> None:
     if entry.tasks:
         print_whole(console, _table_tasks(entry.tasks))
     if printed:
-        _print_output(console, outcome.result.records)
-    _print_failures(console, card, tail=not printed)
+        print_output(console, outcome.result.records)
+    if print_failures(console, entry.tasks, outcome.result.records, tail=not printed):
+        console.print("[dim]A failure scores 0 on the board and is kept. To run it again: --fresh, with --task NAME "
+                      "for each.[/dim]")  # fmt: skip
     for task in entry.tasks:
         if task.skill is None and not task.n_failed:
             console.print(f"[dim]{escape(why_without_skill(task.task, entry.track))}[/dim]")
@@ -90,7 +92,7 @@ def print_written(outcome: Outcome, said: Sequence[str] = ()) -> None:
 
 def print_last_line(card: Card) -> None:
     """Print what the run came to, in one line."""
-    make_console().print(f"\n[bold]{escape(sum_up(card))}[/bold]", soft_wrap=True)
+    make_console().print(f"\n[bold]{escape(sum_up(card))}[/bold]")
 
 
 def sum_up(card: Card) -> str:
@@ -116,17 +118,15 @@ def _is_public(card: Card) -> bool:
     return all(record.test_set == PUBLIC for record in card.outcome.result.records)
 
 
-def _print_failures(console: Console, card: Card, *, tail: bool) -> None:
-    """Print why cells failed, the end of what was printed then, and what the status means."""
-    records = card.outcome.result.records
+def print_failures(console: Console, tasks: Sequence[TaskScore], records: Sequence[Record], *, tail: bool) -> bool:
+    """Print why cells failed, the end of what was printed then, and what the status means; return whether any did."""
     statuses = []
-    for task in card.entry.tasks:
+    for task in tasks:
         if not task.n_failed:
             continue
         failed = [record for record in records if record.task == task.task and not record.ok]
         console.print(
-            f"[red]{escape(task.task)}: {task.n_failed} of {task.n_replicates} failed:[/red] {escape(task.reason)}",
-            soft_wrap=True,
+            f"[red]{escape(task.task)}: {task.n_failed} of {task.n_replicates} failed:[/red] {escape(task.reason)}"
         )
         statuses += [record.status for record in failed]
         said = next((record.output for record in failed if record.output), "")
@@ -136,13 +136,11 @@ def _print_failures(console: Console, card: Card, *, tail: bool) -> None:
         if tail and len(said.splitlines()) > len(lines):
             console.print("[dim]    (the end of what it printed; all of it: --printed)[/dim]")
     for status in dict.fromkeys(statuses):
-        console.print(f"[dim]{status}: {STATUS_WORDS[status]}.[/dim]", soft_wrap=True)
-    if statuses:
-        console.print("[dim]A failure scores 0 on the board and is kept. To run it again: --fresh, with --task NAME "
-                      "for each.[/dim]", soft_wrap=True)  # fmt: skip
+        console.print(f"[dim]{status}: {STATUS_WORDS[status]}.[/dim]")
+    return bool(statuses)
 
 
-def _print_output(console: Console, records: Sequence[Record]) -> None:
+def print_output(console: Console, records: Sequence[Record]) -> None:
     """Print all that a submission printed, cell by cell."""
     for record in records:
         console.print(
@@ -157,7 +155,7 @@ def _print_place(console: Console, place: Place, card: Card) -> None:
     on = f"on {place.what}" if place.tasks else f"on all of track {card.entry.track}"
     meaning = "skill: 0 learned nothing, 100 is as good as 12 neighbours in the sample; task score: the skill, of a "
     meaning += "fractal the mean of skill and depth skill"
-    console.print(f"\n[bold]Beside the recorded baselines {escape(on)}[/bold]\n[dim]{meaning}[/dim]", soft_wrap=True)
+    console.print(f"\n[bold]Beside the recorded baselines {escape(on)}[/bold]\n[dim]{meaning}[/dim]")
     chosen = range(len(place.peers)) if card.all_rows else place.neighbours
     columns = [_PLACE, *_columns_of(place, card.groups)]
     rows = []

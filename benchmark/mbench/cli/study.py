@@ -149,8 +149,8 @@ def _print_record(record: StudyRecord) -> None:
     from mbench.cli.console import make_console, print_whole
 
     console = make_console()
-    console.print(f"[bold]{escape(record.study)}[/bold]  {escape(record.source)}", soft_wrap=True)
-    console.print(f"[dim]{escape(record.quote)}[/dim]\n", soft_wrap=True)
+    console.print(f"[bold]{escape(record.study)}[/bold]  {escape(record.source)}")
+    console.print(f"[dim]{escape(record.quote)}[/dim]\n")
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1))
     for column in ("", "claim", "measure", "mean [seeds]", "rule", "verdict"):
         table.add_column(column, no_wrap=True)
@@ -162,9 +162,9 @@ def _print_record(record: StudyRecord) -> None:
     for oracle in record.oracles:
         passed = "passed" if oracle.passed else "[red]failed[/red]"
         numbers = f"{oracle.measured:.6g}, expected {oracle.expected:.6g} ± {oracle.tolerance:.2g}"
-        console.print(f"oracle {passed}: {escape(oracle.name)}: {numbers}", soft_wrap=True)
+        console.print(f"oracle {passed}: {escape(oracle.name)}: {numbers}")
     seeds = ", ".join(map(str, record.seeds))
-    console.print(f"\nseeds {seeds}; {record.cpu_s:.0f} s of processor time", soft_wrap=True)
+    console.print(f"\nseeds {seeds}; {record.cpu_s:.0f} s of processor time")
 
 
 def _rows(claim: ClaimResult) -> Sequence[tuple[str, ...]]:

@@ -29,6 +29,8 @@ from mbench.results.scoring import Entry
 
 MOST_WIDTH = 100  # of a table, but for one with all columns
 _ENOUGH = 10_000
+_SENTENCES = "badge"  # the one column of them
+_FEWEST = 21  # letters of these that are shown, however narrow the terminal is
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,26 @@ def choose_fitting(rows: Sequence[Mapping[str, str]], width: int, columns: Seque
     return Choice(tuple(kept), True, told)
 
 
+def _fit_words(
+    rows: Sequence[dict[str, str]], width: int, columns: Sequence[Column]
+) -> tuple[list[dict[str, str]], Choice]:
+    """Cut the badge's sentences short where a width has no room for them, so that the numbers stay.
+
+    Returns the rows with what is shown of each, and the columns that fit then.
+    """
+    cut = [{**row, _SENTENCES: _shorten(row[_SENTENCES], _FEWEST)} if _SENTENCES in row else row for row in rows]
+    choice = choose_fitting(cut, width, columns)
+    others = [column for column in choice.columns if column.name != _SENTENCES]
+    if len(others) == len(choice.columns):
+        return list(rows), choice
+    room = max(_FEWEST, width - _measure(rows, others, folded=choice.folded) - 1)
+    return [{**row, _SENTENCES: _shorten(row[_SENTENCES], room)} for row in rows], choice
+
+
+def _shorten(words: str, n_letters: int) -> str:
+    return words if len(words) <= n_letters else words[: n_letters - 1].rstrip(" ,:;(+") + "…"
+
+
 def _measure(rows: Sequence[Mapping[str, str]], columns: Sequence[Column], *, folded: bool) -> int:
     lines = ((*(c.label.split("\n") if folded else (c.line,)), *(row[c.name] for row in rows)) for c in columns)
     return sum(max(map(len, each)) + 1 for each in lines) - 1
@@ -99,7 +121,7 @@ def print_columns(
         return
     console = make_console()
     width = _ENOUGH if groups is not None and set(groups) >= set(GROUPS) else min(console.width, MOST_WIDTH)
-    choice = choose_fitting(shown, width, columns)
+    shown, choice = _fit_words(shown, width, columns)
     table = Table(box=None, pad_edge=False, collapse_padding=True, header_style="bold", padding=(0, 1))
     for column in choice.columns:
         head = column.label if choice.folded else column.line
@@ -113,11 +135,13 @@ def print_columns(
         notes.append(f"the same in every row: {', '.join(f'{column.line} {value}' for column, value in choice.same)}")
     if left_out := [column.line for column in columns if column.name not in gone]:
         notes.append(f"left out for want of width: {', '.join(left_out)}")
+    if any(cells.get(_SENTENCES, "").endswith("…") for cells in shown):
+        notes.append("cut short: badges, which --format md has whole")
     if groups is None:
         others = [group for group in GROUPS if group not in FIRST_GROUPS]
         notes.append(f"more: --columns {','.join(others)} or all")
     if notes:
-        console.print(f"[dim]{escape('; '.join(notes))}[/dim]", soft_wrap=True)
+        console.print(f"[dim]{escape('; '.join(notes))}[/dim]")
 
 
 def print_board(board: Board, groups: Sequence[str] | None = None) -> None:
@@ -139,10 +163,10 @@ def print_board(board: Board, groups: Sequence[str] | None = None) -> None:
         if members:
             console.print(f"\n[bold]{escape(title)}[/bold]")
             for cells in shown_rows(members, verdicts, halved=True):
-                console.print(escape(f"  {cells['name']}  {cells['mandelbrot']}  {cells['verdict']}"), soft_wrap=True)
+                console.print(escape(f"  {cells['name']}  {cells['mandelbrot']}  {cells['verdict']}"))
     console.print()
     for line in describe_statistics(board, halved=True):
-        console.print(f"[dim]{escape(line)}[/dim]", soft_wrap=True)
+        console.print(f"[dim]{escape(line)}[/dim]")
 
 
 def print_paths(paths: Sequence[Path]) -> None:

@@ -120,7 +120,7 @@ def _print_search(search: Search) -> None:
     console.print()
     print_whole(console, table)
     for what, reason in reasons.items():
-        console.print(f"[red]{escape(what)}:[/red] {escape(reason)}", soft_wrap=True)
+        console.print(f"[red]{escape(what)}:[/red] {escape(reason)}")
     if reasons:
         console.print(
             "[dim]Failures count 0, and are kept. To run them again: --fresh, with --task NAME for each.[/dim]"
@@ -128,12 +128,12 @@ def _print_search(search: Search) -> None:
     console.print("\n[bold]Mean task score[/bold]")
     for trial in search.trials:
         score = "a failure of ours" if trial.score is None else f"{trial.score:.1f}"
-        console.print(escape(f"  {search.parameter} = {trial.value!r}: {score}"), soft_wrap=True)
+        console.print(escape(f"  {search.parameter} = {trial.value!r}: {score}"))
     for name, reason in search.plan.missing.items():
-        console.print(f"[yellow]{name} was left out:[/yellow] {escape(reason)}", soft_wrap=True)
+        console.print(f"[yellow]{name} was left out:[/yellow] {escape(reason)}")
     if search.best is None:
         console.print("[red]No value learned anything.[/red]")
         return
-    console.print(escape(f"Best: {search.parameter} = {search.best.value!r}"), soft_wrap=True)
+    console.print(escape(f"Best: {search.parameter} = {search.best.value!r}"))
     if search.is_at_edge:
         console.print("[yellow]That is the end of the grid: a better one may lie beyond.[/yellow]")

@@ -19,6 +19,7 @@ from mbench.cli.options import (
     look_option,
     track_option,
 )
+from mbench.cli.values import OneOf, Whole
 
 if TYPE_CHECKING:
     from mbench.views.reel import Cut
@@ -35,10 +36,10 @@ if TYPE_CHECKING:
 @name_argument(many=True)
 @look_option
 @track_option
-@click.option("--race", type=click.Choice(["steps", "seconds"]), default="steps", show_default=True,
+@click.option("--race", type=OneOf(["steps", "seconds"]), default="steps", show_default=True,
               help="What several are held equal by.")  # fmt: skip
 @click.option("--grow", is_flag=True, help="Train anew on ever more points, even where training can be filmed.")
-@click.option("--moments", "n_shots", type=click.IntRange(2, 200), default=48, show_default=True,
+@click.option("--moments", "n_shots", type=Whole(2, 200), default=48, show_default=True,
               help="Moments of a training to show at most; of a growing sample half as many.")  # fmt: skip
 @cut_options
 @jobs_option

@@ -6,7 +6,6 @@ A path that exists comes first, then what was evaluated under the name in the re
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,6 +29,7 @@ from mbench.submission import (
     safe_name,
 )
 from mbench.suite.secrets import PUBLIC
+from mbench.words import suggest
 
 SUBMISSIONS = Path("submissions")
 
@@ -88,7 +88,8 @@ def resolve_name(asked: str, results: Path) -> Named:
     if not rest:
         return first
     own = _digests(first)
-    return replace(first, others=tuple(each for each in rest if not own & _digests(each)))
+    others = (each for each in rest if not own & _digests(each) and not _is_earlier(first, each))
+    return replace(first, others=tuple(others))
 
 
 def find_folder(asked: str, needed: str) -> Path:
@@ -276,6 +277,21 @@ def _find_all(asked: str, results: Path) -> Iterator[Named]:
         yield Named(asked, "baseline", baseline, results)
 
 
+def _is_earlier(first: Named, other: Named) -> bool:
+    """Is another thing what was evaluated of this very file, before it was edited?"""
+    if first.origin not in ("file", "submission") or other.origin != "local":
+        return False
+    origins = [read_origin(folder) for folder in other.path.glob("*/")]
+    return bool(origins) and all(
+        origin is not None and bool(origin.path) and _entry(Path(origin.path)) == _entry(first.path)
+        for origin in origins
+    )
+
+
+def _entry(path: Path) -> Path:
+    return (path / ENTRY_NAME if path.is_dir() else path).absolute()
+
+
 def _digests(named: Named) -> set[str]:
     """Return the digests of the sources that a thing is of; of a baseline those that it is recorded with, too."""
     try:
@@ -302,10 +318,9 @@ def _unknown(asked: str, results: Path) -> UsageError:
     local = stored_names(results)
     inside = [path.parent.name for path in sorted(SUBMISSIONS.glob(f"*/{ENTRY_NAME}"))]
     baselines = baseline_names()
-    near = difflib.get_close_matches(asked, dict.fromkeys((*local, *inside, *baselines)))
-    meant = f"Is {' or '.join(near)} meant? " if near else ""
+    meant = suggest(asked, (*local, *inside, *baselines)) or "."
     return UsageError(
-        f"{asked}: no such file or name. {meant}Known are, evaluated in {results}: {', '.join(local) or 'nothing'}; in "
+        f"{asked}: no such file or name{meant} Known are, evaluated in {results}: {', '.join(local) or 'nothing'}; in "
         f"{SUBMISSIONS}: {', '.join(inside) or 'nothing'}; baselines: {', '.join(baselines) or 'none'}. {_ADVICE}"
     )
 

@@ -28,6 +28,7 @@ from mbench.suite import tracks
 from mbench.suite.secrets import PUBLIC, name_test_set
 from mbench.suite.tasks import Task, find_task, load_task
 from mbench.types import FloatArray, Queries, Tier
+from mbench.words import suggest
 
 # Later replicates belong to `mbench tune`, so that no score is made of a sample that settings were chosen by.
 FIRST_TUNING_REPLICATE = 1_000
@@ -42,7 +43,15 @@ def check_cells(track_name: str, tasks: Sequence[str] = (), replicates: int | No
     if replicates is not None and take_whole("replicates", replicates, 1) > FIRST_TUNING_REPLICATE:
         raise UsageError(f"{replicates} replicates: there are {FIRST_TUNING_REPLICATE}, later ones are to tune on")
     for name in take_names("tasks", tasks):
+        check_task(name)
+
+
+def check_task(name: str) -> None:
+    """Raise UsageError for an unknown task, with the names that may be meant."""
+    try:
         find_task(name)
+    except UsageError as error:
+        raise UsageError(f"{error}{suggest(name, tracks.task_names())}") from None
 
 
 def plan_cells(

@@ -7,16 +7,17 @@ record is kept only as long as they are what they were.
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import json
 import sys
 from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib import metadata
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 # In every child, whatever the submission imports.
 _OURS = ("__main__", "mbench", "psutil", "cloudpickle", "_distutils_hack")
+_FILES = "files "  # before a digest of them
 
 
 def find_libraries(modules: Iterable[str]) -> dict[str, str]:
@@ -32,7 +33,7 @@ def find_libraries(modules: Iterable[str]) -> dict[str, str]:
         parts = [_describe(each) for each in _distributions().get(name, ())]
         if not parts or any(_is_editable(each) for each in _distributions().get(name, ())):
             digest = _files_digest(name)
-            parts += [f"files {digest}"] if digest else []
+            parts += [f"{_FILES}{digest}"] if digest else []
         if parts:
             found[name] = ", ".join(parts)
     return found
@@ -45,9 +46,24 @@ def compare_libraries(then: Mapping[str, str] | None) -> str:
     """
     now = find_libraries(then or ())
     differing = [
-        f"{now.get(name, 'not here')} now, was {was}" for name, was in (then or {}).items() if now.get(name) != was
+        _tell_difference(name, was, now.get(name))
+        for name, was in (then or {}).items()
+        if now.get(name) != was and not (name not in now and _is_inner(name, was))
     ]
     return "; ".join(differing)
+
+
+def _tell_difference(name: str, was: str, now: str | None) -> str:
+    if now is None:
+        return f"{name} is not here now, was {was}"
+    if was.partition(_FILES)[0] == now.partition(_FILES)[0]:
+        return f"the files of {name} have changed"
+    return f"{now} now, was {was}"
+
+
+def _is_inner(name: str, was: str) -> bool:
+    """Is this a compiled library's own inner module, which records of before tell where it happened to be loaded?"""
+    return name.startswith("_") and was.startswith(_FILES)
 
 
 @cache
@@ -74,12 +90,25 @@ def _is_editable(distribution: str) -> bool:
         return False
 
 
+def _find_spec(name: str) -> ModuleSpec | None:
+    """Return where a module lies, asking every finder of this interpreter, and not what it has loaded already.
+
+    Compiled libraries load inner modules under names of no folder (`_ni_label` of SciPy): a record would then depend
+    on what this process happens to have drawn before.
+    """
+    for finder in sys.meta_path:
+        try:
+            spec = finder.find_spec(name, None)
+        except (AttributeError, ValueError, ImportError):
+            continue
+        if spec is not None:
+            return spec
+    return None
+
+
 def _files_digest(name: str) -> str:
     """Return the SHA-256 of a module's or package's Python files, "" where there are none."""
-    try:
-        spec = importlib.util.find_spec(name)
-    except (ValueError, ImportError):
-        return ""
+    spec = _find_spec(name)
     if spec is None or not (spec.submodule_search_locations or spec.origin):
         return ""
     roots = list(spec.submodule_search_locations or ())

@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from mbench.arguments import expect_choice
 from mbench.disk import disk_error, write_atomically
 from mbench.errors import HarnessError, UsageError
 from mbench.results.environment import describe_environment
@@ -248,7 +249,7 @@ def _gather(measured: Sequence[Measures]) -> dict[str, dict[str, tuple[Spread, .
 def _path(name: str) -> Path:
     path = STUDIES_FOLDER / f"{name.replace('-', '_')}.py"
     if not re.fullmatch(r"[a-z0-9-]+", name) or not path.exists():
-        raise UsageError(f"no study is called {name!r}: expected one of {', '.join(study_names())}")
+        raise UsageError(f"no study is called {name!r}: {expect_choice(name, study_names())}")
     return path
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mbench.arguments import expect_choice
 from mbench.errors import UsageError
 from mbench.results.studies import Kind
 from mbench.suite.sampler import stream_key
@@ -254,7 +255,7 @@ def make_settings(study: Study, given: Mapping[str, Any]) -> tuple[Any, str]:
         if name == "scale":
             continue
         if name not in known:
-            raise UsageError(f"{study.name} has no setting {name!r}: expected one of {', '.join(('scale', *known))}")
+            raise UsageError(f"{study.name} has no setting {name!r}: {expect_choice(name, ('scale', *known))}")
         values[name] = _read(name, value, known[name].default)
     return study.settings(**values), scale
 

@@ -32,7 +32,8 @@ def build(spec):
     estimator = original.build(spec)
     kind = type(estimator).__name__
     if not callable(getattr(estimator, "set_params", None)):
-        raise TypeError(f"build(spec) returned {{kind}} without set_params, by which a parameter is set")
+        raise TypeError(f"build(spec) returned {{kind}} without set_params, by which a parameter is set: derive its "
+                        "class from sklearn.base.BaseEstimator")
     try:
         changed = estimator.set_params(**{{{parameter!r}: {value!r}}})
     except (ValueError, TypeError, AttributeError) as error:

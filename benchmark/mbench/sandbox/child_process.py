@@ -54,6 +54,7 @@ THREAD_LIMIT = 512
 MAX_IMPORTS = 2_000  # of whose names a child may tell
 SPARE_DISK = 1 << 20  # bytes: with less, a failure is the disk's
 _ANSWER_LIMIT = 65_536
+_CRASHES = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGILL, signal.SIGFPE)
 _TICK_S = 0.02
 # What the operating system says where the child removed or replaced a folder: its doing, not a failure of ours.
 _TAMPERED = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.EACCES, errno.EPERM)
@@ -441,7 +442,12 @@ class Child:
             code = 128 - code
         known = {number.value: number.name for number in signal.Signals}
         how = f"signal {known.get(-code, -code)}" if code < 0 else f"exit code {code}"
-        return ChildFailure("crash", f"the process ended during {verb} ({how})")
+        why = ""
+        if code >= 0:
+            why = ". It was ended by os._exit, or by a library: raise an error in its place"
+        elif -code in _CRASHES:
+            why = ". Compiled code crashed: a library's as a rule, or Python's own in a recursion without end"
+        return ChildFailure("crash", f"the process ended during {verb} ({how}){why}")
 
     def _kill(self) -> None:
         """Kill the child, its process group and every descendant that left it, and reap the child."""

@@ -25,7 +25,8 @@ DIFFERENCES = "critical-difference.png"
 def draw_board(board: Board, folder: Path) -> list[Path]:
     """Draw what there is to draw of the entries with a score, and return the paths of the PNG files.
 
-    Everybody on the board is drawn, ranked or not; discoveries and rejected entries are not. Raises HarnessError when
+    Everybody on the board is drawn, ranked or not; discoveries and rejected entries are not. Pictures of another suite
+    than the one in force say so. Raises HarnessError when
     the disk refuses.
     """
     from mbench.views.render.page import plain_style
@@ -47,7 +48,8 @@ def draw_board(board: Board, folder: Path) -> list[Path]:
 
     known = [label(s) for s in scored if (s.name, s.origin) == (YARDSTICK, "baseline")]
     n = tracks.TRACKS[board.track].replicates
-    where = f"track {board.track}, n = {n}"
+    earlier = "" if board.suite == tracks.SUITE_VERSION else f"suite {board.suite}, "
+    where = f"{earlier}track {board.track}, n = {n}"
     brackets = f"{where}; lines: 95% intervals over replicates" if any(s.mandelbrot_interval for s in scored) else where
     pages = {}
     with plain_style():
