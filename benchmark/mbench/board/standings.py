@@ -13,6 +13,7 @@ import numpy as np
 
 from mbench.board.candidates import Candidate, Origin
 from mbench.board.noise import Parts, find_parts, measure_all_noise
+from mbench.board.separation import separate_pairs
 from mbench.board.stats import (
     SIGNIFICANCE,
     Agreement,
@@ -24,7 +25,6 @@ from mbench.board.stats import (
     mean_interval,
     measure_differences,
     pair_table,
-    separate_pairs,
     share_ranks,
 )
 from mbench.results.agreement import describe_strangers, find_strangers
