@@ -81,13 +81,13 @@ def format_csv(rows: Sequence[Mapping[str, Any]]) -> str:
 
 def format_markdown(rows: Sequence[Mapping[str, str]], columns: Sequence[Column]) -> str:
     """Return rows as people read them, by the names of columns, with strings escaped."""
-    import pandas as pd
+    from tabulate import tabulate
 
     words = [column.is_words for column in columns]
     cells = [[escape_markdown(row[c.name]) if c.is_words else row[c.name] for c in columns] for row in rows]
-    shown = pd.DataFrame(cells, columns=[column.head for column in columns])
     align = ["left" if each else "right" for each in words]
-    return shown.to_markdown(index=False, disable_numparse=True, colalign=align)
+    heads = [column.head for column in columns]
+    return tabulate(cells, heads, tablefmt="pipe", disable_numparse=True, colalign=align)
 
 
 def escape_markdown(text: str) -> str:
