@@ -82,7 +82,7 @@ class Shelf:
 def find_contenders(submissions: Path, shelf: Shelf) -> Iterator[Contender]:
     """Yield what `contend` says of every baseline and every submission of a folder, read only where it has changed."""
     suite = shelf.reference.suite
-    own = hashlib.sha256(b"".join(_contents(BASELINES_FOLDER.glob("*.py")))).digest()
+    own = hashlib.sha256(b"".join(_contents(BASELINES_FOLDER.rglob("*.py")))).digest()
     for name in recorded_names(suite):
         path = lookup.recorded_folder(suite) / f"{name}.json"
         slot, key = shelf.take(path, _baseline_content(path, own))
@@ -104,7 +104,9 @@ def _find(shelf: Shelf, slot: Path | None, key: str, read: Any) -> list[Contende
 
 
 def _is_ordinary(candidate: Candidate) -> bool:
-    return not candidate.audit_fault and not any(candidate.faults.values()) and candidate.n_files == 1
+    """Is there nothing in a candidate that more than its content could change? Which files it imports may be such."""
+    is_whole = candidate.origin == "baseline" or candidate.n_files == 1
+    return is_whole and not candidate.audit_fault and not any(candidate.faults.values())
 
 
 def _baseline_content(path: Path, baselines: bytes) -> Iterator[bytes]:
