@@ -1,3 +1,4 @@
+import os
 import shutil
 import signal
 import subprocess
@@ -12,6 +13,9 @@ from mbench.cli import main
 from mbench.results.record import SCHEMA_VERSION, Costs, Metrics, Record
 from mbench.results.store import ResultStore
 from mbench.suite.tracks import SUITE_VERSION
+
+# What boards keep is this machine's user's: a test that is after it has a place of its own.
+os.environ["MBENCH_CACHE_DIR"] = ""
 
 # What a shell starts in the background ignores SIGINT, and so would the commands started here to be interrupted.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

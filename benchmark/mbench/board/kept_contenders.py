@@ -153,9 +153,10 @@ def _own_folder() -> Path | None:
     asked = os.environ.get(VARIABLE)
     if asked == "":
         return None
+    import platformdirs
+
     try:
-        home = Path(asked) if asked else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mbench"
-        folder = home / "contenders"
+        folder = Path(asked or platformdirs.user_cache_dir("mbench")) / "contenders"
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         status = folder.lstat()
     except (OSError, RuntimeError):
