@@ -20,6 +20,9 @@ from mbench.results.store import ResultStore
 from mbench.sandbox.child_process import child_environment, open_nursery
 from mbench.suite.tracks import SUITE_VERSION
 
+# What boards keep is this machine's user's: a test that is after it has a place of its own.
+os.environ["MBENCH_CACHE_DIR"] = ""
+
 # What a shell starts in the background ignores SIGINT, and so would the commands started here to be interrupted.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats as scipy_stats
 
+from mbench.board import separation
+from mbench.board.separation import separate_pairs
 from mbench.board.stats import (
     Differences,
     adjust_holm,
@@ -17,7 +19,6 @@ from mbench.board.stats import (
     mean_interval,
     measure_differences,
     pair_table,
-    separate_pairs,
     share_ranks,
 )
 
@@ -122,15 +123,43 @@ def test_many_pairs_are_separated_as_their_p_values_separate_them(rng, spread):
     assert exact.any() or not spread
 
 
-def test_rough_p_values_are_within_the_margin_that_is_left_to_them(rng):
-    shares = rng.dirichlet([0.3, 0.3, 0.3], 300)
-    difference = np.exp(rng.uniform(-2, 4, 300))
-    for freedom in ((1, 1), (2, 4), (4, 4), (30, 4)):
-        pairs = Differences(difference, shares[:, :2], np.tile(freedom, (300, 1)), shares[:, 2], np.full(300, True))
-        exact = pairs.p_values()
-        ratio = (pairs.rough_p_values() / exact)[exact > 1e-11]
-        assert ratio.min() > 1 / 1.2
-        assert ratio.max() < 1.2
+def draw_differences(rng, freedom, n=300):
+    """Return pairs whose variance is shared out between two tasks and the test set in every way; some have no part."""
+    shares = rng.dirichlet([0.3, 0.3, 0.3], n)
+    shares[: n // 10, 2] = shares[n // 10 : n // 5, 0] = 0.0
+    difference = np.exp(rng.uniform(-2, 4, n))
+    return Differences(difference, shares[:, :2], np.tile(freedom, (n, 1)), shares[:, 2], np.full(n, True))
+
+
+@pytest.mark.parametrize("freedom", [(1, 1), (2, 4), (4, 4), (30, 4)])
+def test_p_values_from_fewer_nodes_are_within_the_margin_that_is_left_to_them(rng, freedom):
+    pairs = draw_differences(rng, freedom)
+    exact = pairs.p_values()
+    ratio = (separation.approximate_p_values(pairs, np.arange(300)) / exact)[exact > 1e-11]
+    assert ratio.min() > 1 / 1.002
+    assert ratio.max() < 1.002
+
+
+@pytest.mark.parametrize("side", [1.0, 0.125])
+@pytest.mark.parametrize("freedom", [(1, 1), (2, 4), (4, 4), (30, 4)])
+def test_a_p_value_lies_between_its_bounds(rng, freedom, side):
+    pairs = draw_differences(rng, freedom)
+    exact = pairs.p_values()
+    low, high = separation.bound_p_values(pairs, np.arange(300), side)
+    asked = exact > 1e-11
+    assert (low <= exact)[asked].all()
+    assert (exact <= high).all()
+    if side < 1.0:
+        assert np.median((high / low)[asked & (exact > 1e-6)]) < 2.0
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-3, 1e-9])
+def test_what_holm_rejects_is_what_is_adjusted_to_the_level_at_most(rng, scale):
+    p = rng.uniform(0, 1, 500) * np.repeat([1.0, scale], 250)
+    p[:20] = p[20:40]
+    p[40] = 0.0
+    assert (separation.reject_holm(p) == (adjust_holm(p) <= 0.05)).all()
+    assert not separation.reject_holm(np.ones(3)).any()
 
 
 def test_on_one_task_it_is_the_paired_t_test(rng):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # what `typing` calls so; to import it would take longer than all of this file
 if TYPE_CHECKING:
+    from typing import Any
+
     from mbench.api import evaluate, load_sample, study, write_film
     from mbench.suite.tracks import SUITE_VERSION
 

@@ -3,7 +3,9 @@
 
 def one_line(words: str, limit: int) -> str:
     """Return a stranger's words as one line that moves no cursor, cut off past so many letters."""
-    line = "".join(letter if letter.isprintable() else " " for letter in words[: limit + 1])
+    line = words[: limit + 1]
+    if not line.isprintable():
+        line = "".join(letter if letter.isprintable() else " " for letter in line)
     return line if len(line) <= limit else f"{line[: limit - 1]}…"
 
 

@@ -32,7 +32,7 @@ python=$work/venv/bin/python
 missing=$(timeout 100 "$python" - <<'END'
 import importlib
 for name in ("click", "cloudpickle", "jinja2", "matplotlib", "numba", "numpy", "pandas", "PIL", "platformdirs", "psutil",
-             "pydantic", "pygments", "rich", "scipy", "sklearn", "tabulate", "torch"):
+             "pydantic", "pygments", "rich", "scipy", "sklearn", "torch"):
     try:
         print(f"{name} {getattr(importlib.import_module(name), '__version__', '')}", file=__import__("sys").stderr)
     except Exception as error:

@@ -34,7 +34,7 @@ class Candidate:
     folder: a submission's own.  source_bytes: of all its files, None where they are not at hand.
     claims: the tracks whose records are its author's word, which no maintainer ran again.  rerun: whose records the
     others of a submission are.  faults: by track, what cannot be in its records.  audit_fault: why its audit, which
-    says what its own sets do not, is none.
+    says what its own sets do not, is none.  n_files: of its source, None where they are not at hand.
     """
 
     name: str
@@ -48,6 +48,7 @@ class Candidate:
     rerun: Rerun | None = None
     faults: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
     audit_fault: str = ""
+    n_files: int | None = None
 
 
 def find_baselines(suite: int = tracks.SUITE_VERSION) -> list[Candidate]:
@@ -55,13 +56,20 @@ def find_baselines(suite: int = tracks.SUITE_VERSION) -> list[Candidate]:
 
     suite: of an earlier one all that was recorded, also of sources that have changed since.
     """
-    found = []
-    for name in baseline_names():
-        path, entry = lookup.recorded_folder(suite) / f"{name}.json", baseline_path(name)
-        if path.exists() and entry is not None:
-            place = _Place(name, "baseline", path, (path.with_name(f"{name}.audit.json"),))
-            found += _candidate(place, entry if suite == tracks.SUITE_VERSION else None, suite)
-    return found
+    return [candidate for name in recorded_names(suite) for candidate in read_baseline(name, suite)]
+
+
+def recorded_names(suite: int = tracks.SUITE_VERSION) -> list[str]:
+    """Return the names of the baselines that the package carries a result of."""
+    folder = lookup.recorded_folder(suite)
+    return [name for name in baseline_names() if (folder / f"{name}.json").exists() and baseline_path(name) is not None]
+
+
+def read_baseline(name: str, suite: int = tracks.SUITE_VERSION) -> list[Candidate]:
+    """Return a baseline with what is recorded of it, as `find_baselines` does; none where nothing counts."""
+    path = lookup.recorded_folder(suite) / f"{name}.json"
+    place = _Place(name, "baseline", path, (path.with_name(f"{name}.audit.json"),))
+    return _candidate(place, baseline_path(name) if suite == tracks.SUITE_VERSION else None, suite)
 
 
 def find_recorded(suite: int) -> dict[str, Result]:
@@ -85,6 +93,12 @@ def find_submissions(folder: Path, suite: int = tracks.SUITE_VERSION) -> list[Ca
     A folder that cannot be read, or whose name reads as another's, costs itself its place, and nobody else theirs; that
     is noted.
     """
+    folders = find_folders(folder, suite)
+    return [each for name, path in folders.items() for each in read_folder(name, path, suite)]
+
+
+def find_folders(folder: Path, suite: int = tracks.SUITE_VERSION) -> dict[str, Path]:
+    """Return the folders of submissions by the names they stand under, sorted. Notes those that have no place."""
     paths = [path.parent for path in sorted(folder.glob(f"*/{ENTRY_NAME}"))]
     paths.sort(key=lambda path: not rerun_folder(folder, safe_name(path.name), suite).exists())  # a name is theirs
     folders: dict[str, Path] = {}
@@ -100,13 +114,16 @@ def find_submissions(folder: Path, suite: int = tracks.SUITE_VERSION) -> list[Ca
             continue
         folders[safe_name(path.name)] = path
         taken.add(path.name)
-    found = []
-    for name, each in sorted(folders.items()):
-        try:
-            found += _submission(name, each, suite)
-        except MbenchError as error:
-            note(f"{error}; {each} is left out")
-    return found
+    return dict(sorted(folders.items()))
+
+
+def read_folder(name: str, folder: Path, suite: int = tracks.SUITE_VERSION) -> list[Candidate]:
+    """Return a submission with its records; none, and a note, where its folder cannot be read."""
+    try:
+        return _submission(name, folder, suite)
+    except MbenchError as error:
+        note(f"{error}; {folder} is left out")
+        return []
 
 
 def _submission(name: str, folder: Path, suite: int) -> list[Candidate]:
@@ -122,7 +139,7 @@ def _submission(name: str, folder: Path, suite: int) -> list[Candidate]:
     place = _Place(name, "submission", folder / RESULT_NAME, ())
     claimed = _candidate(place, folder, suite) if place.path.exists() or place.path.is_symlink() else []
     candidate = claimed[0] if claimed else Candidate(name, "submission", (), folder=folder)
-    candidate = replace(candidate, source_bytes=source.n_bytes)
+    candidate = replace(candidate, source_bytes=source.n_bytes, n_files=len(source.files))
     if rerun is None:
         return [replace(candidate, claims=tuple(tracks.TRACKS))] if claimed else []
     audit, fault = _read_audit([rerun_folder(folder.parent, name, suite) / REPORT_NAME], source.digest, suite)
@@ -228,6 +245,7 @@ def _candidate(place: _Place, entry: Path | None, suite: int = tracks.SUITE_VERS
             foreign=foreign,
             folder=folder,
             source_bytes=n_bytes,
+            n_files=None if source is None else len(source.files),
             faults=find_faults(own, datetime.now(UTC)),
         )
     ]

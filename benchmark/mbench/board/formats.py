@@ -81,13 +81,30 @@ def format_csv(rows: Sequence[Mapping[str, Any]]) -> str:
 
 def format_markdown(rows: Sequence[Mapping[str, str]], columns: Sequence[Column]) -> str:
     """Return rows as people read them, by the names of columns, with strings escaped."""
-    import pandas as pd
+    parts = []
+    for column in columns:
+        cells = [row[column.name] for row in rows]
+        lines = [column.head, *(map(escape_markdown, cells) if column.is_words else cells)]
+        # A head has room on both sides, as the mark below it has its colon.
+        width = max(count_cells(column.head) + 2, *map(count_cells, lines))
+        mark = f":{'-' * (width + 1)}" if column.is_words else f"{'-' * (width + 1)}:"
+        head, *shown = [_pad(line, width, left=column.is_words) for line in lines]
+        parts.append([f" {head} ", mark, *(f" {each} " for each in shown)])
+    return "\n".join(f"|{'|'.join(line)}|" for line in zip(*parts, strict=True))
 
-    words = [column.is_words for column in columns]
-    cells = [[escape_markdown(row[c.name]) if c.is_words else row[c.name] for c in columns] for row in rows]
-    shown = pd.DataFrame(cells, columns=[column.head for column in columns])
-    align = ["left" if each else "right" for each in words]
-    return shown.to_markdown(index=False, disable_numparse=True, colalign=align)
+
+def count_cells(text: str) -> int:
+    """Return how many places of a terminal a text takes: a letter of Chinese, say, takes two."""
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len
+
+    return cell_len(text)
+
+
+def _pad(text: str, width: int, *, left: bool) -> str:
+    room = " " * (width - count_cells(text))
+    return text + room if left else room + text
 
 
 def escape_markdown(text: str) -> str:

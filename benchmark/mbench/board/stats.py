@@ -6,7 +6,7 @@ about another draw of samples for the same tasks, never about other tasks.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import combinations
@@ -19,13 +19,10 @@ from mbench.types import BoolArray, FloatArray, IntArray
 CONFIDENCE = 0.95
 SIGNIFICANCE = 0.05  # of the whole family of tests, after Holm's correction
 MIN_REPLICATES = 2  # that have a scatter
-_ROUNDING = 1e-9  # skill points: differences below are float64's
+ROUNDING = 1e-9  # skill points: differences below are float64's
 _MAX_SPLITS = 200
-_FEW = 2_000  # pairs: of 63 entries. Beyond, p-values are computed where rough ones don't decide
-_MARGIN = 1.5  # between a rough p-value and the true one; a test finds 1.2 at most
 _ROWS = 50_000  # pairs at once: 8 MB
 _BLOCK = 256  # pairs at once in 3,844 nodes: 8 MB
-_WIDEST = 2.0  # steps between the nodes of rough p-values, in widths of ln χ²: then they are right to 15%
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,23 +75,23 @@ class Differences:
 
     def p_values(self, rows: IntArray | None = None) -> FloatArray:
         """Return two-sided p-values of some rows, (r,), or of all: 1 where nothing is tested."""
-        return self._each(rows, combine_errors, _BLOCK)
-
-    def rough_p_values(self) -> FloatArray:
-        """Return p-values (m,) that are right to 20%, in a fiftieth of the time."""
-        return self._each(None, _combine_roughly, 16 * _BLOCK)
-
-    def _each(self, rows: IntArray | None, combine: Callable[..., FloatArray], at_once: int) -> FloatArray:
         rows = np.arange(len(self.difference)) if rows is None else rows
         p = np.ones(len(rows))
-        tested = np.flatnonzero(self.is_tested[rows])
-        for freedom in np.unique(self.freedom[rows[tested]], axis=0):
-            alike = tested[(self.freedom[rows[tested]] == freedom).all(axis=1)]
-            for start in range(0, len(alike), at_once):
-                block = alike[start : start + at_once]
+        for freedom, tested in self.alike(rows):
+            for start in range(0, len(tested), _BLOCK):
+                block = tested[start : start + _BLOCK]
                 at = rows[block]
-                p[block] = combine(self.difference[at], self.error[at], tuple(freedom.tolist()), self.shared[at])
+                p[block] = combine_errors(self.difference[at], self.error[at], freedom, self.shared[at])
         return p
+
+    def alike(self, rows: IntArray) -> Iterator[tuple[tuple[int, ...], IntArray]]:
+        """Yield each combination of degrees of freedom, and the places in `rows` of the tested ones that have it."""
+        tested = np.flatnonzero(self.is_tested[rows])
+        freedoms = self.freedom[rows[tested]]
+        while len(tested):
+            same = (freedoms == freedoms[0]).all(axis=1)
+            yield tuple(freedoms[0].tolist()), tested[same]
+            tested, freedoms = tested[~same], freedoms[~same]
 
 
 def measure_differences(cells: FloatArray, shared: FloatArray | None = None) -> Differences:
@@ -127,26 +124,8 @@ def measure_differences(cells: FloatArray, shared: FloatArray | None = None) -> 
         spread = squares.sum(axis=2) / np.maximum(count[rows] - 1, 1)
         error[rows] = spread / np.maximum(count[rows], 1) / n_tasks**2
         difference[rows] = mean.mean(axis=1)
-    is_tested = (count >= 2).all(axis=1) & (np.abs(difference) >= _ROUNDING)
+    is_tested = (count >= 2).all(axis=1) & (np.abs(difference) >= ROUNDING)
     return Differences(difference, error, count - 1, np.zeros(m) if shared is None else shared, is_tested)
-
-
-def separate_pairs(differences: Differences) -> BoolArray:
-    """Return which differences (m,) Holm's procedure separates from 0: whose adjusted p is at most `SIGNIFICANCE`.
-
-    A board of 1,000 entries has half a million pairs, and nearly all are clear at a glance. So where there are many,
-    rough p-values are taken from above and from below; where the two lead to different decisions the p-values are
-    computed, and then none is left: what Holm rejects only grows as p-values fall, and the first pair on which the two
-    would part is one that was computed.
-    """
-    if len(differences.difference) <= _FEW:
-        return adjust_holm(differences.p_values()) <= SIGNIFICANCE
-    rough = differences.rough_p_values()
-    low, high = rough / _MARGIN, np.minimum(rough * _MARGIN, 1.0)
-    low[~differences.is_tested] = 1.0
-    open_rows = np.flatnonzero((adjust_holm(low) <= SIGNIFICANCE) != (adjust_holm(high) <= SIGNIFICANCE))
-    high[open_rows] = differences.p_values(open_rows)
-    return adjust_holm(high) <= SIGNIFICANCE
 
 
 def combine_errors(
@@ -169,53 +148,37 @@ def combine_errors(
     inflation, weight = _nodes(freedom)
     variance = error @ inflation.T + np.broadcast_to(shared, difference.shape)[:, None]
     # Scores that no sample changes (a cap, a failure everywhere) have no error: then any difference is one.
-    certain = error.sum(axis=1) + shared <= _ROUNDING**2
+    certain = error.sum(axis=1) + shared <= ROUNDING**2
     z = np.abs(difference)[:, None] / np.sqrt(np.where(certain[:, None], 1.0, variance))
     return np.where(certain, 0.0, 2.0 * special.ndtr(-z) @ weight)
 
 
-def _combine_roughly(
-    difference: FloatArray, error: FloatArray, freedom: tuple[int, ...], shared: FloatArray
-) -> FloatArray:
-    """Return what `combine_errors` does, from fewer nodes and with an upper bound of the normal tail.
-
-    Source of the bound, at most 6% above: Pollak, "A remark on 'Elementary inequalities for Mills' ratio' by
-    Y. Komatu" (1956).
-    """
-    inflation, weight = _nodes(freedom, rough=True)
-    heavy = weight > 1e-20  # the others add nothing to a p that Holm's procedure asks about
-    inflation, weight = inflation[heavy].astype(np.float32), weight[heavy].astype(np.float32)
-    scale = np.maximum(np.square(difference), _ROUNDING**2)[:, None]
-    parts = (np.column_stack([error, shared]) / scale).astype(np.float32)
-    certain = error.sum(axis=1) + shared <= _ROUNDING**2
-    parts[certain] = 1.0
-    squared = 1.0 / (parts @ np.column_stack([inflation, np.ones(len(inflation), dtype=np.float32)]).T)
-    tail = np.exp(-0.5 * squared) / (np.sqrt(squared) + np.sqrt(squared + np.float32(8.0 / np.pi)))
-    return np.where(certain, 0.0, tail @ weight * (4.0 / np.sqrt(2.0 * np.pi)))
-
-
 @cache
-def _nodes(freedom: tuple[int, ...], rough: bool = False) -> tuple[FloatArray, FloatArray]:
-    """Return by what each variance is multiplied, (nodes, tasks), and the weight of each node, (nodes,).
+def _nodes(freedom: tuple[int, ...]) -> tuple[FloatArray, FloatArray]:
+    """Return by what each variance is multiplied, (nodes, tasks), and the weight of each node, (nodes,)."""
+    return combine_nodes([inverse_chi_squares(each, min(0.4, 0.8 * width_of(each))) for each in freedom])
 
-    rough: with as few nodes as will do for a rough p-value.
-    """
+
+def combine_nodes(of_each: Sequence[tuple[FloatArray, FloatArray]]) -> tuple[FloatArray, FloatArray]:
+    """Return the nodes (nodes, tasks) and weights (nodes,) of a mean over several variances from those over each."""
     inflation, weight = np.zeros((1, 0)), np.ones(1)
-    for each in freedom:
-        factor, mass = _inverse_chi_squares(each, rough)
+    for factor, mass in of_each:
         inflation = np.column_stack([np.repeat(inflation, len(factor), axis=0), np.tile(factor, len(inflation))])
         weight = np.outer(weight, mass).ravel()
     return inflation, weight
 
 
-@cache
-def _inverse_chi_squares(freedom: int, rough: bool = False) -> tuple[FloatArray, FloatArray]:
+def width_of(freedom: int) -> float:
+    """Return the width of ln χ², where it has many degrees of freedom."""
+    return float(np.sqrt(2.0 / freedom))
+
+
+def inverse_chi_squares(freedom: int, step: float) -> tuple[FloatArray, FloatArray]:
     """Return values of ν/χ² and their weights, which sum to 1: the trapezoid rule in ln χ².
 
     The rule converges exponentially there, as the integrand is analytic and falls off at both ends.
     """
-    width = np.sqrt(2.0 / freedom)  # of ln χ², where ν is large
-    step = _WIDEST * width if rough else min(0.4, 0.8 * width)
+    width = width_of(freedom)
     u = np.arange(-min(30.0, 60.0 / freedom + 8.0 * width), min(4.0, 8.0 * width), step)  # ln(χ²/ν)
     density = np.exp(freedom / 2.0 * (u - np.expm1(u)))
     return np.exp(-u), density / density.sum()

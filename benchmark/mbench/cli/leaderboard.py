@@ -59,8 +59,10 @@ def leaderboard(
     """
     import json
 
-    from mbench.board.candidates import find_baselines, find_earlier, find_local, find_submissions, keep_recorded
-    from mbench.board.standings import build_board
+    from mbench.board.candidates import find_earlier, find_local
+    from mbench.board.contenders import contend, leave_recorded
+    from mbench.board.kept_contenders import Shelf, find_contenders
+    from mbench.board.standings import rank_contenders
     from mbench.board.tables import board_as_json, format_board
     from mbench.results.agreement import describe_manners
     from mbench.results.kept import heard_notes
@@ -69,12 +71,13 @@ def leaderboard(
 
     table_format = "json" if as_json else table_format
     refuse_columns(groups, table_format)
-    known = [*find_baselines(suite), *find_submissions(submissions, suite)]
+    reference = load_reference(suite)
+    known = list(find_contenders(submissions, Shelf.open(track, reference)))
     if not recorded and suite == SUITE_VERSION:  # a results folder is of one suite
-        known = keep_recorded(known, find_local(results, track), track)
-    board = build_board(known, track, load_reference(suite))
-    shown = {each.name: [r for r in each.records if r.track == track] for each in known}
-    for line in describe_manners(shown):
+        local = leave_recorded(find_local(results, track), known)
+        known += [contend(each, track, reference) for each in local]
+    board = rank_contenders(known, track, reference)
+    for line in describe_manners({each.name: each.manners for each in known}):
         click.echo(line, err=True)
     if not board.standings:
         before = find_earlier(track) if suite == SUITE_VERSION else ""

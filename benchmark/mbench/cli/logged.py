@@ -71,7 +71,9 @@ def describe_step(step: Step) -> str:
         words += f": the same source as number {step.same_as}"
     elif step.change is not None:
         words += f": {describe_score(attempt)} {step.change:+.1f} against number {step.best}, the best so far"
-        words += {"unknown": ", one replicate cannot tell how much of that is noise"}.get(step.outcome, f", {step.outcome}")
+        words += {"unknown": ", one replicate cannot tell how much of that is noise"}.get(
+            step.outcome, f", {step.outcome}"
+        )
     if attempt.kind == "board" and step.n_ancestors:
         earlier = "1 earlier source" if step.n_ancestors == 1 else f"{step.n_ancestors} earlier sources"
         words += f". {earlier} of this name saw the board's sets; --practice spares them"

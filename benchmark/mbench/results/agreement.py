@@ -4,11 +4,27 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from mbench.results.record import Record
 
 
-def find_strangers(entries: Mapping[str, Sequence[Record]]) -> dict[str, tuple[str, ...]]:
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """What of a record is held against those of other entries: fields of `Record`, by the same names."""
+
+    task: str
+    task_digest: str
+    harness_digest: str
+    isolation: str
+
+    @classmethod
+    def of(cls, record: Record) -> Manner:
+        """Return the manner in which a cell was run."""
+        return cls(record.task, record.task_digest, record.harness_digest, record.isolation)
+
+
+def find_strangers(entries: Mapping[str, Sequence[Record] | Sequence[Manner]]) -> dict[str, tuple[str, ...]]:
     """Return the tasks on which an entry was scored by another definition than most entries, by the entry's name.
 
     Records of one name on one task count once for each definition; where two are as frequent, the one of the entry
@@ -31,7 +47,7 @@ def describe_strangers(tasks: Sequence[str]) -> str:
     return f"scored on another definition of {', '.join(tasks)} than the others here: evaluate it again"
 
 
-def describe_manners(entries: Mapping[str, Sequence[Record]]) -> list[str]:
+def describe_manners(entries: Mapping[str, Sequence[Record] | Sequence[Manner]]) -> list[str]:
     """Say which entries were run under another protocol, or in another sandbox tier, than most entries.
 
     Their numbers may be as good as any; whoever compares them should know.
@@ -47,15 +63,15 @@ def describe_manners(entries: Mapping[str, Sequence[Record]]) -> list[str]:
     return said
 
 
-def _read_protocol(record: Record) -> str:
+def _read_protocol(record: Record | Manner) -> str:
     return record.harness_digest[:8]
 
 
-def _read_tier(record: Record) -> str:
+def _read_tier(record: Record | Manner) -> str:
     return record.isolation
 
 
-_MANNERS: dict[str, Callable[[Record], str]] = {
+_MANNERS: dict[str, Callable[[Record | Manner], str]] = {
     "under the protocol": _read_protocol,
     "in sandbox tier": _read_tier,
 }

@@ -88,6 +88,11 @@ def heard_notes() -> list[str]:
     return list(dict.fromkeys(_NOTES.get() or ()))
 
 
+def count_notes() -> int:
+    """Return how many notes were taken so far, however often each."""
+    return len(_NOTES.get() or ())
+
+
 def take_notes() -> list[str]:
     """Return what was noted so far, each once, so that nobody says it again."""
     taken = heard_notes()

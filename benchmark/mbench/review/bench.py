@@ -17,6 +17,7 @@ from typing import TypeVar
 import numpy as np
 
 from mbench.api import run_evaluation
+from mbench.board.kept_contenders import VARIABLE
 from mbench.errors import HarnessError
 from mbench.results.index import SETTLED_NS
 from mbench.results.record import Result
@@ -149,17 +150,36 @@ def bench_start() -> Iterator[Measurement]:
 
 
 def bench_board() -> Iterator[Measurement]:
-    """Time `mbench leaderboard` on invented boards, and a search of an invented results folder without and with index.
+    """Time `mbench leaderboard` and `mbench site` on invented boards, and a search of an invented results folder.
 
-    Processor seconds of this user's, of a fresh process each, since a board of 1,000 takes as long as an import.
+    The leaderboard before anything is kept of its entries and after, the search without and with an index. Processor
+    seconds of this user's, of a fresh process each, since a board of 1,000 takes as long as an import.
     """
     for n_entries in BOARDS:
         with tempfile.TemporaryDirectory() as folder:
-            submissions = write_board(Path(folder) / "submissions", n_entries)
-            command = ["-m", "mbench", "leaderboard", "--track", TRACK, "--recorded", "--format", "md"]
-            seconds, peak_mb = _measure_process([*command, "--submissions", str(submissions)], Path(folder))
-        limit = "≤ 3 s, ≤ 500 MB" if n_entries == BOARDS[-1] else ""
-        yield Measurement("board", f"leaderboard of {n_entries:,} entries", f"{seconds:.1f} s, {peak_mb:.0f} MB", limit)
+            place = Path(folder)
+            submissions = ["--submissions", str(write_board(place / "submissions", n_entries))]
+            kept = {VARIABLE: str(place / "kept")}
+            command = ["-m", "mbench", "leaderboard", "--track", TRACK, "--recorded", "--format", "md", *submissions]
+            for when, limit in (("for the first time", ""), ("again", "≤ 3 s, ≤ 500 MB")):
+                seconds, peak_mb = _measure_process(command, place, kept)
+                what = f"leaderboard of {n_entries:,} entries, {when}"
+                limit = limit if n_entries == BOARDS[-1] else ""
+                yield Measurement("board", what, f"{seconds:.1f} s, {peak_mb:.0f} MB", limit)
+            command = [
+                "-m",
+                "mbench",
+                "site",
+                "--track",
+                TRACK,
+                "--recorded",
+                "--out",
+                str(place / "site"),
+                *submissions,
+            ]
+            seconds, _ = _measure_process(command, place, kept)
+            limit = "≤ 20 s" if n_entries == BOARDS[-1] else ""
+            yield Measurement("board", f"site of {n_entries:,} entries without pictures", f"{seconds:.1f} s", limit)
     with tempfile.TemporaryDirectory() as folder:
         results = write_cells(Path(folder) / "results", BOARDS[-1])
         n = len(list((results / "cells").iterdir()))

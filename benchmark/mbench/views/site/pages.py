@@ -352,7 +352,7 @@ def _holm(board: Board) -> dict[str, float]:
     Holm rejects the r smallest of m as long as each is at most level / (m - its place); the next one is not. So what is
     at most significance / (m - r) is what was rejected.
     """
-    n, apart = len(board.pairs), sum(pair.is_separated for pair in board.pairs)
+    n, apart = len(board.pairs), board.pairs.n_separated
     return {"pairs": n, "level": SIGNIFICANCE / max(1, n - apart)}
 
 
