@@ -11,8 +11,8 @@ from typing import Literal
 
 import numpy as np
 
+from mbench.board.contenders import FRACTALS
 from mbench.board.noise import find_parts, measure_noise
-from mbench.board.standings import FRACTALS
 from mbench.board.stats import SIGNIFICANCE, adjust_holm, measure_differences
 from mbench.results.log import Attempt
 from mbench.results.record import Record

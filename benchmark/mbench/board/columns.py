@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
 
-from mbench.board.standings import Board, Standing, list_of
+from mbench.board.contenders import Standing
+from mbench.board.standings import Board, list_of
 from mbench.board.stats import Interval, mean_interval
 from mbench.errors import one_line
 from mbench.results.scoring import Entry

@@ -16,7 +16,7 @@ import stat
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
@@ -236,8 +236,8 @@ def _unpack_standing(kept: dict[str, Any]) -> Standing:
     )  # fmt: skip
 
 
-_TASKS, _FAMILIES = Entry.__slots__.index("tasks"), Entry.__slots__.index("families")
-_MISSING = Entry.__slots__.index("missing")
+_PLACES = {each.name: place for place, each in enumerate(fields(Entry))}
+_TASKS, _FAMILIES, _MISSING = _PLACES["tasks"], _PLACES["families"], _PLACES["missing"]
 
 
 def _pack_entry(entry: Entry) -> list[Any]:

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from mbench.board.columns import ALWAYS, Column, board_columns, choose_columns, find_column, measure_spread
+from mbench.board.contenders import Standing
 from mbench.board.formats import TableFormat, entry_as_json, format_csv, format_markdown
 from mbench.board.latex import LatexRow, format_latex
-from mbench.board.standings import Board, Standing
+from mbench.board.standings import Board
 from mbench.board.stats import CONFIDENCE, SIGNIFICANCE, Interval
 from mbench.errors import one_line
 from mbench.suite import tracks

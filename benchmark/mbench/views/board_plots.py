@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mbench.board.columns import cost_columns, costs_of
-from mbench.board.standings import FRACTALS, Board, Standing
+from mbench.board.contenders import FRACTALS, Standing
+from mbench.board.standings import Board
 from mbench.board.stats import SIGNIFICANCE
 from mbench.disk import disk_error
 from mbench.results.curves import Curve

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mbench.board.candidates import Candidate
+from mbench.board.contenders import Standing
 from mbench.board.kinds import is_network
-from mbench.board.standings import Board, Standing
+from mbench.board.standings import Board
 from mbench.disk import open_regular
 from mbench.errors import MbenchError
 from mbench.results.record import Record

@@ -23,7 +23,8 @@ from mbench.board.columns import (
     show,
     site_columns,
 )
-from mbench.board.standings import FRACTALS, Board, Standing
+from mbench.board.contenders import FRACTALS, Standing
+from mbench.board.standings import Board
 from mbench.board.stats import SIGNIFICANCE
 from mbench.board.tables import LISTS, TITLES, board_as_json, describe_statistics, describe_track
 from mbench.errors import one_line
