@@ -27,7 +27,7 @@ def build(spec):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"threads": 0}, "threads=0: expected a whole number of at least 1"),
+        ({"threads": 0}, "threads=0: expected a whole number from 1 to 256"),
         ({"threads": 1.0}, "threads=1.0"),
         ({"threads": True}, "threads=True"),
         ({"threads": 10**9}, "threads=1000000000: expected a whole number from 1 to 256"),
