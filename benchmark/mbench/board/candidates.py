@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -174,14 +174,22 @@ def find_local(results: Path, track: str) -> list[Candidate]:
 def keep_recorded(recorded: Iterable[Candidate], local: Iterable[Candidate], track: str) -> list[Candidate]:
     """Return both, without local results of a source that has recorded ones on this track."""
     recorded = list(recorded)
-    known = {
-        record.source_digest
-        for candidate in recorded
-        if track not in candidate.claims  # a claim hides nobody's own run
-        for record in candidate.records
-        if record.track == track
-    }
-    return recorded + [each for each in local if not {record.source_digest for record in each.records} & known]
+    return recorded + leave_recorded(local, {digest for each in recorded for digest in list_digests(each, track)})
+
+
+def leave_recorded(local: Iterable[Candidate], digests: Collection[str]) -> list[Candidate]:
+    """Return the local results of sources that are none of those recorded."""
+    return [each for each in local if not {record.source_digest for record in each.records} & set(digests)]
+
+
+def list_digests(candidate: Candidate, track: str) -> tuple[str, ...]:
+    """Return the digests of the sources that a candidate's records on a track are of, each once.
+
+    A claim has none: it hides nobody's own run.
+    """
+    if track in candidate.claims:
+        return ()
+    return tuple(dict.fromkeys(record.source_digest for record in candidate.records if record.track == track))
 
 
 def _is_whole(record: Record) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from statistics import fmean
 from types import MappingProxyType
 
-from mbench.board.candidates import Candidate, Origin
+from mbench.board.candidates import Candidate, Origin, list_digests
 from mbench.board.noise import Parts, find_parts
 from mbench.board.stats import Interval, mean_interval
 from mbench.results.agreement import Manner
@@ -71,7 +71,7 @@ class Contender:
     """A candidate as a board of one track takes it.
 
     standing: None where nothing of it was run on the track.  manners: in which its cells there were run, each once.
-    digests: of the sources that its records there are of; none where they are its author's claim.
+    digests: as of `list_digests`.
     """
 
     name: str
@@ -83,20 +83,14 @@ class Contender:
 
 def contend(candidate: Candidate, track: str, reference: Reference) -> Contender:
     """Score a candidate on a track by itself."""
-    records = [record for record in candidate.records if record.track == track]
+    manners = (Manner.of(record) for record in candidate.records if record.track == track)
     return Contender(
         name=candidate.name,
         origin=candidate.origin,
         standing=_stand(candidate, track, reference),
-        manners=tuple(dict.fromkeys(map(Manner.of, records))),
-        digests=() if track in candidate.claims else tuple(dict.fromkeys(each.source_digest for each in records)),
+        manners=tuple(dict.fromkeys(manners)),
+        digests=list_digests(candidate, track),
     )
-
-
-def leave_recorded(local: Sequence[Candidate], known: Sequence[Contender]) -> list[Candidate]:
-    """Return the local results of sources that have no recorded ones on the track, as `keep_recorded` does."""
-    digests = {digest for each in known for digest in each.digests}
-    return [each for each in local if not {record.source_digest for record in each.records} & digests]
 
 
 def _stand(candidate: Candidate, track: str, reference: Reference) -> Standing | None:
@@ -114,10 +108,12 @@ def _stand(candidate: Candidate, track: str, reference: Reference) -> Standing |
         task: _mean_profile([r.metrics.profile for r in records if r.task == task and r.metrics and r.metrics.profile])
         for task in FRACTALS
     }
+    is_claim = track in candidate.claims
+    rerun = None if is_claim else candidate.rerun
     return Standing(
         entry=entry,
         origin=candidate.origin,
-        audit=None if track in candidate.claims else candidate.audit,
+        audit=None if is_claim else candidate.audit,
         reasons=_why_unranked(candidate, entry, track),
         rank=None,
         replicates=replicates,
@@ -126,12 +122,10 @@ def _stand(candidate: Candidate, track: str, reference: Reference) -> Standing |
         profiles=MappingProxyType({task: profile for task, profile in profiles.items() if profile is not None}),
         parts=find_parts(records, track, reference),
         audit_margin=_margin(candidate.audit, track, reference),
-        is_claim=track in candidate.claims,
-        rerun="" if candidate.rerun is None or track in candidate.claims else str(candidate.rerun),
+        is_claim=is_claim,
+        rerun="" if rerun is None else str(rerun),
         source_bytes=candidate.source_bytes,
-        hidden_gap=None
-        if candidate.rerun is None or track in candidate.claims
-        else candidate.rerun.hidden_gap.get(track),
+        hidden_gap=None if rerun is None else rerun.hidden_gap.get(track),
     )
 
 

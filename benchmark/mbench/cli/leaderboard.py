@@ -59,8 +59,8 @@ def leaderboard(
     """
     import json
 
-    from mbench.board.candidates import find_earlier, find_local
-    from mbench.board.contenders import contend, leave_recorded
+    from mbench.board.candidates import find_earlier, find_local, leave_recorded
+    from mbench.board.contenders import contend
     from mbench.board.kept_contenders import Shelf, find_contenders
     from mbench.board.standings import rank_contenders
     from mbench.board.tables import board_as_json, format_board
@@ -74,7 +74,7 @@ def leaderboard(
     reference = load_reference(suite)
     known = list(find_contenders(submissions, Shelf.open(track, reference)))
     if not recorded and suite == SUITE_VERSION:  # a results folder is of one suite
-        local = leave_recorded(find_local(results, track), known)
+        local = leave_recorded(find_local(results, track), {digest for each in known for digest in each.digests})
         known += [contend(each, track, reference) for each in local]
     board = rank_contenders(known, track, reference)
     for line in describe_manners({each.name: each.manners for each in known}):

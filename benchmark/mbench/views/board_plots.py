@@ -27,8 +27,7 @@ def draw_board(board: Board, folder: Path) -> list[Path]:
     """Draw what there is to draw of the entries with a score, and return the paths of the PNG files.
 
     Everybody on the board is drawn, ranked or not; discoveries and rejected entries are not. Pictures of another suite
-    than the one in force say so. Raises HarnessError when
-    the disk refuses.
+    than the one in force say so. Raises HarnessError when the disk refuses.
     """
     from mbench.views.render.page import plain_style
     from mbench.views.render.rankings import Mark, depths_page, difference_page, front_page
